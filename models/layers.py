@@ -39,7 +39,13 @@ class ConvBNAct(nn.Sequential):
     ) -> None:
         layers: list[nn.Module] = [
             nn.Conv2d(
-                in_channels, out_channels, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False
+                in_channels,
+                out_channels,
+                kernel,
+                stride,
+                (kernel - 1) // 2,
+                groups=groups,
+                bias=False,
             ),
             nn.BatchNorm2d(out_channels, eps=bn_eps),
         ]

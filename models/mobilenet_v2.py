@@ -50,7 +50,8 @@ class InvertedResidual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv(x) if self.has_shortcut else self.conv(x)
+        y: Tensor = self.conv(x)
+        return x + y if self.has_shortcut else y
 
 
 class MobileNetV2(nn.Module):
@@ -68,9 +69,7 @@ class MobileNetV2(nn.Module):
             out = round_channels(stage.c * width)
             for i in range(stage.n):
                 stride = stage.s if i == 0 else 1
-                features.append(
-                    InvertedResidual(channels, out, stride=stride, expansion=stage.t)
-                )
+                features.append(InvertedResidual(channels, out, stride=stride, expansion=stage.t))
                 channels = out
         features.append(ConvBNAct(channels, head))
         self.features = nn.Sequential(*features)
@@ -79,7 +78,8 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.features(x)  # (N, head, H / 32, W / 32)
-        return self.classifier(global_average_pool(x))  # (N, classes)
+        logits: Tensor = self.classifier(global_average_pool(x))  # (N, classes)
+        return logits
 
 
 def mobilenet_v2(*, width: float = 1.0, classes: int = 1000, dropout: float = 0.2) -> MobileNetV2:

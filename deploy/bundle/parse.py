@@ -1,0 +1,76 @@
+"""From the text of a manifest.json, which anyone may have written, to a Manifest or one line."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from deploy.bundle.manifest import MANIFEST_FILE, SCHEMA_VERSION, Manifest
+from deploy.errors import BundleError
+
+# A thousand times what a bundle needs: more is not a manifest.
+MAX_MANIFEST_BYTES = 16 * 2**20
+
+_REMEDY = "build the bundle again"
+
+
+def parse_manifest(data: bytes, where: str) -> Manifest:
+    """The manifest that `data`, the bytes of a manifest.json, holds.
+
+    `where` names the bundle in messages. Raises BundleError, of one line that names the field, for
+    anything that is not a manifest of a schema that this version reads.
+    """
+    if len(data) > MAX_MANIFEST_BYTES:
+        _refuse(where, f"is larger than {MAX_MANIFEST_BYTES} bytes")
+    try:
+        text = data.decode("utf-8")
+        content = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        _refuse(where, f"is not JSON ({printable(str(error))})")
+    if not isinstance(content, dict):
+        _refuse(where, "is not a JSON object")
+    version = content.get("schema_version")
+    if type(version) is int and version > SCHEMA_VERSION:
+        schemas = f"schema {printable(str(version))}, this one reads {SCHEMA_VERSION}"
+        raise BundleError(
+            f"{where} was written by a newer mobile-deploy ({schemas}): upgrade mobile-deploy"
+        )
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        _refuse(where, _first(error))
+
+
+def printable(text: str) -> str:
+    """`text`, perhaps from a stranger, on one line of bounded length and safe on a terminal."""
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return shown if len(shown) <= 200 else shown[:200] + "..."
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing wrong, after the path of the field that it is wrong in."""
+    first, more = error.errors(include_url=False)[0], error.error_count() - 1
+    field = printable(".".join(str(part) for part in first["loc"])) or "the manifest"
+    value = first["input"]
+    shown = f" {printable(repr(value))}" if isinstance(value, str | int | float) else ""
+    others = f" (and {more} more)" if more else ""
+    message = printable(first["msg"].removeprefix("Value error, "))
+    return f"is wrong at {field}:{shown} {message}{others}"
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    raise BundleError(f"{MANIFEST_FILE} of {where} {what}: {_REMEDY}")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        # Readers differ in which of the two they take, so no two would see the same bundle.
+        raise ValueError("a name is there twice in one object")
+    return content
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number in JSON")

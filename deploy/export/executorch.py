@@ -1,0 +1,108 @@
+"""ExecuTorch: a .pte for the XNNPACK delegate."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from torch.export import ExportedProgram
+
+from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.export.interface import Spec
+from deploy.export.operators import OperatorCount
+from deploy.quantize.write import XNNPACK as DIALECT
+
+__all__ = ["DIALECT", "count_operators", "export", "interface"]
+
+
+def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
+    """Lower `program`, float or PT2E, to XNNPACK and write it to `path`."""
+    logging.getLogger("executorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    path.write_bytes(lowered.to_executorch().buffer)
+    return program
+
+
+def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:
+    """Inputs and outputs of a .pte have positions; these names are for people."""
+    return (
+        ArtifactInput(kind="tensor", name="input", shape=spec.input_shape),
+        ArtifactOutput(name="logits", shape=spec.output_shape, kind="logits", label_output=None),
+    )
+
+
+def count_operators(path: Path) -> OperatorCount:
+    """Operators of a .pte, read from the file: `inside` the XNNPACK delegates and `outside`.
+
+    Inside, an operator counts as int8 when all its data tensors are; counting delegates alone
+    would hide convolutions that run in float inside one.
+    """
+    from executorch.exir._serialize._program import deserialize_pte_binary
+
+    program = deserialize_pte_binary(path.read_bytes()).program
+    (plan,) = program.execution_plan
+    outside: Counter[str] = Counter()
+    for chain in plan.chains:
+        for instruction in chain.instructions:
+            kernel = instruction.instr_args
+            if hasattr(kernel, "op_index"):
+                outside[plan.operators[kernel.op_index].name.removeprefix("aten::")] += 1
+    inside: Counter[str] = Counter()
+    for delegate in plan.delegates:
+        blob = program.backend_delegate_data[delegate.processed.index].data
+        inside.update(_xnnpack_operators(_xnnpack_graph(bytes(blob))))
+    return OperatorCount(inside=dict(inside), outside=dict(outside))
+
+
+def _xnnpack_graph(blob: bytes) -> dict[str, Any]:
+    """The delegate's flatbuffer as a dict, decoded by the flatc that executorch ships."""
+    import json
+
+    from executorch.backends.xnnpack.serialization import xnnpack_graph_serialize as xnnpack
+    from executorch.exir._serialize._flatbuffer import _flatc_decompile
+
+    header = xnnpack.XNNHeader.from_bytes(blob[: xnnpack.XNNHeader.EXPECTED_LENGTH])
+    start = header.flatbuffer_offset
+    with tempfile.TemporaryDirectory() as folder:
+        schema, binary = Path(folder, "schema.fbs"), Path(folder, "graph.bin")
+        schema.write_bytes(xnnpack._get_schema_bytes())
+        binary.write_bytes(blob[start : start + header.flatbuffer_size])
+        _flatc_decompile(folder, str(schema), str(binary))
+        graph: dict[str, Any] = json.loads(Path(folder, "graph.json").read_bytes())
+    return graph
+
+
+# Names of XNNPACK nodes in the vocabulary of OperatorCount.
+_NAMES = {
+    "XNNConv2d": "conv",
+    "XNNDepthwiseConv2d": "conv",
+    "XNNConvTranspose2d": "conv_transpose",
+    "XNNFullyConnected": "linear",
+    "XNNAdd": "add",
+    "XNNMultiply": "mul",
+    "XNNGlobalAvgPooling2d": "mean",
+}
+
+
+def _xnnpack_operators(graph: dict[str, Any]) -> Counter[str]:
+    datatypes: dict[int, str] = {}
+    for value in graph["xvalues"]:
+        union = value["xvalue_union"]
+        tensor = union.get("tensor_value", union)
+        datatypes[tensor["id_out"]] = tensor["datatype"]
+    count: Counter[str] = Counter()
+    for node in graph["xnodes"]:
+        kind = node["xnode_union_type"]
+        ids = [v for k, v in node["xnode_union"].items() if k.endswith("_id") and v in datatypes]
+        is_int8 = all(datatypes[i].startswith("xnn_datatype_q") for i in ids)
+        name = _NAMES.get(kind, kind.removeprefix("XNN").lower())
+        count[f"{name}.{'int8' if is_int8 else 'float'}"] += 1
+    return count

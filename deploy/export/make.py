@@ -1,0 +1,120 @@
+"""Making one artifact and collecting the evidence that it is right: the work of one process."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+# Registers the quantized_decomposed operators.
+import torch.ao.quantization.fx._decomposed
+from torch.export import ExportedProgram
+
+from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.export.interface import Spec
+from deploy.export.operators import OperatorCount
+from deploy.images import normalize
+from deploy.program import graph_module
+from deploy.quantize.decide import Decisions
+from deploy.quantize.write import write_program
+from deploy.recipe import Target
+from deploy.runtimes import load
+from deploy.runtimes.mil.evaluate import UnknownOperatorError
+from deploy.verify.gates import Check
+
+# Lockstep compares every value of every operator: a few photos say all there is.
+LOCKSTEP_PHOTOS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """`program` is a saved float program; with `decisions` the artifact is int8.
+
+    `crops` is a .npy of uint8 (N, H, W, 3): the photos that the artifact is run on.
+    """
+
+    target: Target
+    path: Path
+    program: Path
+    decisions: Decisions | None
+    crops: Path
+    spec: Spec
+    allow_unverified: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """An artifact and its evidence.
+
+    `logits` (N, classes) are those of the artifact in its runtime, None where it could not be
+    run; `own_logits` those of the torch program that it was made from.
+    """
+
+    target: Target
+    file: str
+    seconds: float
+    input: ArtifactInput
+    output: ArtifactOutput
+    operators: OperatorCount
+    checks: tuple[Check, ...]
+    logits: npt.NDArray[np.float32] | None
+    own_logits: npt.NDArray[np.float32]
+    unverified_reason: str | None
+
+
+def make(job: Job) -> Made:
+    """Export the artifact to `job.path` and run it.
+
+    Raises UnknownOperatorError for a Core ML operator that cannot be evaluated, unless allowed.
+    """
+    start = time.perf_counter()
+    exporter = importlib.import_module(f"deploy.export.{job.target.format}")
+    program = _load_program(job.program)
+    if job.decisions is not None:
+        program = write_program(program, job.decisions, exporter.DIALECT)
+    converted = exporter.export(program, job.path, job.spec)
+    crops = np.load(job.crops)
+    logits, checks, reason = None, [], None
+    try:
+        if hasattr(exporter, "prove"):
+            checks = exporter.prove(converted, job.path, job.spec, crops[:LOCKSTEP_PHOTOS])
+        logits = load(job.target.format, job.path, job.spec.preprocessing).logits(crops)
+    except UnknownOperatorError as error:
+        if not job.allow_unverified:
+            raise
+        reason = str(error)
+    inputs, outputs = exporter.interface(job.spec)
+    return Made(
+        target=job.target,
+        file=job.path.name,
+        seconds=time.perf_counter() - start,
+        input=inputs,
+        output=outputs,
+        operators=exporter.count_operators(job.path),
+        checks=tuple(checks),
+        logits=logits,
+        own_logits=run_program(program, normalize(crops, job.spec.preprocessing)),
+        unverified_reason=reason,
+    )
+
+
+@cache
+def _load_program(path: Path) -> ExportedProgram:
+    return torch.export.load(path)
+
+
+def run_program(
+    program: ExportedProgram, inputs: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Logits (N, classes) of a float or PT2E program in torch for inputs (N, 3, H, W)."""
+    module = graph_module(program)
+    with torch.inference_mode():
+        rows = [module(row[None]) for row in torch.from_numpy(inputs)]
+    logits: npt.NDArray[np.float32] = torch.cat(rows).numpy()
+    return logits

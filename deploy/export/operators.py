@@ -1,0 +1,28 @@
+"""What an artifact computes with: operators by place and precision, in one vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The operators that hold nearly all of a classifier's work, whatever its runtime calls them.
+HEAVY = ("conv", "linear", "matmul")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OperatorCount:
+    """`name.precision` -> how many, inside the runtime's fast path (delegate) and outside it.
+
+    Names of the heavy operators are ours (`conv`, `linear`); others are the runtime's own.
+    """
+
+    inside: dict[str, int]
+    outside: dict[str, int]
+
+    def heavy_in_float(self) -> dict[str, int]:
+        """Convolutions and fully connected layers that run in float, by name."""
+        found: dict[str, int] = {}
+        for key, count in [*self.inside.items(), *self.outside.items()]:
+            name, _, precision = key.partition(".")
+            if name in HEAVY and precision != "int8":
+                found[name] = found.get(name, 0) + count
+        return found

@@ -1,0 +1,17 @@
+"""Photos: folders of them, the bundled samples, and which ones the calibration must not see."""
+
+from deploy.photos.folder import find_photos
+from deploy.photos.labelled import LabelledPhoto, LabelledPhotos, find_labelled
+from deploy.photos.load import GoldenPhoto, PhotoSet, load_photos
+from deploy.photos.read import Sample
+
+__all__ = [
+    "GoldenPhoto",
+    "LabelledPhoto",
+    "LabelledPhotos",
+    "PhotoSet",
+    "Sample",
+    "find_labelled",
+    "find_photos",
+    "load_photos",
+]

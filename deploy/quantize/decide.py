@@ -1,0 +1,114 @@
+"""The decisions of quantization, taken once on the float program and shared by all backends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+
+from deploy.program import constant, graph_module
+from deploy.quantize.calibrate import observe_tensors
+from deploy.quantize.ranges import QParams, quantize_weight, weight_scales
+from deploy.quantize.units import HEAVY_TARGETS, Unit, find_units
+
+# Runtimes keep a bias as int32 in steps of (input scale * weight scale); half the range is left
+# to the sums.
+LARGEST_BIAS_CODE = 2.0**30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Weights:
+    """int8 codes (out, ...) in [-127, 127]; float32 scales (out,) and bias (out,) or None."""
+
+    codes: npt.NDArray[np.int8]
+    scales: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """Everything that writing an int8 program needs, by node name of the float program.
+
+    Plain data, so that it can travel between processes. `in_float` are the heavy operators
+    (convolutions and the like) that no unit covers, with what they are called.
+    """
+
+    units: tuple[Unit, ...]
+    activations: dict[str, QParams]
+    weights: dict[str, Weights]
+    in_float: dict[str, str]
+
+    def heavy_in_float(self) -> dict[str, int]:
+        """How many of each heavy operator an artifact must compute in float, by name."""
+        return dict(Counter(self.in_float.values()))
+
+
+def decide(
+    program: ExportedProgram,
+    photos: Tensor,
+    *,
+    keep_float: Iterable[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Decisions:
+    """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
+
+    `keep_float` names compute nodes that stay in float.
+    """
+    module = graph_module(program)
+    units = find_units(module, keep_float=keep_float)
+    observed = {name for unit in units if unit.kind != "pass" for name in tensors_of(unit)}
+    statistics = observe_tensors(module, observed, photos, progress=progress)
+    activations: dict[str, QParams] = {}
+    for unit in units:
+        for name in tensors_of(unit):
+            if unit.kind == "pass":
+                activations[name] = activations[unit.inputs[0]]
+            elif name not in activations:
+                activations[name] = statistics[name].range()
+    return Decisions(
+        units=tuple(units),
+        activations=activations,
+        weights={
+            unit.node: _weights(module, unit, activations)
+            for unit in units
+            if unit.kind in ("conv", "linear")
+        },
+        in_float=_heavy_outside(module, units),
+    )
+
+
+def tensors_of(unit: Unit) -> tuple[str, ...]:
+    return (*unit.inputs, unit.output)
+
+
+def _weights(module: GraphModule, unit: Unit, activations: dict[str, QParams]) -> Weights:
+    node = next(n for n in module.graph.nodes if n.name == unit.node)
+    weight = constant(module, node.args[1])
+    bias = constant(module, node.args[2]) if len(node.args) > 2 else None
+    assert weight is not None
+    scales = weight_scales(weight)
+    if bias is not None:
+        # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
+        smallest = bias.abs() / (activations[unit.inputs[0]].scale * LARGEST_BIAS_CODE)
+        scales = torch.maximum(scales, smallest)
+    return Weights(
+        codes=quantize_weight(weight, scales).to(torch.int8).numpy(),
+        scales=scales.numpy(),
+        bias=None if bias is None else bias.numpy(),
+    )
+
+
+def _heavy_outside(module: GraphModule, units: Iterable[Unit]) -> dict[str, str]:
+    covered = {unit.node for unit in units}
+    return {
+        node.name: HEAVY_TARGETS[node.target]
+        for node in module.graph.nodes
+        if node.target in HEAVY_TARGETS and node.name not in covered
+    }

@@ -1,0 +1,139 @@
+"""Which nodes of the float program run as one int8 kernel: seen from the graph, not from names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch.fx import GraphModule, Node
+
+from deploy.program import is_constant
+
+aten = torch.ops.aten
+
+Kind = Literal["conv", "linear", "add", "mean", "pass"]
+
+# An operator that every runtime has as an int8 kernel.
+KERNELS: dict[object, Kind] = {
+    aten.conv2d.default: "conv",
+    aten.linear.default: "linear",
+    aten.add.Tensor: "add",
+    aten.mean.dim: "mean",
+    aten.adaptive_avg_pool2d.default: "mean",
+    # Values only move or are selected: input and output share scale and zero point.
+    aten.flatten.using_ints: "pass",
+    aten.view.default: "pass",
+    aten.reshape.default: "pass",
+    aten.max_pool2d.default: "pass",
+}
+
+# Where nearly all of a network's work is, by the names that `deploy.export.operators` counts.
+HEAVY_TARGETS: dict[object, str] = {
+    aten.conv1d.default: "conv",
+    aten.conv2d.default: "conv",
+    aten.conv2d.padding: "conv",
+    aten.conv3d.default: "conv",
+    aten.linear.default: "linear",
+    aten.matmul.default: "matmul",
+    aten.bmm.default: "matmul",
+}
+
+# Activations that a kernel applies for nothing when it saturates its output.
+CLAMPS: dict[object, tuple[float, float]] = {
+    aten.relu.default: (0.0, math.inf),
+    aten.relu_.default: (0.0, math.inf),
+    aten.relu6.default: (0.0, 6.0),
+    aten.relu6_.default: (0.0, 6.0),
+    aten.hardtanh.default: (-1.0, 1.0),
+    aten.hardtanh_.default: (-1.0, 1.0),
+    aten.clamp.default: (-math.inf, math.inf),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One int8 kernel. Every field holds names of nodes; a tensor is named by its producer.
+
+    `clamp` is the activation computed with `node`, whose `bounds` the output obeys.
+    """
+
+    kind: Kind
+    node: str
+    inputs: tuple[str, ...]
+    clamp: str | None = None
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+
+    @property
+    def output(self) -> str:
+        return self.clamp or self.node
+
+
+def find_units(module: GraphModule, *, keep_float: Iterable[str] = ()) -> list[Unit]:
+    """The int8 kernels of `module` in graph order, less the compute nodes named in `keep_float`."""
+    left_out = set(keep_float)
+    quantized: set[str] = set()
+    units = []
+    for node in module.graph.nodes:
+        unit = _unit_at(node, quantized)
+        if unit is None or unit.node in left_out:
+            continue
+        units.append(unit)
+        quantized.update((*unit.inputs, unit.output))
+    return units
+
+
+def clamp_bounds(node: Node) -> tuple[float, float]:
+    """The bounds of a clamping activation: its arguments, or its operator's defaults."""
+    low, high = CLAMPS[node.target]
+    given = [*node.args[1:], *[None, None]]
+    low = float(given[0]) if isinstance(given[0], (int, float)) else low
+    high = float(given[1]) if isinstance(given[1], (int, float)) else high
+    return low, high
+
+
+def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
+    kind = KERNELS.get(node.target)
+    if kind is None or not _is_expressible(node, kind):
+        return None
+    data = [arg for arg in node.args[: 2 if kind == "add" else 1] if isinstance(arg, Node)]
+    inputs = tuple(arg.name for arg in data)
+    if kind == "pass":
+        # A value that is not quantized anyway need not be quantized to be moved.
+        return Unit(kind=kind, node=node.name, inputs=inputs) if inputs[0] in quantized else None
+    users = list(node.users)
+    if kind != "mean" and len(users) == 1 and users[0].target in CLAMPS:
+        (clamp,) = users
+        return Unit(
+            kind=kind, node=node.name, inputs=inputs, clamp=clamp.name, bounds=clamp_bounds(clamp)
+        )
+    return Unit(kind=kind, node=node.name, inputs=inputs)
+
+
+def _is_expressible(node: Node, kind: Kind) -> bool:
+    """Whether the int8 kernels of all runtimes take the node in the form that it has."""
+    if kind in ("conv", "linear"):
+        constants = [node.args[1], node.args[2] if len(node.args) > 2 else None]
+        return is_constant(constants[0]) and (constants[1] is None or is_constant(constants[1]))
+    if kind == "add":
+        both_data = all(isinstance(a, Node) and not is_constant(a) for a in node.args[:2])
+        return both_data and not node.kwargs and _same_shapes(node)
+    if node.target is aten.mean.dim:
+        # Over height and width, keeping them: the pooling that has kernels.
+        keepdim = len(node.args) > 2 and node.args[2] is True
+        return _rank(node.args[0]) == 4 and node.args[1] in ([2, 3], [-2, -1], [-1, -2]) and keepdim
+    if node.target is aten.adaptive_avg_pool2d.default:
+        return node.args[1] in (1, [1], [1, 1], (1, 1))
+    return True
+
+
+def _rank(value: object) -> int:
+    assert isinstance(value, Node)
+    return int(value.meta["val"].dim())
+
+
+def _same_shapes(node: Node) -> bool:
+    shapes = {tuple(a.meta["val"].shape) for a in node.args[:2] if isinstance(a, Node)}
+    return len(shapes) == 1

@@ -1,0 +1,150 @@
+"""Writing the decisions into a PT2E program, in the dialect that a backend looks for."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+
+# Registers the quantized_decomposed operators.
+import torch.ao.quantization.fx._decomposed
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.fx import GraphModule, Node
+
+from deploy.program import add_constant, graph_module, input_shape, tidy
+from deploy.quantize.decide import Decisions, Weights
+from deploy.quantize.ranges import QParams
+from deploy.quantize.units import Unit
+
+qd = torch.ops.quantized_decomposed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a backend wants the same decisions spelt.
+
+    `unsigned`: activations as uint8 (zero point + 128) instead of int8.
+    `integer_bias`: biases as int32 constants in steps of input scale * weight scale.
+    """
+
+    unsigned: bool = False
+    integer_bias: bool = False
+
+
+XNNPACK = Dialect()
+COREML = Dialect()
+# On x86 only uint8 activations with int8 weights reach onnxruntime's quick kernels, and only
+# an integer bias is certain to be fused (QLinearConv keeps the integers alone).
+ONNXRUNTIME = Dialect(unsigned=True, integer_bias=True)
+
+
+def write_program(
+    program: ExportedProgram, decisions: Decisions, dialect: Dialect
+) -> ExportedProgram:
+    """A PT2E program: the float `program` with quantize and dequantize nodes by `decisions`.
+
+        x -> conv(W) -> hardtanh -> y
+    becomes
+        x -> q -> dq -> conv(dq(W int8)) -> q -> dq -> y
+
+    The clamp is gone where saturation does the same; it stays where it does not.
+    """
+    module = copy.deepcopy(graph_module(program))
+    writer = _Writer(module, decisions, dialect)
+    for unit in decisions.units:
+        writer.write_constants(unit)
+        writer.drop_clamp(unit)
+    for name in decisions.activations:
+        writer.quantize_tensor(name)
+    tidy(module)
+    return torch.export.export(module, (torch.zeros(input_shape(program)),))
+
+
+class _Writer:
+    def __init__(self, module: GraphModule, decisions: Decisions, dialect: Dialect) -> None:
+        self.module = module
+        self.decisions = decisions
+        self.dialect = dialect
+        self.nodes = {node.name: node for node in module.graph.nodes}
+        self.kernels = {unit.node: unit for unit in decisions.units}
+        self.outputs = {unit.output for unit in decisions.units}
+        # Where a tensor is produced, once its clamp may have been dropped.
+        self.producers = dict(self.nodes)
+
+    def write_constants(self, unit: Unit) -> None:
+        """Replace the float weight (and bias) by integer constants behind a dequantize."""
+        if (weights := self.decisions.weights.get(unit.node)) is None:
+            return
+        node = self.nodes[unit.node]
+        codes, scales = torch.from_numpy(weights.codes), torch.from_numpy(weights.scales)
+        with self.module.graph.inserting_before(node):
+            bias = self._bias(unit, scales, weights)
+            zeros = torch.zeros_like(scales, dtype=torch.int64)
+            zero_points = add_constant(self.module, f"{unit.node}_weight_zero_points", zeros)
+            weight = self._per_channel(f"{unit.node}_weight", codes, scales, zero_points)
+        node.args = (node.args[0], weight, bias, *node.args[3:])
+
+    def _bias(self, unit: Unit, weight_scales: Tensor, weights: Weights) -> Node | None:
+        if weights.bias is None:
+            return None
+        name, bias = f"{unit.node}_bias", torch.from_numpy(weights.bias)
+        if not self.dialect.integer_bias:
+            return add_constant(self.module, name, bias)
+        scales = weight_scales * self.decisions.activations[unit.inputs[0]].scale
+        codes = (bias.double() / scales.double()).round().to(torch.int32)
+        return self._per_channel(name, codes, scales, None)
+
+    def _per_channel(
+        self, name: str, codes: Tensor, scales: Tensor, zero_points: Node | None
+    ) -> Node:
+        info = torch.iinfo(codes.dtype)
+        return self.module.graph.call_function(
+            qd.dequantize_per_channel.default,
+            (
+                add_constant(self.module, f"{name}_codes", codes),
+                add_constant(self.module, f"{name}_scales", scales),
+                zero_points,
+                0,
+                info.min,
+                info.max,
+                codes.dtype,
+            ),
+        )
+
+    def drop_clamp(self, unit: Unit) -> None:
+        if unit.clamp is None or not self.decisions.activations[unit.output].saturates(unit.bounds):
+            return
+        clamp, node = self.nodes[unit.clamp], self.nodes[unit.node]
+        clamp.replace_all_uses_with(node)
+        self.producers[unit.output] = node
+        self.module.graph.erase_node(clamp)
+
+    def quantize_tensor(self, name: str) -> None:
+        """Quantize a tensor once, and give each of its int8 consumers a dequantize of its own.
+
+        A float consumer reads the integers too if an int8 kernel produced them (there is nothing
+        else to read), and the float value if a float operator did.
+        """
+        producer = self.producers[name]
+        users = [
+            user for user in producer.users if name in self.outputs or self._reads(user.name, name)
+        ]
+        args = self._quantization_args(self.decisions.activations[name])
+        graph = self.module.graph
+        with graph.inserting_after(producer):
+            codes = graph.call_function(qd.quantize_per_tensor.default, (producer, *args))
+        for user in users:
+            with graph.inserting_before(user):
+                value = graph.call_function(qd.dequantize_per_tensor.default, (codes, *args))
+            user.replace_input_with(producer, value)
+
+    def _reads(self, consumer: str, tensor: str) -> bool:
+        unit = self.kernels.get(consumer)
+        return unit is not None and tensor in unit.inputs
+
+    def _quantization_args(self, q: QParams) -> tuple[float, int, int, int, torch.dtype]:
+        if self.dialect.unsigned:
+            return (q.scale, q.zero_point + 128, 0, 255, torch.uint8)
+        return (q.scale, q.zero_point, -128, 127, torch.int8)

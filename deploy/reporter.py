@@ -1,0 +1,29 @@
+"""How a long run tells what it does; the command line decides whether and how to show it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Reporter(Protocol):
+    def stage(self, text: str) -> None:
+        """A new stage begins, such as "calibrating"."""
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        """`done` of `total` (None: unknown) of `what`, within the stage."""
+
+    def warn(self, text: str) -> None:
+        """Something that the user should know though the run goes on."""
+
+
+class Silent:
+    """Nobody watches."""
+
+    def stage(self, text: str) -> None:
+        pass
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        pass

@@ -1,0 +1,35 @@
+"""Load an artifact and call it: one file a runtime, imported only when it is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from deploy.bundle.manifest import Format
+    from models.preprocessing import Preprocessing
+
+
+class Classifier(Protocol):
+    """An artifact in its runtime."""
+
+    def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Crops, uint8 (N, H, W, 3) RGB -> logits, float32 (N, classes)."""
+
+
+def load(format: Format, path: Path, preprocessing: Preprocessing) -> Classifier:
+    """The artifact at `path` in the runtime of its format. Raises GateError if it does not load."""
+    if format == "executorch":
+        from deploy.runtimes.executorch import ExecuTorchClassifier
+
+        return ExecuTorchClassifier(path, preprocessing)
+    if format == "onnx":
+        from deploy.runtimes.onnx import OnnxClassifier
+
+        return OnnxClassifier(path, preprocessing)
+    from deploy.runtimes.coreml import CoreMLArtifact
+
+    return CoreMLArtifact(path)

@@ -1,0 +1,39 @@
+"""Running a .pte in the ExecuTorch runtime of the Python wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from deploy.errors import GateError
+from deploy.images import normalize
+from models.preprocessing import Preprocessing
+
+
+class ExecuTorchClassifier:
+    """A loaded .pte. `preprocessing` makes its tensor input of crops."""
+
+    def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
+        """Raises GateError when the runtime does not load the file."""
+        from executorch.runtime import Runtime
+
+        self._preprocessing = preprocessing
+        try:
+            self._program = Runtime.get().load_program(path)
+            method = self._program.load_method("forward")
+        except (RuntimeError, ValueError) as error:
+            raise GateError(
+                f"ExecuTorch cannot load {path.name} ({str(error).splitlines()[0]}): build it again"
+            ) from error
+        assert method is not None
+        self._method = method
+
+    def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
+        inputs = torch.from_numpy(normalize(crops, self._preprocessing))
+        # The runtime reuses the memory of its output: each must be copied out.
+        rows = [self._method.execute([row[None]])[0].numpy().copy() for row in inputs]
+        return np.concatenate(rows)

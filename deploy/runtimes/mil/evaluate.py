@@ -1,0 +1,131 @@
+"""Run a MIL program with torch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from deploy.errors import ExportError, GateError
+from deploy.runtimes.mil.ops import OPERATORS
+from deploy.runtimes.mil.program import MilProgram, Operation
+
+Values: TypeAlias = Mapping[str, Any]
+AfterOperation: TypeAlias = Callable[[Operation, Values, tuple[Any, ...]], Sequence[Any]]
+"""Called with an operation, every value so far by name, and its results; returns what is to stand
+in their place, so that a caller may watch, or replace."""
+
+
+class UnknownOperatorError(ExportError):
+    """An operator, or a parameter of one, that this evaluator does not know."""
+
+    def __init__(self, operation: Operation, parameter: str | None = None) -> None:
+        what = operation.op_type if parameter is None else f"{operation.op_type}({parameter}=)"
+        super().__init__(
+            f"cannot prove the Core ML package: its operator {what!r}, named {operation.name!r}, "
+            "is unknown to the evaluator; ship it unproved with --allow-unverified coreml"
+        )
+        self.op_type = operation.op_type
+        self.name = operation.name
+
+
+def check_operators(program: MilProgram) -> None:
+    """Raise UnknownOperatorError for the first operator, or parameter, outside the table."""
+    for operation in program.operations:
+        if operation.op_type not in OPERATORS:
+            raise UnknownOperatorError(operation)
+        for parameter in operation.inputs:
+            if parameter not in _parameters(operation.op_type):
+                raise UnknownOperatorError(operation, parameter)
+
+
+@cache
+def _parameters(op_type: str) -> frozenset[str]:
+    return frozenset(inspect.signature(OPERATORS[op_type]).parameters)
+
+
+def fold_constants(program: MilProgram) -> MilProgram:
+    """The program with its `constexpr_*` operators, which expand weights, already run.
+
+    Worth it where a program runs more than once.
+    """
+    constants = dict(program.constants)
+    rest = []
+    for operation in program.operations:
+        if operation.op_type.startswith("constexpr_") and operation.op_type in OPERATORS:
+            constants[operation.outputs[0].name] = _run(operation, constants)[0]
+        else:
+            rest.append(operation)
+    return replace(program, constants=constants, operations=tuple(rest))
+
+
+@torch.inference_mode()
+def run_program(
+    program: MilProgram,
+    inputs: Mapping[str, Tensor],
+    *,
+    outputs: Sequence[str] | None = None,
+    after: AfterOperation | None = None,
+) -> dict[str, Any]:
+    """Evaluate `program` on float32 `inputs` of the declared shapes.
+
+    An image input takes its pixels as numbers, (1, 3, H, W) RGB from 0 to 255. Returns the values
+    named in `outputs` (any value of the program; by default its own outputs): tensors, and a str
+    for a classifier's label. float16 values come as float32 tensors.
+
+    Raises:
+        UnknownOperatorError: the program holds one.
+        GateError: the inputs are not the program's, or an operator's result has another shape than
+            the program declares.
+    """
+    check_operators(program)
+    values: dict[str, Any] = dict(program.constants)
+    for declared in program.inputs:
+        value = inputs.get(declared.name)
+        if value is None or tuple(value.shape) != declared.shape:
+            given = "nothing" if value is None else tuple(value.shape)
+            raise GateError(f"input {declared.name!r} takes {declared.shape}, not {given}")
+        values[declared.name] = _rounded(value, declared.dtype)
+    for operation in program.operations:
+        results: Sequence[Any] = _run(operation, values)
+        if after is not None:
+            results = after(operation, values, tuple(results))
+        for output, result in zip(operation.outputs, results, strict=True):
+            values[output.name] = result
+    return {name: values[name] for name in (program.outputs if outputs is None else outputs)}
+
+
+def _run(operation: Operation, values: Values) -> tuple[Any, ...]:
+    arguments = {
+        parameter: values[names] if isinstance(names, str) else [values[n] for n in names]
+        for parameter, names in operation.inputs.items()
+    }
+    try:
+        result = OPERATORS[operation.op_type](**arguments)
+    except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as error:
+        reason = str(error).splitlines()[0]
+        raise GateError(
+            f"Core ML operator {operation.op_type} ({operation.name}) cannot be run: {reason}"
+        ) from error
+    results = result if isinstance(result, tuple) else (result,)
+    for output, value in zip(operation.outputs, results, strict=True):
+        declares_shape = isinstance(value, Tensor) and output.dtype != "dictionary"
+        if declares_shape and tuple(value.shape) != output.shape:
+            raise GateError(
+                f"Core ML operator {operation.op_type} ({operation.name}) gives "
+                f"{tuple(value.shape)} where the program declares {output.shape}"
+            )
+    return tuple(
+        _rounded(value, output.dtype) if isinstance(value, Tensor) else value
+        for output, value in zip(operation.outputs, results, strict=True)
+    )
+
+
+def _rounded(value: Tensor, dtype: str) -> Tensor:
+    """float16 as a storage type: the nearest float16 value, held as float32."""
+    return value.half().float() if dtype == "float16" else value

@@ -1,0 +1,44 @@
+"""From a name like `imagenet` to a published file. Does not import torch."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from deploy.assets import Progress, fetch
+from deploy.errors import UserError
+from models.weights.sources import SOURCES, WeightSource
+
+
+def find_source(network: str, name: str, width: float) -> WeightSource:
+    """The row of the table that `name` means for this network and width.
+
+    Raises UserError, naming what there is, when no row does.
+    """
+    of_network = [source for source in SOURCES if source.network == network]
+    if not of_network:
+        raise UserError(
+            f"no published weights are known for {network}: give --weights FILE or --weights none"
+        )
+    names = sorted({source.name for source in of_network})
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=3) or names
+        raise UserError(
+            f"{network} has no weights named {name!r} and there is no such file: "
+            f"did you mean {' or '.join(near)}? (or give --weights FILE or --weights none)"
+        )
+    named = [source for source in of_network if source.name == name]
+    for source in named:
+        if source.width == width:
+            return source
+    widths = ", ".join(f"{source.width:g}" for source in named)
+    raise UserError(
+        f"{network} has {name!r} weights at width {widths}, not {width:g}: "
+        "choose that width, or give --weights FILE or --weights none"
+    )
+
+
+def fetch_weights(source: WeightSource, *, progress: Progress | None = None) -> Path:
+    """The path of the published file, fetched if need be; errors as of `deploy.assets.fetch`."""
+    remedy = "check the network, or give a copy of the file with --weights FILE"
+    return fetch(source.file, remedy=remedy, progress=progress)

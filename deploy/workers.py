@@ -1,0 +1,52 @@
+"""Two processes that lower and prove artifacts, so that independent work uses both cores.
+
+Processes, since the passes of the exporters are Python and would wait for each other in threads.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+
+
+@contextmanager
+def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
+    """A pool whose processes end with us, however we end; what they print goes to `log`."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log),))
+    try:
+        yield pool
+        pool.shutdown()
+    except BaseException:
+        # A lowering takes many seconds and cannot be asked to stop.
+        for process in multiprocessing.active_children():
+            process.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+
+
+def _start(log: str) -> None:
+    # Ctrl-C reaches the whole group: the parent alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    import torch
+
+    # The processes are the parallelism; their threads would only wait for each other.
+    torch.set_num_threads(1)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

