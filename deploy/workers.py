@@ -28,7 +28,7 @@ def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
         # A lowering takes many seconds and cannot be asked to stop.
         for process in multiprocessing.active_children():
             process.kill()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(cancel_futures=True)
         raise
 
 

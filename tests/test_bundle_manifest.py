@@ -187,17 +187,21 @@ def test_a_number_that_is_not_finite_is_refused(manifest: Manifest, number: str)
         b"[]",
         b"1",
         b"\xff\xfe{}",
-        b'{"schema_version": 1, "schema_version": 1}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
         b'"\\ud800"',
         b" " * (MAX_MANIFEST_BYTES + 1),
         b'{"schema_version": ' + b"9" * 4000 + b"}",
     ],
-    ids=range(11),
+    ids=range(10),
 )
 def test_what_is_not_a_manifest_is_refused_in_one_line(data: bytes) -> None:
     refusal(data)
+
+
+def test_a_name_that_is_there_twice_in_one_object_is_refused(manifest: Manifest) -> None:
+    text = manifest.to_json().replace('"macs": 9', '"macs": 9, "macs": 9')
+    assert "a name is there twice" in refusal(text.encode())
 
 
 def test_a_truncated_manifest_is_refused(manifest: Manifest) -> None:

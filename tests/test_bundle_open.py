@@ -125,6 +125,18 @@ def test_a_link_in_a_folders_place_is_refused(folder: Path, name: str) -> None:
     assert "is a link" in refusal(folder)
 
 
+def test_golden_files_are_not_read_when_altered(folder: Path) -> None:
+    path = folder / "golden" / "0.rgb"
+    path.write_bytes(bytes(reversed(path.read_bytes())))
+    with pytest.raises(GateError, match=r"golden/0\.rgb .* another SHA-256"):
+        open_bundle(folder).golden_crops()
+
+
+def test_a_size_that_differs_is_told_in_bytes(folder: Path) -> None:
+    edit_manifest(folder, lambda content: content["artifacts"][2].update(bytes=241))
+    assert "has 240 bytes, the manifest says 241" in refusal(folder)
+
+
 def test_golden_files_are_not_read_through_a_link(folder: Path) -> None:
     (folder / "golden").rename(folder.parent / "moved")
     (folder / "golden").symlink_to(folder.parent / "moved")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 import os
 import resource
@@ -185,7 +186,7 @@ def test_a_first_build_that_is_killed_leaves_nothing_or_a_whole_bundle(target: P
 
 
 def killed_before(operation: int, target: Path) -> bool:
-    """Whether a process that builds NEW was killed: by itself, before its so manieth operation.
+    """Whether a process that builds NEW was killed: by itself, before the operation of that number.
 
     The interpreter announces each of its operations on files (an audit event) before it is done.
     """
@@ -273,6 +274,26 @@ def test_a_living_build_is_not_swept_and_the_last_to_end_wins(target: Path) -> N
         assert sweep(target) == []
         build(target, NEWEST)
         assert seed_of(target) == NEWEST
+    assert seed_of(target) == NEW
+    assert alone(target)
+
+
+def test_a_build_whose_lock_is_swept_before_it_is_held_takes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, flock, swept = tmp_path / "x", fcntl.flock, []
+
+    def sweep_before_the_first(lock: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        swept.extend(sweep(target))
+        flock(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_before_the_first)
+    with staged(target) as folder:
+        assert len(swept) == 1
+        assert folder not in swept
+        assert folder.with_name(f"{folder.name}.lock").exists()
+        make_bundle(folder, seed=NEW)
     assert seed_of(target) == NEW
     assert alone(target)
 

@@ -1,0 +1,173 @@
+"""Each exporter on a small network: what the file computes, with what, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from small_network import LABELS, PREPROCESSING, crops, inputs, small_program
+
+from deploy.export import coreml, executorch
+from deploy.export import onnx as onnx_export
+from deploy.export.interface import Spec
+from deploy.export.make import Job, Made, make, run_program
+from deploy.images import normalize
+from deploy.quantize.decide import decide
+from deploy.recipe import Target, make_targets
+from deploy.runtimes import load
+from deploy.runtimes.onnx import int8_saturates
+from deploy.verify.error_statistics import compare_logits
+
+TARGETS = make_targets(precisions=["fp32", "fp16", "int8"])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, tuple[Path, Made]]:
+    """Every artifact of the small network, made and run as a build does."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    program = small_program()
+    torch.export.save(program, folder / "float.pt2")
+    np.save(folder / "crops.npy", crops(6, seed=1))
+    decisions = decide(program, inputs(12))
+    suffixes = {"executorch": ".pte", "onnx": ".onnx", "coreml": ".mlpackage"}
+    results = {}
+    for target in TARGETS:
+        path = folder / f"{target.name}{suffixes[target.format]}"
+        spec = Spec(precision=target.precision, preprocessing=PREPROCESSING, labels=LABELS)
+        job = Job(
+            target=target,
+            path=path,
+            program=folder / "float.pt2",
+            decisions=decisions if target.precision == "int8" else None,
+            crops=folder / "crops.npy",
+            spec=spec,
+            allow_unverified=False,
+        )
+        results[target] = (path, make(job))
+    return results
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_the_artifact_computes_what_its_program_does(
+    made: dict[Target, tuple[Path, Made]], target: Target
+) -> None:
+    _, result = made[target]
+    assert result.logits is not None
+    bound = {"fp32": 100.0, "fp16": 40.0, "int8": 25.0}[target.precision]
+    assert compare_logits(result.own_logits, result.logits).sqnr_db > bound
+    assert [check for check in result.checks if not check.passed] == []
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_the_heavy_operators_run_in_the_precision_asked_for(
+    made: dict[Target, tuple[Path, Made]], target: Target
+) -> None:
+    _, result = made[target]
+    in_float = {} if target.precision == "int8" else {"conv": 4, "linear": 1}
+    assert result.operators.heavy_in_float() == in_float
+    assert sum(result.operators.inside.values()) > 5
+    assert result.operators.outside == {}
+
+
+def test_nothing_of_the_int8_pte_is_float_inside_its_one_delegate(
+    made: dict[Target, tuple[Path, Made]],
+) -> None:
+    path, _ = made[Target(format="executorch", precision="int8")]
+    inside = executorch.count_operators(path).inside
+    assert {name for name in inside if name.endswith(".float")} == {"convert.float"}
+    assert inside["conv.int8"] == 4
+    assert inside["add.int8"] == 1
+    assert inside["mean.int8"] == 1
+
+
+def test_onnxruntime_fuses_all_of_the_int8_file(made: dict[Target, tuple[Path, Made]]) -> None:
+    path, _ = made[Target(format="onnx", precision="int8")]
+    inside = onnx_export.count_operators(path).inside
+    assert inside["conv.int8"] == 4
+    assert inside["linear.int8"] == 1
+    assert inside["add.int8"] == 1
+    assert inside["globalaveragepool.int8"] == 1
+    assert inside["dequantizelinear.float"] == 1  # the logits, for the caller
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_onnx_file_loads_in_older_runtimes_and_keeps_our_paths_to_itself(
+    made: dict[Target, tuple[Path, Made]], precision: str
+) -> None:
+    path, _ = next(m for t, m in made.items() if t.format == "onnx" and t.precision == precision)
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    assert model.ir_version <= 10
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
+    assert [value.name for value in model.graph.input] == ["input"]
+    assert [value.name for value in model.graph.output] == ["logits"]
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    assert str(Path(__file__).parent.parent).encode() not in path.read_bytes()
+
+
+def test_the_core_ml_package_takes_an_image_and_knows_its_labels(
+    made: dict[Target, tuple[Path, Made]],
+) -> None:
+    from coremltools.proto import Model_pb2
+
+    path, _ = made[Target(format="coreml", precision="fp16")]
+    model = Model_pb2.Model()
+    model.ParseFromString((path / "Data/com.apple.CoreML/model.mlmodel").read_bytes())
+    (image,) = model.description.input
+    assert image.type.WhichOneof("Type") == "imageType"
+    assert [output.name for output in model.description.output] == [
+        "classLabel",
+        "classLabel_probs",
+    ]
+    assert model.specificationVersion == 8  # iOS 17
+
+
+def test_a_wide_gelu_is_refused_by_lockstep_not_shipped_wrong(tmp_path: Path) -> None:
+    """coremltools drops gelu's `approximate`: the exact proof must not let that pass."""
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3),
+        torch.nn.GELU(approximate="tanh"),
+        torch.nn.AdaptiveAvgPool2d(1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(8, len(LABELS)),
+    )
+    program = torch.export.export(network.eval(), (inputs(1),))
+    spec = Spec(precision="fp32", preprocessing=PREPROCESSING, labels=LABELS)
+    converted = coreml.export(program, tmp_path / "gelu.mlpackage", spec)
+    checks = coreml.prove(converted, tmp_path / "gelu.mlpackage", spec, crops(1))
+    (failed,) = [check for check in checks if not check.passed]
+    assert "gelu" in failed.measured
+
+
+def test_own_logits_are_torchs() -> None:
+    program = small_program()
+    expected = program.module()(inputs(1)).detach().numpy()
+    assert np.allclose(run_program(program, normalize(crops(1), PREPROCESSING)), expected)
+
+
+@pytest.mark.parametrize("format", ["executorch", "onnx", "coreml"])
+def test_a_file_that_is_no_artifact_is_refused_in_one_line(tmp_path: Path, format: str) -> None:
+    from deploy.errors import DeployError
+
+    path = tmp_path / "broken"
+    path.write_bytes(b"not a model")
+    with pytest.raises(DeployError) as caught:
+        load(format, path, PREPROCESSING)  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("flags", "saturates"), [("avx2 avx512_vnni", False), ("avx2 avx_vnni", False), ("avx2", True)]
+)
+def test_x86_without_vnni_is_told_to_be_careful(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, saturates: bool
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
+    assert int8_saturates(tmp_path / "cpuinfo") is saturates
+    assert int8_saturates(tmp_path / "missing") is True
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    assert int8_saturates(tmp_path / "missing") is False

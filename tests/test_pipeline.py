@@ -1,0 +1,150 @@
+"""build, on a narrow network at low resolution: what it writes, what it leaves when it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from deploy.bundle.open import check_integrity, open_bundle
+from deploy.errors import GateError
+from deploy.hashing import sha256_folder
+from deploy.pipeline import Built, build
+from deploy.recipe import Recipe, make_targets
+from deploy.verify import gates
+from deploy.verify.bundle import verify
+
+
+def write_photos(folder: Path, count: int) -> Path:
+    """Coloured blobs: all different, all photos to a decoder."""
+    folder.mkdir()
+    coarse = np.random.default_rng(0).integers(0, 256, (count, 6, 8, 3), np.uint8)
+    for i, pixels in enumerate(coarse):
+        Image.fromarray(pixels).resize((80, 60)).save(folder / f"{i}.png")
+    return folder
+
+
+def recipe(output: Path, photos: Path, **changes: object) -> Recipe:
+    settings: dict[str, object] = {
+        "network": "mobilenet_v2",
+        "weights": "none",
+        "width": 0.35,
+        "resolution": (32, 32),
+        "classes": 10,
+        "targets": make_targets(["onnx"]),
+        **changes,
+    }
+    return Recipe(output=output, photos=photos, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_photos(tmp_path_factory.mktemp("pipeline") / "photos", 40)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, photos: Path) -> Built:
+    return build(recipe(tmp_path_factory.mktemp("pipeline") / "bundle", photos))
+
+
+def test_the_bundle_is_whole_and_proves_itself(built: Built) -> None:
+    check_integrity(open_bundle(built.folder))
+    verified = verify(built.folder)
+    gates.require(verified.checks)
+    assert set(verified.statistics) == {"onnx-fp32", "onnx-int8"}
+    assert set(verified.agreement) == {("onnx-fp32", "onnx-int8")}
+
+
+def test_the_manifest_tells_what_was_built(built: Built) -> None:
+    manifest = built.manifest
+    assert manifest.network.name == "mobilenet_v2"
+    assert manifest.network.width == 0.35
+    assert manifest.network.classes == 10
+    assert manifest.input.crop == (32, 32)
+    assert manifest.input.resize == (36, 36)
+    assert manifest.weights.source == "untrained"
+    assert manifest.calibration.photos == 30
+    assert manifest.calibration.held_back_source == "folder"
+    assert manifest.golden.count == 8
+    fp32, int8 = manifest.artifacts
+    assert (fp32.file, int8.file) == ("mobilenet_v2_fp32.onnx", "mobilenet_v2_int8.onnx")
+    assert int8.bytes < fp32.bytes / 2
+    assert int8.operators.inside["conv.int8"] == 52
+    assert int8.operators.float_on_purpose == ()
+    assert open_bundle(built.folder).labels == tuple(f"class {i}" for i in range(10))
+
+
+def test_an_untrained_network_still_tells_photos_apart(built: Built) -> None:
+    logits = open_bundle(built.folder).golden_logits_float()
+    assert logits.std(0).mean() > 0.05 * np.abs(logits).mean()
+
+
+def test_the_same_seed_and_photos_give_the_same_integers(
+    built: Built, photos: Path, tmp_path: Path
+) -> None:
+    again = build(recipe(tmp_path / "again", photos, targets=make_targets(["onnx"], ["int8"])))
+    assert again.manifest.artifacts[0].sha256 == built.manifest.artifacts[1].sha256
+
+
+def test_a_failed_gate_names_the_figure_and_leaves_the_old_bundle(
+    built: Built, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sha256_folder(built.folder)
+    monkeypatch.setattr(gates, "FLOAT32_DB", 500.0)
+    with pytest.raises(GateError, match=r"onnx-fp32 fails: sqnr .* dB, required >= 500 dB"):
+        build(recipe(built.folder, photos))
+    assert sha256_folder(built.folder) == before
+    assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from deploy.pipeline import build
+from deploy.reporter import Silent
+from test_pipeline import recipe
+
+class Stages(Silent):
+    def stage(self, text):
+        print(text, flush=True)
+
+if __name__ == "__main__":
+    build(recipe(Path(sys.argv[1]), Path(sys.argv[2]), seed=7), Stages())
+"""
+
+
+@pytest.mark.parametrize("stage", ["calibrating", "exporting and verifying"])
+def test_sigkill_leaves_the_old_bundle_and_the_next_build_sweeps(
+    built: Built, photos: Path, tmp_path: Path, stage: str
+) -> None:
+    before = sha256_folder(built.folder)
+    script = tmp_path / "child.py"
+    script.write_text(CHILD)
+    tests = Path(__file__).parent
+    child = subprocess.Popen(
+        [sys.executable, str(script), str(built.folder), str(photos)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": f"{tests.parent}{os.pathsep}{tests}"},
+    )
+    assert child.stdout is not None
+    for line in child.stdout:
+        if line.decode().strip() == stage:
+            break
+    workers = psutil.Process(child.pid).children(recursive=True)
+    child.send_signal(signal.SIGKILL)
+    child.wait(30)
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert alive == []
+    assert sha256_folder(built.folder) == before
+    leftovers = {path.name for path in built.folder.parent.iterdir()} - {built.folder.name}
+    assert leftovers
+    build(recipe(built.folder, photos))
+    assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]

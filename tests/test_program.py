@@ -1,0 +1,87 @@
+"""The float program computes what the network computes, in fewer nodes."""
+
+import torch
+from torch import nn
+
+from deploy.program import aten, calls, capture, graph_module, input_shape
+from models.layers import ConvBNAct
+from models.mobilenet_v2 import mobilenet_v2
+
+
+def randomize_statistics(network: nn.Module) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(std=0.3)
+            module.running_var.uniform_(0.5, 2)
+            module.weight.data.uniform_(0.5, 2)
+            module.bias.data.normal_(std=0.3)
+
+
+def largest_difference(network: nn.Module, shape: tuple[int, ...]) -> float:
+    x = torch.randn(shape)
+    with torch.inference_mode():
+        expected = network(x)
+        got = graph_module(capture(network, shape))(x)
+    return float((got - expected).abs().max() / expected.std())
+
+
+def test_mobilenet_v2_keeps_its_logits() -> None:
+    torch.manual_seed(0)
+    network = mobilenet_v2(width=0.35).eval()
+    randomize_statistics(network)
+    assert largest_difference(network, (1, 3, 64, 64)) < 1e-4
+
+
+def test_batch_norms_and_dropouts_are_gone_and_their_constants_too() -> None:
+    program = capture(mobilenet_v2(width=0.35), (1, 3, 32, 32))
+    module = graph_module(program)
+    left = {node.target for node in module.graph.nodes if node.op == "call_function"}
+    assert left == {
+        aten.conv2d.default,
+        aten.hardtanh.default,
+        aten.add.Tensor,
+        aten.mean.dim,
+        aten.flatten.using_ints,
+        aten.linear.default,
+    }
+    # Weight and bias of 52 convolutions and the classifier: nothing else would be exported.
+    assert len(program.state_dict) + len(program.constants) == 106
+    assert input_shape(program) == (1, 3, 32, 32)
+
+
+def test_a_batch_norm_without_a_convolution_stays() -> None:
+    network = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1)).eval()
+    randomize_statistics(network)
+    module = graph_module(capture(network, (1, 3, 4, 4)))
+    assert len(list(calls(module, aten.batch_norm.default))) == 1
+    assert largest_difference(network, (1, 3, 4, 4)) < 1e-5
+
+
+def test_a_convolution_with_a_second_reader_is_not_folded() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.conv(x)
+            return y + self.norm(y)
+
+    network = Shared().eval()
+    randomize_statistics(network)
+    assert largest_difference(network, (1, 3, 4, 4)) < 1e-5
+
+
+def test_a_bias_before_the_batch_norm_and_no_affine_are_folded_right() -> None:
+    network = nn.Sequential(
+        nn.Conv2d(3, 5, 3, bias=True),
+        nn.BatchNorm2d(5),
+        nn.Conv2d(5, 4, 1, bias=False),
+        nn.BatchNorm2d(4, affine=False),
+        ConvBNAct(4, 4),
+    ).eval()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    assert largest_difference(network, (1, 3, 8, 8)) < 1e-5

@@ -1,0 +1,67 @@
+"""The worker processes end with their parent, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.workers import worker_processes
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from deploy.workers import worker_processes
+if __name__ == "__main__":
+    with worker_processes(2, Path(sys.argv[1])) as pool:
+        futures = [pool.submit(time.sleep, 600) for _ in range(2)]
+        time.sleep(0.1)
+        while not all(future.running() for future in futures):
+            time.sleep(0.05)
+        print("running", flush=True)
+        futures[0].result()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_workers_die_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"running\n"
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert len(children) >= 2
+    parent.send_signal(how)
+    parent.wait(30)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+
+
+def test_what_workers_print_goes_to_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with worker_processes(1, tmp_path / "log") as pool:
+        pool.submit(os.write, 1, b"noise of a toolkit\n").result()
+    assert "noise of a toolkit" in (tmp_path / "log").read_text()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_worker_that_dies_is_an_error_not_a_hang(tmp_path: Path) -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
+    start = time.monotonic()
+    with pytest.raises(BrokenProcessPool), worker_processes(1, tmp_path / "log") as pool:
+        pool.submit(os._exit, 3).result()
+    assert time.monotonic() - start < 60
