@@ -156,6 +156,7 @@ def _golden(
                 png_sha256=sha256_file(folder / png),
                 rgb=rgb,
                 rgb_sha256=sha256_file(folder / rgb),
+                credit=photo.credit,
             )
         )
     write_floats(folder / "golden/logits_float.f32", golden_logits)

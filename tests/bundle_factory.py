@@ -128,6 +128,7 @@ def _golden(
                 png_sha256=sha256_file(folder / png),
                 rgb=rgb,
                 rgb_sha256=sha256_file(folder / rgb),
+                credit="The authors, CC0" if index else None,
             )
         )
     files = {

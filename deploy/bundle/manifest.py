@@ -240,6 +240,9 @@ class GoldenPhoto(Record):
     png_sha256: Sha256 = Field(description="SHA-256 of the PNG file.")
     rgb: RelativeFile = Field(description="After resize and crop: uint8, height, width, RGB.")
     rgb_sha256: Sha256 = Field(description="SHA-256 of the crop's bytes.")
+    credit: Line | None = Field(
+        description="Author and licence of a bundled sample; null for the user's own photo."
+    )
 
 
 class GoldenLogits(FileRecord):

@@ -177,6 +177,10 @@ def convert(
         skip_model_load=True,
     )
     model.save(str(path))
+    # For the debugger of ExecuTorch's own Core ML delegate; nothing on a phone reads it.
+    (path / "executorch_debug_handle_mapping.json").unlink(missing_ok=True)
+    for file in path.rglob("*.mlmodel"):
+        file.chmod(0o644)  # coremltools leaves it readable by its owner alone.
 
 
 def count_operators(path: Path) -> OperatorCount:

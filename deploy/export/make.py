@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ import torch.ao.quantization.fx._decomposed
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.errors import ExportError, StorageError
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.images import normalize
@@ -78,7 +81,7 @@ def make(job: Job) -> Made:
     program = _load_program(job.program)
     if job.decisions is not None:
         program = write_program(program, job.decisions, exporter.DIALECT)
-    converted = exporter.export(program, job.path, job.spec)
+    converted = _export(exporter, program, job)
     crops = np.load(job.crops)
     logits, checks, reason = None, [], None
     try:
@@ -102,6 +105,23 @@ def make(job: Job) -> Made:
         own_logits=run_program(program, normalize(crops, job.spec.preprocessing)),
         unverified_reason=reason,
     )
+
+
+def _export(exporter: ModuleType, program: ExportedProgram, job: Job) -> ExportedProgram:
+    try:
+        converted: ExportedProgram = exporter.export(program, job.path, job.spec)
+    except Exception as error:  # Toolkits raise whatever they stumble on, a full disk included.
+        if shutil.disk_usage(job.path.parent).free < job.program.stat().st_size:
+            raise StorageError(
+                f"no space left to write {job.path.name}: free space on its disk, "
+                "or choose another path with -o"
+            ) from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExportError(
+            f"{job.target.name} cannot be made of this network ({reason}): leave "
+            f"{job.target.format} out with --formats, or see --debug"
+        ) from error
+    return converted
 
 
 @cache

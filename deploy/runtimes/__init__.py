@@ -1,7 +1,8 @@
-"""Load an artifact and call it: one file a runtime, imported only when it is chosen."""
+"""Load an artifact and call it: a file a runtime, named after its format, imported when chosen."""
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,14 +23,6 @@ class Classifier(Protocol):
 
 def load(format: Format, path: Path, preprocessing: Preprocessing) -> Classifier:
     """The artifact at `path` in the runtime of its format. Raises GateError if it does not load."""
-    if format == "executorch":
-        from deploy.runtimes.executorch import ExecuTorchClassifier
-
-        return ExecuTorchClassifier(path, preprocessing)
-    if format == "onnx":
-        from deploy.runtimes.onnx import OnnxClassifier
-
-        return OnnxClassifier(path, preprocessing)
-    from deploy.runtimes.coreml import CoreMLArtifact
-
-    return CoreMLArtifact(path)
+    runtime = importlib.import_module(f"deploy.runtimes.{format}")
+    classifier: Classifier = runtime.load(path, preprocessing)
+    return classifier

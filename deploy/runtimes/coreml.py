@@ -13,6 +13,12 @@ from deploy.errors import BundleError, GateError, RunError
 from deploy.runtimes.mil.evaluate import check_operators, fold_constants, run_program
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import MilProgram
+from models.preprocessing import Preprocessing
+
+
+def load(path: Path, preprocessing: Preprocessing) -> CoreMLArtifact:
+    """The package in the interpreter. Its program normalizes, so `preprocessing` is not needed."""
+    return CoreMLArtifact(path)
 
 
 class CoreMLArtifact:

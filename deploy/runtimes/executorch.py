@@ -13,6 +13,10 @@ from deploy.images import normalize
 from models.preprocessing import Preprocessing
 
 
+def load(path: Path, preprocessing: Preprocessing) -> ExecuTorchClassifier:
+    return ExecuTorchClassifier(path, preprocessing)
+
+
 class ExecuTorchClassifier:
     """A loaded .pte. `preprocessing` makes its tensor input of crops."""
 

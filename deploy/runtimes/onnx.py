@@ -14,6 +14,10 @@ from deploy.images import normalize
 from models.preprocessing import Preprocessing
 
 
+def load(path: Path, preprocessing: Preprocessing) -> OnnxClassifier:
+    return OnnxClassifier(path, preprocessing)
+
+
 class OnnxClassifier:
     """A loaded .onnx. `preprocessing` makes its tensor input of crops."""
 
