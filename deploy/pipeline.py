@@ -32,6 +32,7 @@ from deploy.program import capture
 from deploy.quantize.decide import Decisions, decide
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
+from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts
 from deploy.workers import worker_processes
@@ -80,7 +81,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
 
         reporter.stage("capturing the network")
         network = make_network(recipe, plan, calibration)
-        program = capture(network, (1, 3, *plan.preprocessing.crop))
+        program = simplify(capture(network, (1, 3, *plan.preprocessing.crop)))
         torch.export.save(program, Path(scratch, "float.pt2"))
         np.save(Path(scratch, "crops.npy"), crops)
 

@@ -1,7 +1,7 @@
-"""The float program: a network captured by torch.export, batch norms folded, ready for every stage.
+"""The float program: a network captured by torch.export, and how its graph is read and changed.
 
-Everything downstream (quantization, exporters, verification) reads this one graph; node names are
-its vocabulary.
+Everything downstream (quantization, exporters, verification) works on this one graph; node names
+are its vocabulary.
 """
 
 from __future__ import annotations
@@ -19,14 +19,9 @@ aten = torch.ops.aten
 def capture(network: nn.Module, input_shape: tuple[int, ...]) -> ExportedProgram:
     """Export `network` in eval mode for inputs of `input_shape` (N, C, H, W), float32.
 
-    Batch norms are folded into the convolutions before them and dropouts removed, both exact:
-    the graph is smaller, so every later pass over it is quicker.
+    The program is as the network wrote it; `deploy.simplify` makes it ready for the stages.
     """
-    example = (torch.zeros(input_shape),)
-    module = graph_module(torch.export.export(network.eval(), example))
-    remove_dropout(module)
-    fold_batch_norms(module)
-    return torch.export.export(module, example)
+    return torch.export.export(network.eval(), (torch.zeros(input_shape),))
 
 
 def graph_module(program: ExportedProgram) -> GraphModule:
@@ -86,54 +81,3 @@ def tidy(module: GraphModule) -> None:
             owner, _, attribute = name.rpartition(".")
             delattr(module.get_submodule(owner), attribute)
     module.recompile()
-
-
-def remove_dropout(module: GraphModule) -> None:
-    """x -> dropout -> y        becomes        x -> y    (identity in eval mode)"""
-    for node in calls(module, aten.dropout.default, aten.dropout_.default):
-        x = node.args[0]
-        assert isinstance(x, Node)
-        node.replace_all_uses_with(x)
-        module.graph.erase_node(node)  # Random in train mode, so never taken for dead code.
-    tidy(module)
-
-
-def fold_batch_norms(module: GraphModule) -> None:
-    """conv(x, W, b) -> batch_norm        becomes        conv(x, W * g, (b - mean) * g + beta)
-
-    with g = gamma / sqrt(var + eps) (Jacob et al. 2018, arXiv 1712.05877, equation 14), computed
-    in float64. A batch norm behind anything else stays as it is.
-    """
-    for bn in calls(module, aten.batch_norm.default):
-        x, gamma, beta, mean, var, _training, _momentum, eps, *_ = bn.args
-        foldable = (
-            isinstance(x, Node)
-            and x.target in (aten.conv2d.default, aten.conv1d.default)
-            and len(x.users) == 1
-            and is_constant(x.args[1])
-        )
-        if not foldable:
-            continue
-        assert isinstance(x, Node)
-        assert isinstance(eps, float)
-        weight = constant(module, x.args[1])
-        running_mean, running_var = constant(module, mean), constant(module, var)
-        assert weight is not None
-        assert running_mean is not None
-        assert running_var is not None
-        bias = constant(module, x.args[2]) if len(x.args) > 2 else None
-        scale = (running_var.double() + eps).rsqrt()
-        if (g := constant(module, gamma)) is not None:
-            scale = scale * g.double()
-        shift = -running_mean.double() * scale
-        if bias is not None:
-            shift = shift + bias.double() * scale
-        if (b := constant(module, beta)) is not None:
-            shift = shift + b.double()
-        folded = weight.double() * scale.view(-1, *[1] * (weight.dim() - 1))
-        with module.graph.inserting_before(x):
-            new_weight = add_constant(module, f"{x.name}_weight", folded.float())
-            new_bias = add_constant(module, f"{x.name}_bias", shift.float())
-        x.args = (x.args[0], new_weight, new_bias, *x.args[3:])
-        bn.replace_all_uses_with(x)
-    tidy(module)

@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 
 from deploy.images import normalize
 from deploy.program import capture
+from deploy.simplify import simplify
 from models.layers import ConvBNAct, global_average_pool
 from models.preprocessing import Preprocessing
 
@@ -41,7 +42,7 @@ class Small(nn.Module):
 
 def small_program() -> ExportedProgram:
     torch.manual_seed(0)
-    return capture(Small(), (1, 3, SIDE, SIDE))
+    return simplify(capture(Small(), (1, 3, SIDE, SIDE)))
 
 
 def crops(count: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:

@@ -1,11 +1,18 @@
-"""The float program computes what the network computes, in fewer nodes."""
+"""The simplified program computes what the network computes, in forms that all backends run."""
 
+import pytest
 import torch
 from torch import nn
 
 from deploy.program import aten, calls, capture, graph_module, input_shape
+from deploy.simplify import simplify
 from models.layers import ConvBNAct
 from models.mobilenet_v2 import mobilenet_v2
+
+
+class FunctionalMean(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
 
 
 def randomize_statistics(network: nn.Module) -> None:
@@ -21,7 +28,7 @@ def largest_difference(network: nn.Module, shape: tuple[int, ...]) -> float:
     x = torch.randn(shape)
     with torch.inference_mode():
         expected = network(x)
-        got = graph_module(capture(network, shape))(x)
+        got = graph_module(simplify(capture(network, shape)))(x)
     return float((got - expected).abs().max() / expected.std())
 
 
@@ -33,7 +40,7 @@ def test_mobilenet_v2_keeps_its_logits() -> None:
 
 
 def test_batch_norms_and_dropouts_are_gone_and_their_constants_too() -> None:
-    program = capture(mobilenet_v2(width=0.35), (1, 3, 32, 32))
+    program = simplify(capture(mobilenet_v2(width=0.35), (1, 3, 32, 32)))
     module = graph_module(program)
     left = {node.target for node in module.graph.nodes if node.op == "call_function"}
     assert left == {
@@ -52,7 +59,7 @@ def test_batch_norms_and_dropouts_are_gone_and_their_constants_too() -> None:
 def test_a_batch_norm_without_a_convolution_stays() -> None:
     network = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1)).eval()
     randomize_statistics(network)
-    module = graph_module(capture(network, (1, 3, 4, 4)))
+    module = graph_module(simplify(capture(network, (1, 3, 4, 4))))
     assert len(list(calls(module, aten.batch_norm.default))) == 1
     assert largest_difference(network, (1, 3, 4, 4)) < 1e-5
 
@@ -85,3 +92,21 @@ def test_a_bias_before_the_batch_norm_and_no_affine_are_folded_right() -> None:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
     assert largest_difference(network, (1, 3, 8, 8)) < 1e-5
+
+
+def test_a_hard_sigmoid_after_a_convolution_becomes_a_clamp() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Hardsigmoid()).eval()
+    module = graph_module(simplify(capture(network, (1, 3, 4, 4))))
+    (clamp,) = calls(module, aten.hardtanh.default)
+    assert clamp.args[1:] == (0.0, 1.0)
+    assert largest_difference(network, (1, 3, 4, 4)) < 1e-5
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), FunctionalMean()])
+def test_every_global_pooling_is_one_mean(pool: nn.Module) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), pool, nn.Flatten(), nn.Linear(4, 2)).eval()
+    module = graph_module(simplify(capture(network, (1, 3, 6, 4))))
+    (mean,) = calls(module, aten.mean.dim)
+    assert mean.args[1:] == ([2, 3], True)
+    assert not list(calls(module, aten.adaptive_avg_pool2d.default))
+    assert largest_difference(network, (1, 3, 6, 4)) < 1e-5
