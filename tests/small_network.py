@@ -40,9 +40,29 @@ class Small(nn.Module):
         return logits
 
 
-def small_program() -> ExportedProgram:
+class SmallV3(nn.Module):
+    """The same with hard-swish, a squeeze-excite and a two-layer head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = ConvBNAct(3, 8, kernel=3, stride=2, activation=nn.Hardswish)
+        self.expand = ConvBNAct(8, 16, kernel=5, activation=nn.Hardswish)
+        self.squeeze, self.excite = nn.Conv2d(16, 8, 1), nn.Conv2d(8, 16, 1)
+        self.project = ConvBNAct(16, 8, activation=None)
+        self.head = nn.Sequential(nn.Linear(8, 12), nn.Hardswish(), nn.Linear(12, CLASSES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        y = self.expand(x)
+        gate = self.squeeze(y.mean((2, 3), keepdim=True)).relu()
+        y = y * nn.functional.hardsigmoid(self.excite(gate))
+        logits: Tensor = self.head(global_average_pool(x + self.project(y)))
+        return logits
+
+
+def small_program(network: type[nn.Module] = Small) -> ExportedProgram:
     torch.manual_seed(0)
-    return simplify(capture(Small(), (1, 3, SIDE, SIDE)))
+    return simplify(capture(network(), (1, 3, SIDE, SIDE)))
 
 
 def crops(count: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from small_network import LABELS, PREPROCESSING, crops, inputs, small_program
+from small_network import LABELS, PREPROCESSING, Small, SmallV3, crops, inputs, small_program
 
 from deploy.export import coreml, executorch
 from deploy.export import onnx as onnx_export
@@ -22,19 +22,31 @@ from deploy.runtimes.onnx import int8_saturates
 from deploy.verify.error_statistics import compare_logits
 
 TARGETS = make_targets(precisions=["fp32", "fp16", "int8"])
+INT8 = make_targets(precisions=["int8"])
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, tuple[Path, Made]]:
     """Every artifact of the small network, made and run as a build does."""
-    folder = tmp_path_factory.mktemp("artifacts")
-    program = small_program()
+    return make_all(tmp_path_factory.mktemp("artifacts"), Small, TARGETS)
+
+
+@pytest.fixture(scope="module")
+def made_v3(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, tuple[Path, Made]]:
+    """The int8 artifacts of the small network with hard-swish and squeeze-excite."""
+    return make_all(tmp_path_factory.mktemp("v3"), SmallV3, INT8)
+
+
+def make_all(
+    folder: Path, network: type[torch.nn.Module], targets: tuple[Target, ...]
+) -> dict[Target, tuple[Path, Made]]:
+    program = small_program(network)
     torch.export.save(program, folder / "float.pt2")
     np.save(folder / "crops.npy", crops(6, seed=1))
     decisions = decide(program, inputs(12))
     suffixes = {"executorch": ".pte", "onnx": ".onnx", "coreml": ".mlpackage"}
     results = {}
-    for target in TARGETS:
+    for target in targets:
         path = folder / f"{target.name}{suffixes[target.format]}"
         spec = Spec(precision=target.precision, preprocessing=PREPROCESSING, labels=LABELS)
         job = Job(
@@ -91,6 +103,43 @@ def test_onnxruntime_fuses_all_of_the_int8_file(made: dict[Target, tuple[Path, M
     assert inside["add.int8"] == 1
     assert inside["globalaveragepool.int8"] == 1
     assert inside["dequantizelinear.float"] == 1  # the logits, for the caller
+
+
+@pytest.mark.parametrize("target", INT8, ids=lambda target: target.name)
+def test_hard_swish_and_squeeze_excite_are_int8_in_every_format(
+    made_v3: dict[Target, tuple[Path, Made]], target: Target
+) -> None:
+    _, result = made_v3[target]
+    assert result.logits is not None
+    assert compare_logits(result.own_logits, result.logits).sqnr_db > 25
+    assert [check for check in result.checks if not check.passed] == []
+    assert result.operators.heavy_in_float() == {}
+    assert result.operators.outside == {}
+
+
+def test_onnxruntime_computes_hard_swish_as_int8_products(
+    made_v3: dict[Target, tuple[Path, Made]],
+) -> None:
+    path, _ = made_v3[Target(format="onnx", precision="int8")]
+    inside = onnx_export.count_operators(path).inside
+    assert inside["mul.int8"] == 2 * 3 + 1  # two a hard-swish, one for the squeeze-excite
+    assert {name for name in inside if name.endswith(".float")} <= {
+        "quantizelinear.float",
+        "dequantizelinear.float",
+        "transpose.float",
+        "reshape.float",
+    }
+
+
+def test_xnnpack_reads_and_writes_int8_around_each_hard_swish(
+    made_v3: dict[Target, tuple[Path, Made]],
+) -> None:
+    path, _ = made_v3[Target(format="executorch", precision="int8")]
+    inside = executorch.count_operators(path).inside
+    assert inside["hardswish.float"] == 3  # each between converts: one look-up table at run time
+    assert inside["convert.float"] == 2 * 3 + 2
+    assert inside["mul.int8"] == 1
+    assert inside["mean.int8"] == 2
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_network import SIDE, inputs, small_program
+from small_network import SIDE, SmallV3, inputs, small_program
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -190,3 +190,35 @@ def test_deterministic() -> None:
     assert first.activations == second.activations
     for name, weights in first.weights.items():
         assert np.array_equal(weights.codes, second.weights[name].codes)
+
+
+def test_a_gate_has_all_of_zero_to_one() -> None:
+    program = small_program(SmallV3)
+    decisions = decide(program, inputs(12))
+    (gate,) = [unit for unit in decisions.units if unit.bounds == (0.0, 1.0)]
+    assert decisions.activations[gate.output] == QParams.from_range(0, 1)
+
+
+def test_no_code_before_a_hard_swish_is_spent_below_minus_three() -> None:
+    decisions = decide(small_program(SmallV3), inputs(12) * 4)
+    for unit in decisions.units:
+        if unit.kind == "hardswish":
+            q = decisions.activations[unit.inputs[0]]
+            assert (-128 - q.zero_point) * q.scale >= -3 - q.scale
+
+
+def test_core_ml_has_no_quantize_between_convolution_and_hard_swish() -> None:
+    program, photos = small_program(SmallV3), inputs(12)
+    decisions = decide(program, photos)
+    fused, separate = (write_program(program, decisions, d) for d in (COREML, XNNPACK))
+    quantizes = qd.quantize_per_tensor.default
+    assert operators(fused)[quantizes] == operators(separate)[quantizes] - 3
+
+
+def test_hard_swish_as_products_is_hard_swish_within_a_code() -> None:
+    program, photos = small_program(SmallV3), inputs(12)
+    decisions = decide(program, photos)
+    products = write_program(program, decisions, Dialect(unsigned=True, hardswish="products"))
+    kernel = write_program(program, decisions, Dialect(unsigned=True))
+    assert aten.hardswish.default not in operators(products)
+    assert decibels(run(kernel, photos), run(products, photos)) > 25

@@ -15,12 +15,26 @@ from torch.fx import GraphModule
 
 from deploy.program import constant, graph_module
 from deploy.quantize.calibrate import observe_tensors
-from deploy.quantize.ranges import QParams, quantize_weight, weight_scales
-from deploy.quantize.units import HEAVY_TARGETS, Unit, find_units
+from deploy.quantize.ranges import (
+    QParams,
+    TensorStatistics,
+    quantize_weight,
+    weight_scales,
+)
+from deploy.quantize.units import (
+    HEAVY_TARGETS,
+    Unit,
+    find_units,
+    only_read_by_hardswish,
+)
 
 # Runtimes keep a bias as int32 in steps of (input scale * weight scale); half the range is left
 # to the sums.
 LARGEST_BIAS_CODE = 2.0**30
+# A gate has all of [0, 1] whatever the photos show: what it lets through is a share.
+GATE = (0.0, 1.0)
+# hardswish is 0 from here down, so codes for smaller inputs would say nothing.
+HARDSWISH_ZERO = -3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +79,7 @@ def decide(
     units = find_units(module, keep_float=keep_float)
     observed = {name for unit in units if unit.kind != "pass" for name in tensors_of(unit)}
     statistics = observe_tensors(module, observed, photos, progress=progress)
-    activations: dict[str, QParams] = {}
-    for unit in units:
-        for name in tensors_of(unit):
-            if unit.kind == "pass":
-                activations[name] = activations[unit.inputs[0]]
-            elif name not in activations:
-                activations[name] = statistics[name].range()
+    activations = _activations(module, units, statistics)
     return Decisions(
         units=tuple(units),
         activations=activations,
@@ -82,6 +90,27 @@ def decide(
         },
         in_float=_heavy_outside(module, units),
     )
+
+
+def _activations(
+    module: GraphModule, units: Iterable[Unit], statistics: dict[str, TensorStatistics]
+) -> dict[str, QParams]:
+    """Scale and zero point of every tensor that a unit reads or writes, in graph order."""
+    before_hardswish = only_read_by_hardswish(module)
+    chosen: dict[str, QParams] = {}
+    for unit in units:
+        for name in tensors_of(unit):
+            if name in chosen:
+                continue
+            if unit.kind == "pass":
+                chosen[name] = chosen[unit.inputs[0]]
+            elif name == unit.output and unit.bounds == GATE:
+                chosen[name] = QParams.from_range(*GATE)
+            elif name in before_hardswish:
+                chosen[name] = statistics[name].clamped(HARDSWISH_ZERO).range()
+            else:
+                chosen[name] = statistics[name].range()
+    return chosen
 
 
 def tensors_of(unit: Unit) -> tuple[str, ...]:

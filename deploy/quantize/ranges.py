@@ -54,6 +54,10 @@ class TensorStatistics:
         self._centres = (edges[1:] + edges[:-1]) / 2
         self._counts = counts
 
+    def clamped(self, low: float) -> TensorStatistics:
+        """The same, had every value below `low` been `low`."""
+        return TensorStatistics(max(self.low, low), max(self.high, low), self.values.clamp_min(low))
+
     def range(self) -> QParams:
         """The parameters with the least mean squared rounding and clipping error.
 

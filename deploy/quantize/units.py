@@ -14,15 +14,17 @@ from deploy.program import is_constant
 
 aten = torch.ops.aten
 
-Kind = Literal["conv", "linear", "add", "mean", "pass"]
+Kind = Literal["conv", "linear", "add", "mul", "mean", "hardswish", "pass"]
 
 # An operator that every runtime has as an int8 kernel.
 KERNELS: dict[object, Kind] = {
     aten.conv2d.default: "conv",
     aten.linear.default: "linear",
     aten.add.Tensor: "add",
+    aten.mul.Tensor: "mul",
     aten.mean.dim: "mean",
-    aten.adaptive_avg_pool2d.default: "mean",
+    aten.hardswish.default: "hardswish",
+    aten.hardswish_.default: "hardswish",
     # Values only move or are selected: input and output share scale and zero point.
     aten.flatten.using_ints: "pass",
     aten.view.default: "pass",
@@ -51,6 +53,9 @@ CLAMPS: dict[object, tuple[float, float]] = {
     aten.hardtanh_.default: (-1.0, 1.0),
     aten.clamp.default: (-math.inf, math.inf),
 }
+
+
+_DATA_INPUTS: dict[Kind, int] = {"add": 2, "mul": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +90,15 @@ def find_units(module: GraphModule, *, keep_float: Iterable[str] = ()) -> list[U
     return units
 
 
+def only_read_by_hardswish(module: GraphModule) -> set[str]:
+    """Tensors that exist only to go through a hard-swish."""
+    return {
+        node.name
+        for node in module.graph.nodes
+        if node.users and all(KERNELS.get(user.target) == "hardswish" for user in node.users)
+    }
+
+
 def clamp_bounds(node: Node) -> tuple[float, float]:
     """The bounds of a clamping activation: its arguments, or its operator's defaults."""
     low, high = CLAMPS[node.target]
@@ -98,13 +112,13 @@ def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
     kind = KERNELS.get(node.target)
     if kind is None or not _is_expressible(node, kind):
         return None
-    data = [arg for arg in node.args[: 2 if kind == "add" else 1] if isinstance(arg, Node)]
+    data = [arg for arg in node.args[: _DATA_INPUTS.get(kind, 1)] if isinstance(arg, Node)]
     inputs = tuple(arg.name for arg in data)
     if kind == "pass":
         # A value that is not quantized anyway need not be quantized to be moved.
         return Unit(kind=kind, node=node.name, inputs=inputs) if inputs[0] in quantized else None
     users = list(node.users)
-    if kind != "mean" and len(users) == 1 and users[0].target in CLAMPS:
+    if kind not in ("mean", "hardswish") and len(users) == 1 and users[0].target in CLAMPS:
         (clamp,) = users
         return Unit(
             kind=kind, node=node.name, inputs=inputs, clamp=clamp.name, bounds=clamp_bounds(clamp)
@@ -117,15 +131,13 @@ def _is_expressible(node: Node, kind: Kind) -> bool:
     if kind in ("conv", "linear"):
         constants = [node.args[1], node.args[2] if len(node.args) > 2 else None]
         return is_constant(constants[0]) and (constants[1] is None or is_constant(constants[1]))
-    if kind == "add":
+    if kind in ("add", "mul"):
         both_data = all(isinstance(a, Node) and not is_constant(a) for a in node.args[:2])
-        return both_data and not node.kwargs and _same_shapes(node)
+        return both_data and not node.kwargs and (kind == "mul" or _same_shapes(node))
     if node.target is aten.mean.dim:
         # Over height and width, keeping them: the pooling that has kernels.
         keepdim = len(node.args) > 2 and node.args[2] is True
         return _rank(node.args[0]) == 4 and node.args[1] in ([2, 3], [-2, -1], [-1, -2]) and keepdim
-    if node.target is aten.adaptive_avg_pool2d.default:
-        return node.args[1] in (1, [1], [1, 1], (1, 1))
     return True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -13,10 +14,10 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from deploy.program import add_constant, graph_module, input_shape, tidy
+from deploy.program import add_constant, aten, graph_module, input_shape, tidy
 from deploy.quantize.decide import Decisions, Weights
 from deploy.quantize.ranges import QParams
-from deploy.quantize.units import Unit
+from deploy.quantize.units import Unit, only_read_by_hardswish
 
 qd = torch.ops.quantized_decomposed
 
@@ -27,17 +28,23 @@ class Dialect:
 
     `unsigned`: activations as uint8 (zero point + 128) instead of int8.
     `integer_bias`: biases as int32 constants in steps of input scale * weight scale.
+    `hardswish`: "kernel" between quantized tensors, "fused" to the convolution before it without
+    a quantize in between, or two int8 "products".
     """
 
     unsigned: bool = False
     integer_bias: bool = False
+    hardswish: Literal["kernel", "fused", "products"] = "kernel"
 
 
+# XNNPACK makes a look-up table of dequantize -> hardswish -> quantize.
 XNNPACK = Dialect()
-COREML = Dialect()
+# Core ML computes convolution and hard-swish as one unit, better without rounding in between.
+COREML = Dialect(hardswish="fused")
 # On x86 only uint8 activations with int8 weights reach onnxruntime's quick kernels, and only
 # an integer bias is certain to be fused (QLinearConv keeps the integers alone).
-ONNXRUNTIME = Dialect(unsigned=True, integer_bias=True)
+# It has no int8 hard-swish, but int8 products.
+ONNXRUNTIME = Dialect(unsigned=True, integer_bias=True, hardswish="products")
 
 
 def write_program(
@@ -56,6 +63,8 @@ def write_program(
     for unit in decisions.units:
         writer.write_constants(unit)
         writer.drop_clamp(unit)
+        if unit.kind == "hardswish" and dialect.hardswish == "products":
+            writer.write_products(unit)
     for name in decisions.activations:
         writer.quantize_tensor(name)
     tidy(module)
@@ -72,6 +81,7 @@ class _Writer:
         self.outputs = {unit.output for unit in decisions.units}
         # Where a tensor is produced, once its clamp may have been dropped.
         self.producers = dict(self.nodes)
+        self.before_hardswish = only_read_by_hardswish(module)
 
     def write_constants(self, unit: Unit) -> None:
         """Replace the float weight (and bias) by integer constants behind a dequantize."""
@@ -121,12 +131,42 @@ class _Writer:
         self.producers[unit.output] = node
         self.module.graph.erase_node(clamp)
 
+    def write_products(self, unit: Unit) -> None:
+        """y = hardswish(x)        becomes        gate = dq(q(x * 1/6)), y = x * gate
+
+        The gate hardsigmoid(x) = clamp(x / 6 + 1/2, 0, 1) costs no operator: the quantize has
+        zero point 128 and so saturates at -1/2 and 1/2, and the dequantize reads the same codes
+        with zero point 0, which adds the half.
+        """
+        node, graph = self.nodes[unit.node], self.module.graph
+        x = node.args[0]
+        with graph.inserting_before(node):
+            one = add_constant(self.module, f"{node.name}_one", torch.tensor(1, dtype=torch.uint8))
+            sixth = graph.call_function(
+                qd.dequantize_per_tensor.default, (one, 1 / 6, 0, 0, 255, torch.uint8)
+            )
+            scaled = graph.call_function(aten.mul.Tensor, (x, sixth))
+            codes = graph.call_function(
+                qd.quantize_per_tensor.default, (scaled, 1 / 255, 128, 0, 255, torch.uint8)
+            )
+            gate = graph.call_function(
+                qd.dequantize_per_tensor.default, (codes, 1 / 255, 0, 0, 255, torch.uint8)
+            )
+            product = graph.call_function(aten.mul.Tensor, (x, gate))
+        node.replace_all_uses_with(product)
+        graph.erase_node(node)
+        self.producers[unit.output] = product
+        # Both read the tensor that the unit did.
+        self.kernels |= {scaled.name: unit, product.name: unit}
+
     def quantize_tensor(self, name: str) -> None:
         """Quantize a tensor once, and give each of its int8 consumers a dequantize of its own.
 
         A float consumer reads the integers too if an int8 kernel produced them (there is nothing
         else to read), and the float value if a float operator did.
         """
+        if self.dialect.hardswish == "fused" and name in self.before_hardswish:
+            return
         producer = self.producers[name]
         users = [
             user for user in producer.users if name in self.outputs or self._reads(user.name, name)
