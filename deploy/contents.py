@@ -73,7 +73,7 @@ def write_contents(
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
         network=Network(
             name=recipe.network,
-            width=recipe.width,
+            width=None if recipe.reference else recipe.width,
             resolution=plan.preprocessing.crop,
             classes=plan.classes,
             params=cost.params,

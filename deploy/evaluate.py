@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,15 @@ import numpy.typing as npt
 
 from deploy.accuracy import Logits, Share, has_nan, share, top_1, top_k_hits
 from deploy.assets.progress import Progress, silent
+from deploy.bundle.manifest import Artifact
+from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.errors import PhotosError, UserError
 from deploy.images import crop, decode
-from deploy.photos import LabelledPhotos
+from deploy.labels import imagenet_wordnet_ids
+from deploy.photos import LabelledPhotos, find_labelled
 from deploy.photos.folder import none_readable, skipped
+from deploy.reporter import Reporter, Silent
+from deploy.runtimes import load
 from models.preprocessing import Preprocessing
 
 # Crops, uint8 (N, H, W, 3), to logits or probabilities (N, classes). Normalizing is the
@@ -22,6 +27,9 @@ from models.preprocessing import Preprocessing
 Classify = Callable[[npt.NDArray[np.uint8]], Logits]
 
 _BATCH = 8
+
+# Float artifacts to compare with, the nearest to the float network first.
+_REFERENCES = ("onnx-fp32", "executorch-fp32", "coreml-fp32", "coreml-fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +60,56 @@ class Evaluation:
     scores: tuple[ArtifactScore, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+
+def evaluate_bundle(
+    folder: Path,
+    photos: Path,
+    *,
+    artifacts: Collection[str] = (),
+    reporter: Reporter | None = None,
+) -> Evaluation:
+    """`evaluate` the artifacts of the bundle in `folder` on the folder `photos`.
+
+    `artifacts` names those wanted, none all that were verified; the float artifact that they are
+    compared with joins them. Raises BundleError for what is no bundle or has no such artifact,
+    GateError where a file was altered or does not load, and what `find_labelled` and `evaluate`
+    raise.
+    """
+    reporter = reporter or Silent()
+    reporter.stage("checking files")
+    bundle = open_bundle(folder)
+    reference = _reference(bundle)
+    chosen = _choose(bundle, artifacts, reference)
+    wordnet_ids = imagenet_wordnet_ids() if bundle.manifest.labels.wordnet else None
+    labelled = find_labelled(photos, bundle.labels, wordnet_ids)
+    check_integrity(bundle)
+
+    preprocessing = bundle.manifest.input.preprocessing()
+    classifiers: dict[str, Classify] = {}
+    reporter.stage("loading artifacts")
+    for done, artifact in enumerate(chosen, start=1):
+        classifier = load(artifact.format, bundle.path_of(artifact), preprocessing)
+        classifiers[artifact.name] = classifier.logits
+        reporter.progress("artifacts", done, len(chosen))
+    reporter.stage("classifying")
+    return evaluate(
+        classifiers, labelled, preprocessing, reference=reference, progress=reporter.progress
+    )
+
+
+def _reference(bundle: Bundle) -> str | None:
+    verified = {artifact.name for artifact in bundle.manifest.artifacts if artifact.verified}
+    return next((name for name in _REFERENCES if name in verified), None)
+
+
+def _choose(bundle: Bundle, names: Collection[str], reference: str | None) -> list[Artifact]:
+    wanted = {bundle.artifact(name).name for name in names} | ({reference} - {None})
+    return [
+        artifact
+        for artifact in bundle.manifest.artifacts
+        if (artifact.name in wanted if names else artifact.verified)
+    ]
 
 
 def evaluate(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,17 +12,11 @@ from torch import Tensor, nn
 
 from deploy.bundle.manifest import Weights
 from deploy.errors import RunError, UserError
-from deploy.hashing import sha256_file
 from deploy.labels import default_labels, imagenet_labels, read_labels
-from deploy.recipe import CROP_RATIO, UNTRAINED, Recipe
+from deploy.preprocessing import choose_preprocessing, default_preprocessing
+from deploy.recipe import DEFAULT_WEIGHTS, UNTRAINED, Recipe
 from deploy.reporter import Reporter
-from deploy.weights import (
-    count_classes,
-    fetch_weights,
-    find_source,
-    load_weights,
-    read_state_dict,
-)
+from deploy.weights import choose_weights, load_weights
 from models.preprocessing import Preprocessing
 from models.registry import NETWORKS, create
 
@@ -31,7 +24,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 IMAGENET_CLASSES = 1000
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Between photos, an untrained network's logits must vary by this share of their own size.
 SMALLEST_VARIATION = 0.01
 CALMING_BIAS = 0.5
@@ -39,10 +31,15 @@ CALMING_BIAS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is known of the network before any photo is read."""
+    """What is known of the network before any photo is read.
+
+    `state_dict` is what to load, None for an untrained network; `options` what it asks of one of
+    ours besides width and classes.
+    """
 
     weights: Weights
-    state_dict: dict[str, Tensor] | None
+    state_dict: dict[str, Tensor] | None = None
+    options: Mapping[str, str | float] = field(default_factory=dict)
     classes: int
     labels: tuple[str, ...]
     preprocessing: Preprocessing
@@ -53,25 +50,34 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
 
     Raises UserError or WeightsError for what the user gave, FetchError without a network.
     """
+    resolution = recipe.resolution or NETWORKS[recipe.network].resolution
     if recipe.weights == UNTRAINED:
-        weights = Weights(source="untrained", file=None, sha256=None)
-        state_dict, preprocessing = None, None
         classes = recipe.classes or IMAGENET_CLASSES
-    else:
-        path, weights, preprocessing = _weights_file(recipe, reporter)
-        state_dict = read_state_dict(path)
-        classes = count_classes(state_dict, recipe.network, file_name=path.name)
-        if recipe.classes not in (None, classes):
-            raise UserError(
-                f"--classes {recipe.classes} contradicts {path.name}, whose head has {classes}: "
-                "leave --classes out"
-            )
+        return Plan(
+            weights=Weights(source="untrained", file=None, sha256=None),
+            classes=classes,
+            labels=choose_labels(recipe, classes, reporter),
+            preprocessing=_preprocessing(recipe, default_preprocessing(resolution)),
+        )
+    chosen = choose_weights(
+        recipe.network,
+        recipe.weights or DEFAULT_WEIGHTS,
+        width=recipe.width,
+        resolution=resolution,
+        reporter=reporter,
+    )
+    if recipe.classes not in (None, chosen.classes):
+        raise UserError(
+            f"--classes {recipe.classes} contradicts {chosen.file_name}, whose head has "
+            f"{chosen.classes}: leave --classes out"
+        )
     return Plan(
-        weights=weights,
-        state_dict=state_dict,
-        classes=classes,
-        labels=_labels(recipe, classes, reporter),
-        preprocessing=_at_resolution(recipe, preprocessing),
+        weights=Weights(source=chosen.source, file=chosen.file_name, sha256=chosen.sha256),
+        state_dict=chosen.state_dict,
+        options=chosen.options,
+        classes=chosen.classes,
+        labels=choose_labels(recipe, chosen.classes, reporter),
+        preprocessing=_preprocessing(recipe, chosen.preprocessing),
     )
 
 
@@ -81,7 +87,7 @@ def make_network(recipe: Recipe, plan: Plan, photos: npt.NDArray[np.float32]) ->
     `photos` are inputs (N, 3, H, W). Raises WeightsError where the file does not fit.
     """
     torch.manual_seed(recipe.seed)
-    network = create(recipe.network, width=recipe.width, classes=plan.classes)
+    network = create(recipe.network, width=recipe.width, classes=plan.classes, **plan.options)
     if plan.state_dict is None:
         settle_batch_norms(network, torch.from_numpy(photos))
     else:
@@ -113,42 +119,29 @@ def settle_batch_norms(network: nn.Module, photos: Tensor) -> None:
         logits = network(photos)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-    variation = float(logits.std(0).mean() / logits.square().mean().sqrt())
-    if not variation >= SMALLEST_VARIATION:
+    share = variation(logits)
+    if not share >= SMALLEST_VARIATION:
         raise RunError(
             "the untrained network gives nearly the same logits for every photo "
-            f"({variation:.1e} of their size): give more varied photos, or another --seed"
+            f"({share:.1e} of their size): give more varied photos, or another --seed"
         )
 
 
-def _weights_file(recipe: Recipe, reporter: Reporter) -> tuple[Path, Weights, Preprocessing | None]:
-    path = Path(recipe.weights)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        weights = Weights(
-            source="file", file=path.name, sha256=sha256_file(path) if path.is_file() else "0" * 64
-        )
-        return path, weights, None
-    source = find_source(recipe.network, recipe.weights, recipe.width)
-    path = fetch_weights(source, progress=reporter.progress)
-    weights = Weights(
-        source=f"{source.publisher} {source.name}", file=source.file.name, sha256=sha256_file(path)
-    )
-    return path, weights, source.preprocessing
+def variation(logits: Tensor) -> float:
+    """How much logits (N, classes) vary between photos, as a share of their own size."""
+    return float(logits.std(0).mean() / logits.square().mean().sqrt())
 
 
-def _at_resolution(recipe: Recipe, published: Preprocessing | None) -> Preprocessing:
-    if published is not None and recipe.resolution in (None, published.crop):
-        return published
-    height, width = recipe.resolution or NETWORKS[recipe.network].resolution
-    return Preprocessing(
-        resize=(math.floor(height / CROP_RATIO), math.floor(width / CROP_RATIO)),
-        crop=(height, width),
-        mean=published.mean if published else IMAGENET_MEAN,
-        std=published.std if published else IMAGENET_STD,
-    )
+def _preprocessing(recipe: Recipe, base: Preprocessing) -> Preprocessing:
+    """What the user said, else what belongs to the weights."""
+    said = recipe.preprocessing
+    if recipe.resolution is not None:
+        said = replace(said, crop=recipe.resolution)
+    return choose_preprocessing(base, said, recipe.preprocessing_file)
 
 
-def _labels(recipe: Recipe, classes: int, reporter: Reporter) -> tuple[str, ...]:
+def choose_labels(recipe: Recipe, classes: int, reporter: Reporter) -> tuple[str, ...]:
+    """The names of the classes: from the recipe's file, ImageNet's for 1000, else numbers."""
     if recipe.labels is not None:
         return tuple(read_labels(recipe.labels, classes))
     if classes == IMAGENET_CLASSES:

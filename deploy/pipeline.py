@@ -15,10 +15,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import Manifest
 from deploy.bundle.write import check_target, staged
@@ -33,10 +36,11 @@ from deploy.quantize.decide import Decisions, decide
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
+from deploy.user_network.plan import UserPlan, capture_user_network, plan_user_network
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts
 from deploy.workers import worker_processes
-from models.cost import measure_cost
+from models.cost import Cost, measure_cost
 
 WORKERS = 2
 
@@ -65,11 +69,11 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
     torch.set_num_threads(max(1, torch.get_num_threads() - WORKERS))
     with (
         staged(recipe.output) as folder,
-        tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch,
+        tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
         worker_processes(WORKERS, Path(scratch, "workers.log")) as pool,
     ):
         reporter.stage("reading weights and photos")
-        plan = plan_network(recipe, reporter)
+        plan = _plan(recipe, reporter)
         photos = load_photos(recipe.photos, plan.preprocessing, progress=reporter.progress)
         for warning in photos.warnings:
             reporter.warn(warning)
@@ -80,9 +84,12 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         crops = np.stack([*judging, *(photo.crop for photo in photos.golden)])
 
         reporter.stage("capturing the network")
-        network = make_network(recipe, plan, calibration)
-        program = simplify(capture(network, (1, 3, *plan.preprocessing.crop)))
-        torch.export.save(program, Path(scratch, "float.pt2"))
+        captured, cost = _capture(recipe, plan, calibration, reporter)
+        program = simplify(captured)
+        # By way of memory: on a full disk torch's own writer ends the process.
+        saved = BytesIO()
+        torch.export.save(program, saved)
+        Path(scratch, "float.pt2").write_bytes(saved.getbuffer())
         np.save(Path(scratch, "crops.npy"), crops)
 
         in_float = [target for target in recipe.targets if target.precision != "int8"]
@@ -108,7 +115,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
             folder,
             recipe=recipe,
             plan=plan,
-            cost=measure_cost(network, program),
+            cost=cost,
             photos=photos,
             judged=judged,
             golden_logits=float_logits[len(judging) :],
@@ -122,6 +129,22 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
     )
+
+
+def _plan(recipe: Recipe, reporter: Reporter) -> Plan:
+    if recipe.reference is not None:
+        return plan_user_network(recipe, recipe.reference, reporter)
+    return plan_network(recipe, reporter)
+
+
+def _capture(
+    recipe: Recipe, plan: Plan, photos: npt.NDArray[np.float32], reporter: Reporter
+) -> tuple[ExportedProgram, Cost]:
+    if isinstance(plan, UserPlan):
+        return capture_user_network(plan, recipe.network, photos, reporter)
+    network = make_network(recipe, plan, photos)
+    program = capture(network, (1, 3, *plan.preprocessing.crop))
+    return program, measure_cost(network, program)
 
 
 def _submit(

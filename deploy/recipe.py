@@ -5,19 +5,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.backends import BACKENDS
 from deploy.bundle.manifest import Format, Precision
 from deploy.errors import UserError
+from deploy.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, PreprocessingOptions
+from deploy.user_network.reference import Reference, parse_reference
 from models.registry import NETWORKS
 
 DEFAULT_WEIGHTS = "imagenet"
 UNTRAINED = "none"
-SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
-# The published weights' own ratio of crop to resize, 224 / 256.
-CROP_RATIO = 0.875
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,47 +33,77 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All that `build` needs to know. `make_recipe` fills in the defaults.
+    """All that `build` needs to know. Raises UserError for what cannot be built.
 
-    `weights` is a published name, "none", or the path of a file. `resolution` is (height, width),
-    None for the weights' own. `classes` and `labels` are None to follow the weights.
+    `network` is a name of ours, or the user's own as `deploy.user_network.reference` reads it.
+    `weights` is a published name, "none", or the path of a file; None is "imagenet", or for the
+    user's own network what its factory gives it. `resolution` is (height, width), None for the
+    weights' own. `preprocessing` goes before `preprocessing_file`, and both before the weights'.
+    `classes` and `labels` are None to follow the weights.
     """
 
     network: str
     output: Path
     targets: tuple[Target, ...]
-    weights: str = DEFAULT_WEIGHTS
+    weights: str | None = None
     photos: Path | None = None
     width: float = 1.0
     resolution: tuple[int, int] | None = None
     classes: int | None = None
     labels: Path | None = None
+    preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
+    preprocessing_file: Path | None = None
     seed: int = 0
-    allow_unverified: frozenset[Format] = frozenset()
+    allow_unverified: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
+        if self.reference is not None:
+            self._check_for_own_network()
+        elif self.network not in NETWORKS:
             near = difflib.get_close_matches(self.network, NETWORKS, n=3, cutoff=0.4)
             hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(NETWORKS)}"
             raise UserError(f"unknown network {self.network!r}: {hint}")
         if not (math.isfinite(self.width) and 0.1 <= self.width <= 4):
-            raise UserError(f"width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
+            raise UserError(f"--width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
         for side in self.resolution or ():
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 raise UserError(
-                    f"resolution {side} is out of range: give {SMALLEST_SIDE} to {LARGEST_SIDE}"
+                    f"--resolution {side} is out of range: give {SMALLEST_SIDE} to {LARGEST_SIDE}"
                 )
         if self.classes is not None and not 2 <= self.classes <= 100_000:
-            raise UserError(f"{self.classes} classes are out of range: give 2 to 100000")
-        if self.classes is not None and self.weights == DEFAULT_WEIGHTS:
+            raise UserError(f"--classes {self.classes} is out of range: give 2 to 100000")
+        if (
+            self.classes is not None
+            and self.reference is None
+            and self.weights in (None, DEFAULT_WEIGHTS)
+        ):
             raise UserError(
                 "--classes contradicts the published weights, whose classes are ImageNet's: "
                 "give your own with --weights FILE, or --weights none"
             )
+        for name in self.allow_unverified:
+            _known("--allow-unverified", "format", name, BACKENDS)
+
+    @property
+    def reference(self) -> Reference | None:
+        """The user's own network; None for one of ours."""
+        return parse_reference(self.network)
+
+    def _check_for_own_network(self) -> None:
+        if self.width != 1:
+            raise UserError(
+                f"--width is for our own networks: let {self.network} make it as wide as you want"
+            )
+        if self.weights == UNTRAINED:
+            raise UserError(
+                f"--weights {UNTRAINED} is for our own networks: {self.network} is built as it "
+                "makes it, leave --weights out"
+            )
 
     def file_name(self, target: Target) -> str:
         """Such as `mobilenet_v2_int8.pte`."""
-        return f"{self.network}_{target.precision}{BACKENDS[target.format].suffix}"
+        name = self.reference.name if self.reference else self.network
+        return f"{name}_{target.precision}{BACKENDS[target.format].suffix}"
 
 
 def make_targets(
@@ -85,14 +114,14 @@ def make_targets(
     Raises UserError for a precision that none of the formats has, and for a named format that
     would get no artifact.
     """
-    chosen = [_known("format", name, BACKENDS) for name in formats or BACKENDS]
+    chosen = [_known("--formats", "format", name, BACKENDS) for name in formats or BACKENDS]
     offered = {p for backend in BACKENDS.values() for p in backend.precisions}
     for precision in precisions or ():
-        _known("precision", precision, offered)
+        _known("--precisions", "precision", precision, offered)
         if not any(precision in BACKENDS[f].precisions for f in chosen):
             having = [f for f, backend in BACKENDS.items() if precision in backend.precisions]
             raise UserError(
-                f"{', '.join(chosen)} has no {precision} artifact: "
+                f"--precisions: {', '.join(chosen)} has no {precision} artifact: "
                 f"{precision} is for {', '.join(having)}"
             )
     targets = [
@@ -104,13 +133,13 @@ def make_targets(
     for name in formats or ():
         if not any(target.format == name for target in targets):
             raise UserError(
-                f"{name} has none of the precisions {', '.join(precisions or ())}: "
+                f"--formats: {name} has none of the precisions {', '.join(precisions or ())}: "
                 f"it has {', '.join(BACKENDS[name].precisions)}"
             )
     return tuple(targets)
 
 
-def _known(what: str, name: str, known: Iterable[str]) -> str:
+def _known(option: str, what: str, name: str, known: Iterable[str]) -> str:
     if name not in (names := sorted(known)):
-        raise UserError(f"unknown {what} {name!r}: known are {', '.join(names)}")
+        raise UserError(f"{option}: unknown {what} {name!r}: known are {', '.join(names)}")
     return name

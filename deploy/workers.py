@@ -8,27 +8,43 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from deploy.errors import RunError
+
 
 @contextmanager
 def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
-    """A pool whose processes end with us, however we end; what they print goes to `log`."""
+    """A pool whose processes end with us, however we end; what they print goes to `log`.
+
+    An exception takes the log along as a note, which tracebacks show. Raises RunError where a
+    process died.
+    """
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log),))
     try:
         yield pool
         pool.shutdown()
-    except BaseException:
+    except BaseException as error:
         # A lowering takes many seconds and cannot be asked to stop.
         for process in multiprocessing.active_children():
             process.kill()
         pool.shutdown(cancel_futures=True)
+        if log.exists():
+            error.add_note(f"What the worker processes printed:\n{log.read_text(errors='replace')}")
+        # With a cause, a process lives but sent what cannot be read: our bug.
+        if isinstance(error, BrokenProcessPool) and error.__cause__ is None:
+            raise RunError(
+                "a process that exports died, most likely for want of memory: "
+                "close other programs, or build fewer artifacts at once with --formats"
+            ) from error
         raise
 
 
@@ -38,6 +54,8 @@ def _start(log: str) -> None:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    # coremltools leaves packages among the temporary files of a process that is killed.
+    tempfile.tempdir = str(Path(log).parent)
     import torch
 
     # The processes are the parallelism; their threads would only wait for each other.

@@ -3,8 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypedDict, get_args
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+Padding = Literal["symmetric", "same"]
+
+
+class Options(TypedDict, total=False):
+    """What every network of ours can be asked for; each family has its own defaults.
+
+    `width` multiplies the channels (the papers' alpha). `padding` is "symmetric", PyTorch's, or
+    "same", TensorFlow's: it belongs to the weights, like `bn_eps`. `bn_momentum` is the share of
+    each batch in the running statistics, and matters to training only.
+    """
+
+    width: float
+    classes: int
+    in_channels: int
+    dropout: float
+    padding: Padding
+    bn_eps: float
+    bn_momentum: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvStyle:
+    """What all convolutions of one network have in common; fields as of `Options`."""
+
+    padding: Padding = "symmetric"
+    bn_eps: float = 1e-5
+    bn_momentum: float = 0.1
+
+    def __post_init__(self) -> None:
+        assert self.padding in get_args(Padding), f"padding {self.padding!r}"
 
 
 def round_channels(channels: float, *, divisor: int = 8) -> int:
@@ -18,6 +53,40 @@ def round_channels(channels: float, *, divisor: int = 8) -> int:
     """
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded if rounded >= 0.9 * channels else rounded + divisor
+
+
+def same_padding(size: int, *, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Zeros before and after `size` pixels in TensorFlow's "SAME": an odd one goes after.
+
+    >>> same_padding(224, kernel=3, stride=2), same_padding(225, kernel=3, stride=2)
+    ((0, 1), (1, 1))
+    """
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded like TensorFlow's "SAME", which depends on the input's size.
+
+    Symmetric padding gives outputs of the same shape but, at stride 2 on an even size, one pixel
+    off: weights trained with one lose accuracy with the other.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        (top, bottom), (left, right) = (
+            same_padding(size, kernel=kernel, stride=stride, dilation=dilation)
+            for size, kernel, stride, dilation in zip(
+                x.shape[2:], self.kernel_size, self.stride, self.dilation, strict=True
+            )
+        )
+        padding = (top, left)
+        if (top, left) != (bottom, right):  # Not in a convolution's power: a layer of its own.
+            x = torch.constant_pad_nd(x, (left, right, top, bottom))
+            padding = (0, 0)
+        return functional.conv2d(
+            x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
 
 
 class ConvBNAct(nn.Sequential):
@@ -35,19 +104,17 @@ class ConvBNAct(nn.Sequential):
         stride: int = 1,
         groups: int = 1,
         activation: Callable[[], nn.Module] | None = nn.ReLU6,
-        bn_eps: float = 1e-5,
+        style: ConvStyle = ConvStyle(),
     ) -> None:
+        convolution, padding = {
+            "symmetric": (nn.Conv2d, (kernel - 1) // 2),
+            "same": (SameConv2d, 0),
+        }[style.padding]
         layers: list[nn.Module] = [
-            nn.Conv2d(
-                in_channels,
-                out_channels,
-                kernel,
-                stride,
-                (kernel - 1) // 2,
-                groups=groups,
-                bias=False,
+            convolution(
+                in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False
             ),
-            nn.BatchNorm2d(out_channels, eps=bn_eps),
+            nn.BatchNorm2d(out_channels, eps=style.bn_eps, momentum=style.bn_momentum),
         ]
         if activation is not None:
             layers.append(activation())
@@ -71,10 +138,15 @@ def initialize(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def global_average_pool(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C).
+def average_pool(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, 1, 1).
 
     Written as mean over (2, 3) with keepdim, the one form that XNNPACK, onnxruntime and Core ML
     all turn into their pooling kernel.
     """
-    return x.mean((2, 3), keepdim=True).flatten(1)
+    return x.mean((2, 3), keepdim=True)
+
+
+def global_average_pool(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C)."""
+    return average_pool(x).flatten(1)

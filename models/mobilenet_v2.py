@@ -6,10 +6,19 @@ Module names follow torchvision's, so that its weight files load as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Unpack
 
 from torch import Tensor, nn
 
-from models.layers import ConvBNAct, global_average_pool, initialize, round_channels
+from models.layers import (
+    ConvBNAct,
+    ConvStyle,
+    Options,
+    Padding,
+    global_average_pool,
+    initialize,
+    round_channels,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +47,23 @@ STAGES = (
 class InvertedResidual(nn.Module):
     """Expand 1x1 -> depthwise 3x3 -> project 1x1, linear; with a shortcut where shapes allow."""
 
-    def __init__(self, in_channels: int, out_channels: int, *, stride: int, expansion: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        stride: int,
+        expansion: int,
+        style: ConvStyle,
+    ) -> None:
         super().__init__()
         hidden = in_channels * expansion
         self.has_shortcut = stride == 1 and in_channels == out_channels
-        expand = [ConvBNAct(in_channels, hidden)] if expansion != 1 else []
+        expand = [ConvBNAct(in_channels, hidden, style=style)] if expansion != 1 else []
         self.conv = nn.Sequential(
             *expand,
-            ConvBNAct(hidden, hidden, kernel=3, stride=stride, groups=hidden),
-            *ConvBNAct(hidden, out_channels, activation=None),
+            ConvBNAct(hidden, hidden, kernel=3, stride=stride, groups=hidden, style=style),
+            *ConvBNAct(hidden, out_channels, activation=None, style=style),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -55,23 +72,39 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-    """Table 2 at a width multiplier. (N, 3, H, W) float32 -> logits (N, classes).
+    """Table 2 at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes).
 
-    The last convolution is not narrowed below width 1 (paper, section 4.1).
+    The last convolution is not narrowed below width 1 (paper, section 4.1). Defaults are
+    torchvision's, whose weights are the published ones in PyTorch's layout.
     """
 
-    def __init__(self, *, width: float = 1.0, classes: int = 1000, dropout: float = 0.2) -> None:
+    def __init__(
+        self,
+        *,
+        width: float = 1.0,
+        classes: int = 1000,
+        in_channels: int = 3,
+        dropout: float = 0.2,
+        padding: Padding = "symmetric",
+        bn_eps: float = 1e-5,
+        bn_momentum: float = 0.1,
+    ) -> None:
         super().__init__()
+        style = ConvStyle(padding=padding, bn_eps=bn_eps, bn_momentum=bn_momentum)
         channels = round_channels(STEM_CHANNELS * width)
         head = round_channels(HEAD_CHANNELS * max(1.0, width))
-        features: list[nn.Module] = [ConvBNAct(3, channels, kernel=3, stride=2)]
+        features: list[nn.Module] = [
+            ConvBNAct(in_channels, channels, kernel=3, stride=2, style=style)
+        ]
         for stage in STAGES:
             out = round_channels(stage.c * width)
             for i in range(stage.n):
                 stride = stage.s if i == 0 else 1
-                features.append(InvertedResidual(channels, out, stride=stride, expansion=stage.t))
+                features.append(
+                    InvertedResidual(channels, out, stride=stride, expansion=stage.t, style=style)
+                )
                 channels = out
-        features.append(ConvBNAct(channels, head))
+        features.append(ConvBNAct(channels, head, style=style))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(head, classes))
         initialize(self)
@@ -82,6 +115,6 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-def mobilenet_v2(*, width: float = 1.0, classes: int = 1000, dropout: float = 0.2) -> MobileNetV2:
-    """MobileNetV2 of the paper; widths .35 to 1.4 were published."""
-    return MobileNetV2(width=width, classes=classes, dropout=dropout)
+def mobilenet_v2(**options: Unpack[Options]) -> MobileNetV2:
+    """MobileNetV2 of the paper; options as of `MobileNetV2`, widths .35 to 1.4 were published."""
+    return MobileNetV2(**options)

@@ -1,4 +1,4 @@
-"""Files that are known by their hash before they are fetched, and where they can be had."""
+"""Files that are known before they are fetched, by their hash if possible, and their addresses."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class WheelMember:
 class PinnedFile:
     """One file's name, its hash, and its addresses in the order in which they are tried.
 
-    `sha256` is lower-case hex: all 64 digits, or the leading 8 or more where only a prefix is
-    published. `bytes` is its exact size, None where it is not known.
+    `sha256` is lower-case hex: all 64 digits, the leading 8 or more where only a prefix is
+    published, or "" where nothing is. `bytes` is its exact size, None where it is not known.
     """
 
     name: str
@@ -38,5 +38,5 @@ class PinnedFile:
     addresses: tuple[Url | WheelMember, ...]
 
     def __post_init__(self) -> None:
-        assert re.fullmatch(r"[0-9a-f]{8,64}", self.sha256), self.sha256
+        assert re.fullmatch(r"([0-9a-f]{8,64})?", self.sha256), self.sha256
         assert re.fullmatch(r"[\w][\w.+-]*", self.name), self.name

@@ -357,6 +357,52 @@ def test_what_a_killed_run_left_is_swept(server: Server, cache: Path) -> None:
     assert files_in(cache) == [".lock", "f.bin"]
 
 
+# Files whose hash nobody publishes
+
+
+def unhashed(address: Url) -> PinnedFile:
+    return PinnedFile(name="f.bin", sha256="", addresses=(address,))
+
+
+def test_without_a_published_hash_that_of_the_first_download_holds(
+    server: Server, cache: Path
+) -> None:
+    path = fetch(unhashed(server.url("ok")))
+    assert path.read_bytes() == CONTENT
+    assert path.with_name("f.bin.sha256").read_text() == SHA256
+    server.requests.clear()
+    assert fetch(unhashed(server.url("ok"))) == path
+    assert server.requests == []
+
+    path.write_bytes(CONTENT[:-1])
+    assert fetch(unhashed(server.url("ok"))).read_bytes() == CONTENT
+
+
+def test_without_a_published_hash_a_file_put_there_by_hand_serves(
+    server: Server, cache: Path
+) -> None:
+    path = fetch(unhashed(server.url("ok")))
+    path.with_name("f.bin.sha256").unlink()
+    path.write_bytes(b"by hand")
+    assert fetch(unhashed(server.url("missing"))).read_bytes() == b"by hand"
+
+
+def test_without_a_published_hash_no_earlier_part_is_taken_up(server: Server, cache: Path) -> None:
+    part = cache / "no-published-hash" / "f.bin.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 500_000)
+    assert fetch(unhashed(server.url("ok"))).read_bytes() == CONTENT
+    assert server.requests == [("/ok", None)]
+
+
+def test_without_a_published_hash_a_truncated_file_is_refused_with_its_address(
+    server: Server, cache: Path
+) -> None:
+    with pytest.raises(FetchError, match=r"/cut \(the connection closed after 100 of .*\): check"):
+        fetch(unhashed(server.url("cut")))
+    assert files_in(cache) == [".lock", "f.bin.part"]
+
+
 # Wheels
 
 

@@ -13,12 +13,16 @@ from small_network import LABELS, PREPROCESSING, Small, SmallV3, crops, inputs, 
 from deploy.export import coreml, executorch
 from deploy.export import onnx as onnx_export
 from deploy.export.interface import Spec
+from deploy.export.lean_lowering import _is_needed, lean_lowering
 from deploy.export.make import Job, Made, make, run_program
 from deploy.images import normalize
+from deploy.program import capture
 from deploy.quantize.decide import decide
+from deploy.quantize.write import write_program
 from deploy.recipe import Target, make_targets
 from deploy.runtimes import load
 from deploy.runtimes.onnx import int8_saturates
+from deploy.simplify import simplify
 from deploy.verify.error_statistics import compare_logits
 
 TARGETS = make_targets(precisions=["fp32", "fp16", "int8"])
@@ -220,3 +224,35 @@ def test_x86_without_vnni_is_told_to_be_careful(
     assert int8_saturates(tmp_path / "missing") is True
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     assert int8_saturates(tmp_path / "missing") is False
+
+
+@pytest.mark.parametrize("network", [Small, SmallV3])
+@pytest.mark.parametrize("int8", [False, True])
+def test_the_lean_lowering_gives_the_bytes_of_the_full_one(
+    network: type[torch.nn.Module], int8: bool
+) -> None:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    def lowered() -> bytes:
+        program = small_program(network)
+        if int8:
+            program = write_program(program, decide(program, inputs(4)), executorch.DIALECT)
+        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        return bytes(lowered.to_executorch().buffer)
+
+    full = lowered()
+    with lean_lowering():
+        assert lowered() == full
+
+
+def test_a_pass_is_skipped_only_where_its_operators_are_missing() -> None:
+    """A padded network needs InsertPadQDQPass: without it the artifact would be another."""
+    padded = torch.nn.Sequential(
+        torch.nn.ZeroPad2d((0, 1, 0, 1)), torch.nn.Conv2d(3, 4, 3, stride=2), torch.nn.ReLU()
+    )
+    program = simplify(capture(padded, (1, 3, 8, 8)))
+    assert _is_needed("InsertPadQDQPass", program)
+    assert not _is_needed("InsertPadQDQPass", small_program())
+    assert not _is_needed("PReLUReshapePass", program)
+    assert _is_needed("ChannelsLastTaggedReshapePass", program)

@@ -1,18 +1,32 @@
 import argparse
 import os
 import pickle
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import deploy.weights.choose
 from deploy.errors import UserError, WeightsError
-from deploy.weights import count_classes, find_source, load_weights, read_state_dict
+from deploy.reporter import Silent
+from deploy.weights import (
+    choose_weights,
+    find_known_file,
+    find_source,
+    fit_weights,
+    load_weights,
+    read_state_dict,
+)
 from models.mobilenet_v2 import mobilenet_v2
 from models.pinned import Url, WheelMember
+from models.registry import NETWORKS, create
+from models.weights.layouts import from_ours
 from models.weights.sources import SOURCES
 
 
@@ -156,7 +170,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, kind: str, keep: float) -> 
 def test_what_is_not_weights_is_refused(tmp_path: Path) -> None:
     page = tmp_path / "page.pth"
     page.write_bytes(b"<html>404</html>")
-    assert "neither a PyTorch nor a safetensors file" in refusal(page)
+    assert "neither a PyTorch, safetensors nor Keras file" in refusal(page)
     assert "does not exist: check the path" in refusal(tmp_path / "missing.pth")
     assert "is a folder" in refusal(tmp_path)
 
@@ -200,7 +214,7 @@ def test_a_tensors_name_cannot_break_the_line_or_the_terminal() -> None:
 
 
 def test_other_shapes_are_named() -> None:
-    message = misfit(Tiny(channels=8).state_dict())
+    message = misfit(dict(Tiny(channels=8).state_dict()))
     assert "features.0.weight is 8x3x3x3 in the file, 4x3x3x3 in the network" in message
     assert "check the network, its width and classes" in message
 
@@ -244,20 +258,173 @@ def test_a_networks_own_prefix_is_kept() -> None:
 
 def test_a_fine_tuned_head_sets_the_classes() -> None:
     state = mobilenet_v2(width=0.35, classes=7).state_dict()
-    assert count_classes(state, "mobilenet_v2") == 7
-    assert count_classes({f"module.{k}": v for k, v in state.items()}, "mobilenet_v2") == 7
+    for prefix in ("", "module."):
+        given = {prefix + name: tensor for name, tensor in state.items()}
+        fitted = fit_weights(given, "mobilenet_v2", width=0.35, file_name="w.pth")
+        assert fitted.classes == 7
 
 
 def test_weights_without_a_classifier_are_refused() -> None:
-    with pytest.raises(WeightsError, match=r"w\.pth holds no classifier of mobilenet_v2 \(fc\.w"):
-        count_classes({"fc.weight": torch.ones(2, 2)}, "mobilenet_v2", file_name="w.pth")
+    state = mobilenet_v2(width=0.35).features.state_dict(prefix="features.")
+    with pytest.raises(WeightsError, match=r"2 of 262 tensors are missing \(classifier\.1\.w"):
+        fit_weights(state, "mobilenet_v2", width=0.35, file_name="w.pth")
 
 
-def test_weights_of_another_width_are_refused_with_the_remedy() -> None:
-    state = dict(mobilenet_v2(width=0.5, classes=3).state_dict())
-    message = misfit(state, mobilenet_v2(width=0.35, classes=3))
-    assert "features.1.conv" in message or "features.2.conv" in message
-    assert "check the network, its width" in message
+# HDF5, as Keras writes it
+
+
+def write_hdf5(path: Path, **arrays: object) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name.replace("__", "/")] = array
+    return path
+
+
+def test_only_numbers_and_no_training_state_are_taken_from_hdf5(tmp_path: Path) -> None:
+    path = write_hdf5(
+        tmp_path / "w.bin",
+        conv__kernel=np.ones((1, 1, 2, 3), np.float32),
+        seeds__state=np.ones(2, np.int64),
+        text=b"no tensor",
+        optimizer__vars__0=np.ones(2, np.float32),
+    )
+    tensors = read_state_dict(path)
+    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == {
+        "conv/kernel": (1, 1, 2, 3)
+    }
+
+
+def test_hdf5_without_weights_is_refused(tmp_path: Path) -> None:
+    assert "HDF5 file without weights" in refusal(write_hdf5(tmp_path / "w.h5", step=np.int64(1)))
+
+
+@pytest.mark.parametrize("keep", [0.1, 0.5, 0.99])
+def test_truncated_hdf5_is_refused(tmp_path: Path, keep: float) -> None:
+    path = write_hdf5(tmp_path / "w.h5", conv__kernel=np.ones((64, 64), np.float32))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    assert "damaged or truncated Keras file" in refusal(path)
+
+
+def test_hdf5_cannot_reach_into_other_files(tmp_path: Path) -> None:
+    secret = write_hdf5(tmp_path / "secret.h5", x=np.ones(4, np.float32))
+    raw = tmp_path / "raw"
+    raw.write_bytes(bytes(16))
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file["linked"] = h5py.ExternalLink(str(secret), "/x")
+        file["model_weights"] = h5py.ExternalLink(str(secret), "/")
+    assert "without weights" in refusal(path)
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", (4,), np.float32, external=[(str(raw), 0, 16)])
+    assert "keeps 'x' in another file" in refusal(path)
+    with h5py.File(path, "w") as file:
+        layout = h5py.VirtualLayout((4,), np.float32)
+        layout[:] = h5py.VirtualSource(str(secret), "x", (4,))
+        file.create_virtual_dataset("x", layout)
+    assert "keeps 'x' in another file" in refusal(path)
+
+
+def test_a_size_that_no_mobilenet_has_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("x", (1 << 40,), np.float32, chunks=(1024,), compression="gzip")
+    assert path.stat().st_size < 100_000
+    assert "more than 1 GiB of weights" in refusal(path)
+
+
+def test_a_damaged_keras_archive_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n and no more")
+    assert "damaged or truncated Keras file" in refusal(path)
+
+
+# From what --weights says to weights
+
+
+RESOLUTION = (96, 128)
+
+
+def test_a_files_layout_tells_what_it_needs(tmp_path: Path) -> None:
+    network = create("mobilenet_v2", width=0.35, classes=4)
+    floats = {k: t for k, t in network.state_dict().items() if t.is_floating_point()}
+    imagenet = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    half = ((0.5,) * 3, (0.5,) * 3)
+    for layout, (mean, std), options in (
+        ("torchvision", imagenet, {}),
+        ("timm", imagenet, {"padding": "symmetric", "bn_eps": 1e-5}),
+        ("keras", half, {"padding": "same", "bn_eps": 1e-3}),
+    ):
+        theirs = {k: t.contiguous() for k, t in from_ours(floats, network, layout).items()}
+        path = tmp_path / layout
+        if layout == "keras":
+            write_hdf5(path, **{k.replace("/", "__"): t.numpy() for k, t in theirs.items()})
+        else:
+            save_file(theirs, path)
+        chosen = choose_weights(
+            "mobilenet_v2", str(path), width=0.35, resolution=RESOLUTION, reporter=Silent()
+        )
+        assert chosen.source == f"file, {layout} layout"
+        assert (chosen.layout, chosen.classes, chosen.options) == (layout, 4, options)
+        assert (chosen.preprocessing.mean, chosen.preprocessing.std) == (mean, std)
+        assert (chosen.preprocessing.crop, chosen.preprocessing.resize) == (RESOLUTION, (109, 146))
+        assert all(torch.equal(chosen.state_dict[k], t) for k, t in floats.items())
+
+
+def test_a_published_file_is_known_wherever_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """timm's converted files bear the names of its others: only the hash tells their padding."""
+    network = create("mobilenet_v3_small", width=0.75, classes=1000)
+    floats = {k: t for k, t in network.state_dict().items() if t.is_floating_point()}
+    theirs = from_ours(floats, network, "timm")
+    save_file({k: t.contiguous() for k, t in theirs.items()}, tmp_path / "mine")
+    row = find_source("mobilenet_v3_small", "timm-tf", 0.75)
+
+    def choose() -> deploy.weights.ChosenWeights:
+        return choose_weights(
+            "mobilenet_v3_small",
+            str(tmp_path / "mine"),
+            width=0.75,
+            resolution=(224, 224),
+            reporter=Silent(),
+        )
+
+    assert choose().options["padding"] == "symmetric"
+    monkeypatch.setattr(
+        deploy.weights.choose, "sha256_file", lambda _: row.file.sha256.ljust(64, "0")
+    )
+    assert choose().options["padding"] == "same"
+    assert choose().preprocessing.mean == (0.5, 0.5, 0.5)
+
+
+class Warned(Silent):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+
+def test_the_digest_is_shown_where_none_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = create("mobilenet_v1", width=0.25)
+    floats = {k: t for k, t in network.state_dict().items() if t.is_floating_point()}
+    theirs = from_ours(floats, network, "keras")
+    arrays = {k.replace("/", "__"): t.numpy() for k, t in theirs.items()}
+    path = write_hdf5(tmp_path / "mobilenet_2_5_160_tf.h5", **arrays)
+    monkeypatch.setattr(deploy.weights.choose, "fetch_weights", lambda *_, **__: path)
+    reporter = Warned()
+    chosen = choose_weights(
+        "mobilenet_v1", "keras-160", width=0.25, resolution=(224, 224), reporter=reporter
+    )
+    (warning,) = reporter.warnings
+    assert chosen.sha256 in warning
+    assert chosen.source == "Keras mobilenet_2_5_160_tf"
+    assert chosen.preprocessing.crop == (160, 160)
+    assert chosen.options == {"padding": "same", "bn_eps": 1e-3}
 
 
 # The table of sources
@@ -274,7 +441,8 @@ def test_a_name_leads_to_its_source() -> None:
     ("network", "name", "width", "message"),
     [
         ("mobilenet_v2", "imagnet", 1.0, "no weights named 'imagnet'.* did you mean imagenet"),
-        ("mobilenet_v2", "imagenet", 0.5, "at width 1, not 0.5: choose that width, or"),
+        ("mobilenet_v2", "imagenet-v2", 0.5, "at width 1, not 0.5: choose that width, or"),
+        ("mobilenet_v1", "imagenet", 0.3, r"at width 1, 0\.75, 0\.5, 0\.25, 1\.25, not 0\.3"),
         ("my_net", "imagenet", 1.0, "no published weights are known for my_net: give --weights"),
     ],
 )
@@ -285,12 +453,50 @@ def test_a_name_without_a_source_gets_the_alternatives(
         find_source(network, name, width)
 
 
-def test_each_source_is_distinct_and_official_files_agree_with_their_published_prefix() -> None:
+@pytest.mark.parametrize(
+    ("network", "width", "publisher"),
+    [
+        ("mobilenet_v1", 0.25, "Keras"),
+        ("mobilenet_v1", 1.25, "timm"),
+        ("mobilenet_v2", 1.0, "torchvision"),
+        ("mobilenet_v2", 0.35, "Keras"),
+        ("mobilenet_v3_large", 1.0, "torchvision"),
+        ("mobilenet_v3_small", 0.5, "timm"),
+        ("mobilenet_v3_large_minimalistic", 1.0, "Keras"),
+    ],
+)
+def test_imagenet_names_the_first_source_of_any_network_and_width(
+    network: str, width: float, publisher: str
+) -> None:
+    assert find_source(network, "imagenet", width).publisher == publisher
+
+
+def test_a_file_is_known_by_its_published_hash_only() -> None:
+    known = find_known_file("7ebf99e0".ljust(64, "0"))
+    assert known is not None
+    assert known.name == "imagenet-v2"
+    assert find_known_file("0" * 64) is None
+
+
+def test_each_source_is_distinct_and_complete() -> None:
     keys = [(source.network, source.name, source.width) for source in SOURCES]
     assert len(set(keys)) == len(keys)
+    files = [source.file.name for source in SOURCES]
+    assert len(set(files)) == len(files)
+    assert {source.network for source in SOURCES} == set(NETWORKS)
     for source in SOURCES:
-        if source.publisher == "torchvision":
-            assert source.file.sha256.startswith(source.file.name.split("-")[-1].split(".")[0])
+        assert isinstance(source.file.addresses[0], Url)
+        assert source.file.addresses[0].url.startswith("https://")
+        assert source.preprocessing.mean == source.convention.mean
+        assert source.file.sha256 == "" or source.file.sha256[:8] in source.file.name
         for address in source.file.addresses:
             if isinstance(address, WheelMember):
                 assert "==" in address.requirement
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_table_asks_only_for_what_its_network_takes(network: str) -> None:
+    for source in SOURCES:
+        if source.network == network:
+            with torch.device("meta"):
+                create(network, width=source.width, classes=2, **source.convention.options)

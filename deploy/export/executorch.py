@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.interface import Spec
+from deploy.export.lean_lowering import lean_lowering
 from deploy.export.operators import OperatorCount
 from deploy.quantize.write import XNNPACK as DIALECT
 
@@ -28,7 +29,8 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    with lean_lowering():
+        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
     path.write_bytes(lowered.to_executorch().buffer)
     return program
 

@@ -62,12 +62,14 @@ _DATA_INPUTS: dict[Kind, int] = {"add": 2, "mul": 2}
 class Unit:
     """One int8 kernel. Every field holds names of nodes; a tensor is named by its producer.
 
-    `clamp` is the activation computed with `node`, whose `bounds` the output obeys.
+    `clamp` is the activation computed with `node`, whose `bounds` the output obeys; `pad` the
+    zero padding before it, which reads `inputs` in its place.
     """
 
     kind: Kind
     node: str
     inputs: tuple[str, ...]
+    pad: str | None = None
     clamp: str | None = None
     bounds: tuple[float, float] = (-math.inf, math.inf)
 
@@ -113,6 +115,9 @@ def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
     if kind is None or not _is_expressible(node, kind):
         return None
     data = [arg for arg in node.args[: _DATA_INPUTS.get(kind, 1)] if isinstance(arg, Node)]
+    pad = None
+    if kind == "conv" and _is_zero_pad(data[0]):
+        pad, data = data[0].name, [arg for arg in data[0].args[:1] if isinstance(arg, Node)]
     inputs = tuple(arg.name for arg in data)
     if kind == "pass":
         # A value that is not quantized anyway need not be quantized to be moved.
@@ -121,9 +126,14 @@ def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
     if kind not in ("mean", "hardswish") and len(users) == 1 and users[0].target in CLAMPS:
         (clamp,) = users
         return Unit(
-            kind=kind, node=node.name, inputs=inputs, clamp=clamp.name, bounds=clamp_bounds(clamp)
+            kind=kind,
+            node=node.name,
+            inputs=inputs,
+            pad=pad,
+            clamp=clamp.name,
+            bounds=clamp_bounds(clamp),
         )
-    return Unit(kind=kind, node=node.name, inputs=inputs)
+    return Unit(kind=kind, node=node.name, inputs=inputs, pad=pad)
 
 
 def _is_expressible(node: Node, kind: Kind) -> bool:
@@ -139,6 +149,17 @@ def _is_expressible(node: Node, kind: Kind) -> bool:
         keepdim = len(node.args) > 2 and node.args[2] is True
         return _rank(node.args[0]) == 4 and node.args[1] in ([2, 3], [-2, -1], [-1, -2]) and keepdim
     return True
+
+
+def _is_zero_pad(node: Node) -> bool:
+    """Padding with zeros, which every scale represents, read by this convolution alone."""
+    value = node.args[2] if len(node.args) > 2 else 0
+    return (
+        node.target is aten.constant_pad_nd.default
+        and isinstance(value, (int, float))
+        and value == 0
+        and len(node.users) == 1
+    )
 
 
 def _rank(value: object) -> int:

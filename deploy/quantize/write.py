@@ -77,7 +77,8 @@ class _Writer:
         self.decisions = decisions
         self.dialect = dialect
         self.nodes = {node.name: node for node in module.graph.nodes}
-        self.kernels = {unit.node: unit for unit in decisions.units}
+        # The units by the nodes that read their inputs.
+        self.kernels = {unit.pad or unit.node: unit for unit in decisions.units}
         self.outputs = {unit.output for unit in decisions.units}
         # Where a tensor is produced, once its clamp may have been dropped.
         self.producers = dict(self.nodes)

@@ -112,8 +112,11 @@ def judge_reasons(artifact: str, gate: str, required: str, reasons: Iterable[str
     )
 
 
-def require(checks: Iterable[Check]) -> None:
-    """Raise GateError for the first failure: artifact, gate and figure, and how many more."""
+def require(checks: Iterable[Check], *, outcome: str = "no bundle was written") -> None:
+    """Raise GateError for the first failure: artifact, gate and figure, and how many more.
+
+    `outcome` ends the message: what follows from it, or what to do.
+    """
     failed = [check for check in checks if not check.passed]
     if not failed:
         return
@@ -121,7 +124,7 @@ def require(checks: Iterable[Check]) -> None:
     more = f" (and {len(failed) - 1} more failed)" if len(failed) > 1 else ""
     raise GateError(
         f"{first.artifact} fails: {first.gate}: {first.measured}, required {first.required}{more}: "
-        "no bundle was written"
+        f"{outcome}"
     )
 
 

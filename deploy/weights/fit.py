@@ -3,104 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deploy.errors import WeightsError
+from deploy.weights.nearest import meta_network, nearest_advice
+from models.weights.conventions import LayoutName
+from models.weights.layouts import Renamed, recognize, to_ours
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-# What DataParallel, torch.compile, averaging and Lightning put before every name.
-_PREFIXES = ("module.", "_orig_mod.", "ema.", "model.")
 # Counters that some files carry and others do not; no output depends on them.
 _COUNTERS = ("num_batches_tracked", "n_averaged")
 _NAMES_SHOWN = 3
+# What names of our networks and of timm's begin with, in a file of features only.
+_OUTERMOST = ("features.", "blocks.")
 
 
-def count_classes(
-    state_dict: Mapping[str, Tensor], network_name: str, *, file_name: str = "the weights file"
-) -> int:
-    """How many classes the weights were trained for: the rows of their last classifier matrix.
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A file's tensors under the names of our network, and what the file says by its form."""
 
-    Raises WeightsError when there is none, as in files of features only or of other networks.
+    state_dict: dict[str, Tensor]
+    layout: LayoutName
+    classes: int
+
+
+def fit_weights(
+    tensors: Mapping[str, Tensor], network_name: str, *, width: float, file_name: str
+) -> Fitted:
+    """Recognize the layout of a file's tensors and rename them for a network of the registry.
+
+    The head's size sets the classes. Raises WeightsError when the tensors are not that network's
+    at that width: what is missing, what is left over, and whose weights they are.
     """
-    heads = [
-        tensor
-        for name, tensor in state_dict.items()
-        if "classifier" in name.split(".") and name.endswith(".weight") and tensor.dim() == 2
-    ]
-    if not heads:
+    tensors = _without_prefix(_without_counters(tensors), keep=_OUTERMOST)
+    layout = recognize(tensors)
+    renamed = to_ours(tensors, meta_network(network_name, width=width), layout)
+    heads = [name for name in renamed.tensors if name.startswith("classifier.")]
+    classes = renamed.tensors[heads[-1]].shape[0] if heads else 1
+    expected = meta_network(network_name, width=width, classes=classes).state_dict()
+    different = _different_shapes(renamed.tensors, expected)
+    if renamed.missing or renamed.left_over or different:
         raise WeightsError(
-            f"{file_name} holds no classifier of {network_name} ({_some(state_dict)}): "
-            f"give a file of {network_name}, its classifier included"
+            f"{file_name} does not fit {network_name} at width {width:g}: "
+            f"{_misfit(renamed, different)}; {nearest_advice(tensors, layout)}"
         )
-    return int(heads[-1].shape[0])
+    return Fitted(state_dict=renamed.tensors, layout=layout, classes=classes)
 
 
 def load_weights(network: nn.Module, state_dict: Mapping[str, Tensor], *, file_name: str) -> None:
     """Copy the tensors into the network: every one it has, and no other.
 
-    Prefixes that training wrappers put before every name are dropped. Raises WeightsError, the
+    A prefix that a training wrapper put before every name is dropped. Raises WeightsError, the
     network untouched, when names or shapes differ, or when a tensor is not made of finite
     floating-point numbers.
     """
-    expected = {
-        name: tensor
-        for name, tensor in network.state_dict().items()
-        if not name.endswith(_COUNTERS)
-    }
-    given = _without_prefix(
-        {name: tensor for name, tensor in state_dict.items() if not name.endswith(_COUNTERS)},
-        expected,
+    expected = _without_counters(network.state_dict())
+    outermost = _common_prefix(expected)
+    given = _without_prefix(_without_counters(state_dict), keep=(outermost,))
+    renamed = Renamed(
+        tensors={name: tensor for name, tensor in given.items() if name in expected},
+        missing=tuple(name for name in expected if name not in given),
+        left_over=tuple(name for name in given if name not in expected),
     )
-    _check_names(given, expected, file_name)
-    _check_shapes(given, expected, file_name)
+    different = _different_shapes(given, expected)
+    if renamed.missing or renamed.left_over or different:
+        raise WeightsError(
+            f"{file_name} is of another network: {_misfit(renamed, different)}; "
+            "check the network, its width and classes"
+        )
     _check_values(given, expected, file_name)
     network.load_state_dict(given, strict=False)  # Names are checked; counters may lack.
 
 
-def _without_prefix(given: dict[str, Tensor], expected: Collection[str]) -> dict[str, Tensor]:
-    """Drop what stands before every name, unless the network's own names begin with it."""
-    for prefix in _PREFIXES:
-        if _all_begin(given, prefix) and not _all_begin(expected, prefix):
-            bare = {name.removeprefix(prefix): tensor for name, tensor in given.items()}
-            return _without_prefix(bare, expected)
-    return given
+def _without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if not name.endswith(_COUNTERS)}
 
 
-def _all_begin(names: Collection[str], prefix: str) -> bool:
-    return bool(names) and all(name.startswith(prefix) for name in names)
+def _without_prefix(given: dict[str, Tensor], *, keep: Collection[str]) -> dict[str, Tensor]:
+    """Drop what stands before every name, unless it is one of `keep`, the network's own.
+
+    DataParallel, torch.compile, averaging and Lightning put one there, and so does a training
+    script that holds the network as an attribute of its own.
+    """
+    prefix = _common_prefix(given)
+    if not prefix or prefix in keep:
+        return given
+    bare = {name.removeprefix(prefix): tensor for name, tensor in given.items()}
+    return _without_prefix(bare, keep=keep)
 
 
-def _check_names(given: Collection[str], expected: Collection[str], file_name: str) -> None:
-    missing = [name for name in expected if name not in given]
-    left_over = [name for name in given if name not in expected]
-    if not missing and not left_over:
-        return
-    parts = []
-    if missing:
-        parts.append(f"{len(missing)} of {len(expected)} tensors are missing ({_some(missing)})")
-    if left_over:
-        parts.append(f"{len(left_over)} are left over ({_some(left_over)})")
-    raise WeightsError(
-        f"{file_name} is of another network: {' and '.join(parts)}; "
-        "name the network that it was trained on"
-    )
+def _common_prefix(names: Collection[str]) -> str:
+    """The outermost module that all names begin with, its dot included, or ""."""
+    prefix, dot, _ = next(iter(names), "").partition(".")
+    return prefix + dot if dot and all(name.startswith(prefix + dot) for name in names) else ""
 
 
-def _check_shapes(
-    given: Mapping[str, Tensor], expected: Mapping[str, Tensor], file_name: str
-) -> None:
-    different = [
+def _different_shapes(given: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    return [
         f"{name} is {_shape(given[name])} in the file, {_shape(tensor)} in the network"
         for name, tensor in expected.items()
-        if given[name].shape != tensor.shape
+        if name in given and given[name].shape != tensor.shape
     ]
-    if different:
-        raise WeightsError(
-            f"{file_name} has {len(different)} tensors of other shapes "
-            f"({_some(different, separator='; ')}): check the network, its width and classes"
+
+
+def _misfit(renamed: Renamed, different: Collection[str]) -> str:
+    parts = []
+    if renamed.missing:
+        of = len(renamed.missing) + len(renamed.tensors)
+        parts.append(
+            f"{len(renamed.missing)} of {of} tensors are missing ({_some(renamed.missing)})"
         )
+    if renamed.left_over:
+        parts.append(f"{len(renamed.left_over)} are left over ({_some(renamed.left_over)})")
+    if different:
+        shown = _some(different, separator="; ")
+        parts.append(f"{len(different)} tensors have other shapes ({shown})")
+    return " and ".join(parts)
 
 
 def _check_values(

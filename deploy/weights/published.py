@@ -9,6 +9,9 @@ from deploy.assets import Progress, fetch
 from deploy.errors import UserError
 from models.weights.sources import SOURCES, WeightSource
 
+# What one asks for without knowing a publisher: the first row of the network at that width.
+DEFAULT = "imagenet"
+
 
 def find_source(network: str, name: str, width: float) -> WeightSource:
     """The row of the table that `name` means for this network and width.
@@ -20,22 +23,30 @@ def find_source(network: str, name: str, width: float) -> WeightSource:
         raise UserError(
             f"no published weights are known for {network}: give --weights FILE or --weights none"
         )
-    names = sorted({source.name for source in of_network})
+    names = sorted({DEFAULT, *(source.name for source in of_network)})
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3) or names
         raise UserError(
             f"{network} has no weights named {name!r} and there is no such file: "
             f"did you mean {' or '.join(near)}? (or give --weights FILE or --weights none)"
         )
-    named = [source for source in of_network if source.name == name]
+    named = [source for source in of_network if name in (source.name, DEFAULT)]
     for source in named:
         if source.width == width:
             return source
-    widths = ", ".join(f"{source.width:g}" for source in named)
+    widths = ", ".join(dict.fromkeys(f"{source.width:g}" for source in named))
     raise UserError(
         f"{network} has {name!r} weights at width {widths}, not {width:g}: "
         "choose that width, or give --weights FILE or --weights none"
     )
+
+
+def find_known_file(sha256: str) -> WeightSource | None:
+    """The row whose published hash a file has, wherever the user got it from."""
+    for source in SOURCES:
+        if source.file.sha256 and sha256.startswith(source.file.sha256):
+            return source
+    return None
 
 
 def fetch_weights(source: WeightSource, *, progress: Progress | None = None) -> Path:

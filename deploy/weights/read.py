@@ -12,6 +12,7 @@ from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 from deploy.errors import WeightsError
+from deploy.weights.hdf5 import SIGNATURE, holds_keras_archive, read_hdf5, read_keras_archive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,13 +28,16 @@ _WRAPPERS = (
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a weights file's tensors by name, on the CPU, in the dtypes that the file has.
 
-    Takes safetensors, and what `torch.save` wrote of a state dict or of a checkpoint around one.
-    The kind is seen from the content, never from the file's name. Raises WeightsError when the
-    file is missing, damaged, of another kind, holds pickled code or no tensors.
+    Takes safetensors, what `torch.save` wrote of a state dict or of a checkpoint around one, and
+    what Keras saves (HDF5, alone or in a `.keras` archive). The kind is seen from the content,
+    never from the file's name. Raises WeightsError when the file is missing, damaged, of another
+    kind, holds pickled code or no tensors.
     """
     head = _head(path)
     if _is_safetensors(head):
         return _read_safetensors(path)
+    if head.startswith(SIGNATURE) or holds_keras_archive(path):
+        return _read_keras(path, head)
     tensors = _tensors(_read_torch(path, head))
     if not tensors:
         raise WeightsError(
@@ -74,6 +78,15 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         ) from error
     if not tensors:
         raise WeightsError(f"{path.name} holds no tensors: save the network's state dict")
+    return tensors
+
+
+def _read_keras(path: Path, head: bytes) -> dict[str, Tensor]:
+    tensors = read_hdf5(path, path) if head.startswith(SIGNATURE) else read_keras_archive(path)
+    if not tensors:
+        raise WeightsError(
+            f"{path.name} is an HDF5 file without weights: save them with model.save_weights(FILE)"
+        )
     return tensors
 
 
@@ -130,6 +143,6 @@ def _tensors(content: object, *, depth: int = 3) -> dict[str, Tensor]:
 
 def _damaged(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path.name} is damaged, truncated, or neither a PyTorch nor a safetensors file: "
+        f"{path.name} is damaged, truncated, or neither a PyTorch, safetensors nor Keras file: "
         "fetch or save it again"
     )

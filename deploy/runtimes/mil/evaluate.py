@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -32,6 +32,11 @@ class UnknownOperatorError(ExportError):
         )
         self.op_type = operation.op_type
         self.name = operation.name
+        self._made_of = (operation, parameter)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Operation, str | None]]:
+        # The default would call this class with the message.
+        return type(self), self._made_of
 
 
 def check_operators(program: MilProgram) -> None:

@@ -1,0 +1,46 @@
+# `make demo` and `make test` each do everything from a fresh clone.
+#
+#   make demo PYTHON=python3.12     the Python that makes the virtual environment
+#   make demo TORCH_INDEX=          the package index's own torch, which on Linux brings CUDA
+
+VENV := .venv
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
+# The first that runs and is supported; a name on the path may be no more than a launcher.
+FOUND := $(shell for python in $(CANDIDATES); do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$python && break; done)
+TORCH := $(shell sed -n 's/^ *"\(torch==[^"]*\)",/\1/p' pyproject.toml)
+
+# torch for the processor alone. Where this is out of reach pip warns, and takes the package
+# index's own.
+ifeq ($(shell uname),Linux)
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+endif
+
+.PHONY: demo test clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/mobile-deploy build mobilenet_v2
+
+# pytest last: its summary is the verdict.
+test: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m pytest
+
+clean:
+	rm -rf $(VENV) bundles
+
+$(VENV)/installed: pyproject.toml
+	@test -n "$(FOUND)" || { echo "no Python 3.11, 3.12 or 3.13 (looked at: $(CANDIDATES)):" \
+		"install one, or name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; exit 1; }
+	$(FOUND) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --no-deps \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) $(TORCH)
+	$(VENV)/bin/python -m pip install --editable .
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(VENV)/bin/python -m pip install --editable '.[dev]'
+	touch $@

@@ -1,0 +1,39 @@
+"""The command line: one file a command. A command parses, calls one library function and renders.
+
+Only what parsing needs is imported here: `--help` must not wait for torch. The libraries, and what
+draws tables, are imported inside the commands.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import deploy
+from deploy.cli import build, evaluate, models, run, summary, verify
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=f"Example: {run.PROGRAM} build mobilenet_v2",
+)
+@click.version_option(deploy.__version__, message=f"{run.PROGRAM} %(version)s")
+def commands() -> None:
+    """From a vision network to a bundle for Android and iOS, proven on real photos."""
+
+
+for command in (
+    build.build,
+    models.models,
+    summary.summary,
+    verify.verify,
+    evaluate.evaluate,
+):
+    commands.add_command(command)
+
+
+def main() -> int:
+    """The entry point of `mobile-deploy`: run what the arguments say and give the exit code."""
+    run.unwind_when_terminated()
+    return run.run(commands, sys.argv[1:])

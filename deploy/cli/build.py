@@ -1,0 +1,245 @@
+"""mobile-deploy build"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy.cli.options import PATH, name_list, shared_options
+from deploy.cli.output import decibels, percent, print_json, print_table
+from deploy.cli.progress import watched
+from deploy.cli.resolution import resolution_options
+
+if TYPE_CHECKING:
+    from deploy.pipeline import Built
+
+
+@click.command(epilog="Example: mobile-deploy build mobilenet_v2 --photos my_photos")
+@click.argument("network", metavar="NETWORK")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="DIR",
+    help="Where to write the bundle; one that is there is replaced.  [default: bundles/NETWORK]",
+)
+@click.option(
+    "--photos",
+    type=PATH,
+    metavar="DIR",
+    help="Photos to calibrate int8 on and to judge with: a hundred of what your users will "
+    "photograph.  [default: bundled samples]",
+)
+@click.option(
+    "--weights",
+    metavar="imagenet|none|FILE",
+    help="Published weights, untrained ones, or a file of your own.  [default: imagenet; for a "
+    "network of your own what it is made with]",
+)
+@click.option(
+    "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
+)
+@resolution_options
+@click.option(
+    "--classes",
+    type=int,
+    metavar="N",
+    help="Number of classes, with --weights none.  [default: 1000]",
+)
+@click.option(
+    "--labels",
+    type=PATH,
+    metavar="FILE",
+    help="Names of the classes, one a line.  [default: ImageNet's for 1000 classes]",
+)
+@click.option(
+    "--preprocessing",
+    "preprocessing_file",
+    type=PATH,
+    metavar="FILE.toml",
+    help="How a photo becomes the input: resize, crop, scale, mean, std. The options below go "
+    "before it.  [default: the weights' own; for nets.py nets.toml beside it, else ImageNet's]",
+)
+@click.option(
+    "--resize",
+    metavar="R|HxW",
+    help="Size that the photo is scaled to just cover, before the crop to --resolution.",
+)
+@click.option("--scale", metavar="X", help="Factor for each 8-bit value, such as 1/255.")
+@click.option("--mean", metavar="X|R,G,B", help="What is then subtracted from each channel.")
+@click.option("--std", metavar="X|R,G,B", help="What each channel is then divided by.")
+@click.option(
+    "--formats",
+    type=name_list,
+    metavar="LIST",
+    help="Of executorch, onnx and coreml, with commas between.  [default: all]",
+)
+@click.option(
+    "--precisions",
+    type=name_list,
+    metavar="LIST",
+    help="Of fp32, fp16 and int8, with commas between.  [default: fp32 and int8, for coreml fp16 "
+    "and int8]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of untrained weights.",
+)
+@click.option(
+    "--allow-unverified",
+    multiple=True,
+    metavar="FORMAT",
+    help="Write this format's artifacts even where they cannot be run and proven here.",
+)
+@shared_options
+def build(
+    *,
+    network: str,
+    output: Path | None,
+    photos: Path | None,
+    weights: str | None,
+    width: float,
+    resolution: tuple[int, int] | None,
+    classes: int | None,
+    labels: Path | None,
+    preprocessing_file: Path | None,
+    resize: str | None,
+    scale: str | None,
+    mean: str | None,
+    std: str | None,
+    formats: tuple[str, ...] | None,
+    precisions: tuple[str, ...] | None,
+    seed: int,
+    allow_unverified: tuple[str, ...],
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Build a network for phones and prove it.
+
+    NETWORK is a name such as mobilenet_v2, or a network of your own: module:factory or
+    file.py:factory, where factory() returns a torch.nn.Module that takes one image.
+
+    Writes a bundle: a folder with an artifact for each runtime and precision (ExecuTorch .pte,
+    ONNX .onnx, Core ML .mlpackage), golden photos and a manifest. Nothing is written unless
+    every artifact passes every gate.
+    """
+    with watched(debug) as watcher:
+        from deploy.preprocessing import parse_preprocessing
+        from deploy.recipe import Recipe, make_targets
+
+        said = {"resize": resize, "scale": scale, "mean": mean, "std": std}
+        recipe = Recipe(
+            network=network,
+            output=output or default_output(network, width, resolution),
+            targets=make_targets(formats, precisions),
+            weights=weights,
+            photos=photos,
+            width=width,
+            resolution=resolution,
+            classes=classes,
+            labels=labels,
+            preprocessing=parse_preprocessing(said, "--"),
+            preprocessing_file=preprocessing_file,
+            seed=seed,
+            allow_unverified=frozenset(allow_unverified),
+        )
+        watcher.stage("loading the toolkits")
+        from deploy import pipeline
+
+        built = pipeline.build(recipe, watcher)
+    if as_json:
+        print_json(facts(built, watcher.warnings))
+    else:
+        show(built)
+
+
+def default_output(network: str, width: float, resolution: tuple[int, int] | None) -> Path:
+    """A folder named for the network, and for what of it is not as published.
+
+    >>> default_output("mobilenet_v2", 1.0, None).name
+    'mobilenet_v2'
+    >>> default_output("mobilenet_v2", 0.5, (160, 160)).name
+    'mobilenet_v2_0.5_160'
+    >>> default_output("nets.py:make_net", 1.0, None).name
+    'nets.make_net'
+    """
+    from deploy.user_network.reference import parse_reference
+    from models.registry import NETWORKS
+
+    reference = parse_reference(network)
+    name = reference.name if reference else network
+    if width != 1:
+        name += f"_{width:g}"
+    published = NETWORKS[network].resolution if network in NETWORKS else None
+    if resolution is not None and resolution != published:
+        name += f"_{'x'.join(map(str, dict.fromkeys(resolution)))}"
+    return Path("bundles", name)
+
+
+def facts(built: Built, warnings: list[str]) -> dict[str, object]:
+    return {
+        "path": str(built.folder),
+        "seconds": round(built.seconds, 2),
+        "artifacts": [
+            {
+                "name": artifact.name,
+                "file": artifact.file,
+                "bytes": artifact.bytes,
+                "sqnr_db": artifact.measured.sqnr_db if artifact.measured else None,
+                "agreement": artifact.measured.agreement if artifact.measured else None,
+                "photos": artifact.measured.photos if artifact.measured else None,
+                "seconds": round(built.artifact_seconds[artifact.name], 2),
+                "verified": artifact.verified,
+            }
+            for artifact in built.manifest.artifacts
+        ],
+        "warnings": warnings,
+    }
+
+
+def show(built: Built) -> None:
+    rows = []
+    for artifact in built.manifest.artifacts:
+        measured = artifact.measured
+        rows.append(
+            [
+                artifact.name,
+                f"{artifact.bytes / 1e6:.1f}",
+                decibels(measured.sqnr_db) if measured else "-",
+                percent(measured.agreement) if measured else "-",
+                f"{built.artifact_seconds[artifact.name]:.1f}",
+            ]
+        )
+    print_table(["artifact", "MB", "dB", "agreement %", "seconds"], rows)
+    calibration = built.manifest.calibration
+    click.echo(
+        "\ndB: signal to error of the logits against the float network. agreement: the same\n"
+        f"top class. Both on {_crops(calibration.held_back_samples)} of photos held back from "
+        "calibration."
+    )
+    if any(artifact.precision == "int8" for artifact in built.manifest.artifacts):
+        source = "bundled samples" if calibration.source == "bundled samples" else "of your photos"
+        click.echo(
+            f"int8 was calibrated on {_crops(calibration.samples)} of "
+            f"{calibration.photos} {source}."
+        )
+    for artifact in built.manifest.artifacts:
+        if artifact.unverified_reason is not None:
+            click.echo(f"{artifact.name} could not be run: {artifact.unverified_reason}")
+    folder = shlex.quote(str(built.folder))
+    click.echo(
+        f"\nwrote {built.folder} in {built.seconds:.1f} s; next:\n"
+        f"  mobile-deploy verify {folder}\n"
+        f"  mobile-deploy evaluate {folder} FOLDER_OF_LABELLED_PHOTOS"
+    )
+
+
+def _crops(count: int) -> str:
+    return "1 crop" if count == 1 else f"{count} crops"

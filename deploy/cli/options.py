@@ -1,0 +1,51 @@
+"""Options that several commands share, and the kinds of values that options take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+# Whether it exists and is of use is the library's to say: it says it better.
+PATH = click.Path(path_type=Path)
+
+Command = Callable[..., None]
+
+
+def shared_options(command: Command) -> Command:
+    """Add --json and --debug, which every command has."""
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object instead of text."
+    )
+    debug = click.option(
+        "--debug", is_flag=True, help="Show tracebacks and what the toolkits print."
+    )
+    return as_json(debug(command))
+
+
+def name_list(value: str) -> tuple[str, ...]:
+    """`a,b,c` as a tuple of names; what names there are is the library's to say.
+
+    >>> name_list("onnx, coreml")
+    ('onnx', 'coreml')
+    """
+    names = tuple(name.strip() for name in value.split(","))
+    if "" in names:
+        raise click.BadParameter(f"{value!r} has an empty name: put one comma between names")
+    return names
+
+
+def height_and_width(value: str) -> tuple[int, int]:
+    """A resolution in pixels, of a square or height x width.
+
+    >>> height_and_width("224"), height_and_width("160x224")
+    ((224, 224), (160, 224))
+    """
+    sides = re.fullmatch("([0-9]{1,6})(?:x([0-9]{1,6}))?", value.lower())
+    if sides is None:
+        raise click.BadParameter(
+            f"{value!r} is no size: give pixels such as 224, or height x width such as 160x224"
+        )
+    return int(sides[1]), int(sides[2] or sides[1])

@@ -1,0 +1,61 @@
+"""Results on stdout: tables for people, one JSON object for machines."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import click
+
+# Wider than any of our tables, so that rich cuts no cell in a narrow terminal.
+_WIDE = 200
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The first column is aligned to the left, figures to the right; no rules."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(Text(column), justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console(width=_WIDE, highlight=False)
+    with console.capture() as text:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
+def print_json(facts: dict[str, object]) -> None:
+    """One object, which says null for what is not known or not finite."""
+    click.echo(json.dumps(facts, indent=2, allow_nan=False))
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where JSON has no way to write it.
+
+    >>> finite(math.inf), finite(2.5)
+    (None, 2.5)
+    """
+    return value if value is not None and math.isfinite(value) else None
+
+
+def decibels(value: float | None) -> str:
+    """For a table; without noise there is no figure.
+
+    >>> decibels(43.21), decibels(None)
+    ('43.2', 'exact')
+    """
+    return "exact" if value is None or value == math.inf else f"{value:.1f}"
+
+
+def percent(share: float) -> str:
+    """For a table, under a header with the sign.
+
+    >>> percent(0.875)
+    '87.5'
+    """
+    return f"{share * 100:.1f}"

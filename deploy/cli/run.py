@@ -1,0 +1,95 @@
+"""The one place where errors become a line on stderr and an exit code.
+
+0; 1 a gate or the run failed; 2 the user's mistake; 130 Ctrl-C. A traceback is for --debug alone.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from deploy.errors import DeployError, StorageError
+
+PROGRAM = "mobile-deploy"
+INTERRUPTED = 130
+
+
+def run(commands: click.Group, arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` name, and return the exit code."""
+    # --debug must be known before anything is parsed, since parsing may be what fails.
+    debug = "--debug" in arguments
+    try:
+        commands.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
+        # Here rather than at Python's end, where a failure could not be told.
+        sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _fail("interrupted", INTERRUPTED, error, debug)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.UsageError as error:
+        return _fail(f"error: {_usage(error)}", error.exit_code, error, debug)
+    except DeployError as error:
+        return _fail(f"error: {error}", error.exit_code, error, debug)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            full = StorageError(
+                f"cannot write {error.filename or 'the output'} ({error.strerror}): "
+                "free space on its disk"
+            )
+            return _fail(f"error: {full}", full.exit_code, error, debug)
+        return _fail(_internal(error, debug), 1, error, debug)
+    except Exception as error:  # The last resort: no user is shown a traceback.
+        return _fail(_internal(error, debug), 1, error, debug)
+    return 0
+
+
+def _fail(line: str, code: int, error: BaseException, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    head, colon, rest = line.partition(":")
+    click.echo(click.style(head + colon, fg="red", bold=True) + rest, err=True)
+    return code
+
+
+def _usage(error: click.UsageError) -> str:
+    """click's message as one of ours, with a hint.
+
+    "No such option '--photo'. (Did you mean '--photos'?)" becomes "no such option: --photo (did
+    you mean --photos?)".
+    """
+    program = error.ctx.command_path if error.ctx else PROGRAM
+    remedy = f"try {program} --help"
+    match error:
+        case click.NoSuchOption():
+            what, near = f"no such option: {error.option_name}", error.possibilities
+        case click.exceptions.NoSuchCommand():
+            what, near = f"no such command: {error.command_name}", error.possibilities
+        case click.MissingParameter():
+            name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "argument"
+            return f"{name} is missing: {remedy}"
+        case click.BadParameter():
+            name = error.param.opts[0] if error.param else "argument"
+            return f"{name}: {error.message.rstrip('.')}"
+        case _:
+            message = error.format_message().rstrip(".")
+            return f"{message[:1].lower()}{message[1:]}: {remedy}"
+    return f"{what} (did you mean {' or '.join(near)}?)" if near else f"{what}: {remedy}"
+
+
+def _internal(error: Exception, debug: bool) -> str:
+    first_line = str(error).strip().partition("\n")[0]
+    remedy = "report it with the above" if debug else "run again with --debug and report it"
+    return f"internal error: {type(error).__name__}: {first_line}: {remedy}"
+
+
+def unwind_when_terminated() -> None:
+    """End by an exception, which cleans up, where the default is to vanish. nohup stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))

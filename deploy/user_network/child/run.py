@@ -1,0 +1,82 @@
+"""Exports the user's network: reads a request, writes a program and an answer, all as files."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+# Before the user's folder is on the path, where a file may be named like a module of torch's.
+import torch
+import torch.export
+
+from .blame import Mistake, blaming_layers
+from .check import check_inputs, check_output, check_program, check_same
+from .find import find_network
+from .path import set_path
+
+
+def main(folder: Path) -> None:
+    """Read folder/request.json; write folder/program.pt2 and, last, folder/answer.json.
+
+    request: location, factory, is_file, crop (height, width), seed, our_root.
+    answer: params and classes, or error (one line) and traceback.
+    """
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    _end_with_parent()
+    sys.argv = [request["location"]]
+    sys.dont_write_bytecode = True
+    set_path(Path(request["location"]) if request["is_file"] else None, request["our_root"])
+    torch.manual_seed(request["seed"])
+    try:
+        answer = export_network(request, folder / "program.pt2")
+    except Mistake as mistake:
+        answer = {"error": str(mistake), "traceback": traceback.format_exc()}
+    (folder / "answer.tmp").write_text(json.dumps(answer), encoding="utf-8")
+    os.replace(folder / "answer.tmp", folder / "answer.json")
+
+
+def _end_with_parent() -> None:
+    # Ctrl-C reaches the whole group: the parent alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The user's code may read its stdin, which is then empty.
+    parent = os.dup(0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+
+    def watch() -> None:
+        os.read(parent, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def export_network(request: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Make the network of `request`, prove it fit for phones and write its program to `path`.
+
+    Returns the answer. Raises Mistake.
+    """
+    network = find_network(request["location"], request["factory"], is_file=request["is_file"])
+    network.eval().cpu()
+    shape = (1, 3, *request["crop"])
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    check_inputs(network, example)
+    # Without gradients: what the user has under torch.no_grad() is then exported like the rest.
+    with torch.no_grad():
+        with blaming_layers(network, f"cannot run on an image of {shape[2]}x{shape[3]}"):
+            output: object = network(example)
+        logits = check_output(network, output)
+        with blaming_layers(network, "cannot be exported", export=True):
+            program = torch.export.export(network, (torch.zeros(shape),))
+        check_program(program)
+        check_same(network, program, example, logits)
+    torch.export.save(program, path)
+    return {
+        "params": sum(parameter.numel() for parameter in network.parameters()),
+        "classes": logits.shape[1],
+    }

@@ -1,0 +1,106 @@
+"""The parent's side: start the process, wait for it, take what it left."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+import deploy
+from deploy.errors import RunError, UserError
+from deploy.user_network.reference import Reference
+
+CHILD = Path(__file__).parent / "child/__main__.py"
+OUR_ROOT = Path(deploy.__file__).parent.parent
+_STDERR = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserNetwork:
+    """`program` as torch.export made it in eval mode, its state dict under the network's own names.
+
+    Takes (1, 3, H, W) float32, gives logits (1, classes). `params` are the network's parameters.
+    """
+
+    program: ExportedProgram
+    classes: int
+    params: int
+
+
+def export_user_network(reference: Reference, crop: tuple[int, int], *, seed: int) -> UserNetwork:
+    """Run the user's code in a process of its own and take the network that it makes.
+
+    Started in the current folder; what the code prints goes to stderr. Raises UserError for what
+    the user can mend in it, RunError where the process ended without an answer.
+    """
+    if reference.is_file:
+        _check_file(Path(reference.location))
+    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+        folder = Path(scratch)
+        request = {
+            "location": reference.location,
+            "factory": reference.factory,
+            "is_file": reference.is_file,
+            "crop": crop,
+            "seed": seed,
+            "our_root": str(OUR_ROOT),
+        }
+        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        answer = _ask(reference, folder)
+        # A .pt2 may hold pickles: this one is of the code that the user had us run anyway.
+        program = torch.export.load(folder / "program.pt2")
+    return UserNetwork(program=program, classes=answer["classes"], params=answer["params"])
+
+
+def _ask(reference: Reference, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-P", str(CHILD), str(folder)]
+    # Its stdin says nothing; it ends when we do, and takes the process along.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=_STDERR) as process:
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            raise
+    file = folder / "answer.json"
+    if not file.exists():
+        raise RunError(f"the process that makes {reference} {_ending(code)}")
+    answer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if "error" in answer:
+        error = UserError(f"{reference}: {_printable(answer['error'])}")
+        error.add_note(f"In its own process:\n{answer['traceback']}")
+        raise error
+    return answer
+
+
+def _check_file(path: Path) -> None:
+    if path.is_file():
+        return
+    files = [str(file) for file in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(str(path), files, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "check the path"
+    raise UserError(f"{path} is not a file: {hint}")
+
+
+def _ending(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return (
+            "was killed, most likely for want of memory: close other programs, or give a smaller "
+            "--resolution"
+        )
+    how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+    return f"{how} before it had exported the network: see what it prints with --debug"
+
+
+def _printable(text: str) -> str:
+    """An exception of the user's may say anything: no terminal codes, no novels."""
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return plain if len(plain) <= 500 else f"{plain[:500]} ..."

@@ -1,0 +1,118 @@
+"""The user's own network in the pipeline: planned and captured as ours are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from deploy.bundle.manifest import Weights
+from deploy.errors import UserError
+from deploy.hashing import sha256_file
+from deploy.network import SMALLEST_VARIATION, Plan, choose_labels, variation
+from deploy.preprocessing import choose_preprocessing, default_preprocessing
+from deploy.program import graph_module
+from deploy.recipe import Recipe
+from deploy.reporter import Reporter
+from deploy.user_network.export import UserNetwork, export_user_network
+from deploy.user_network.functional import functionalize
+from deploy.user_network.reference import Reference
+from deploy.weights import load_weights, read_state_dict
+from models.cost import Cost, measure_cost
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+RESOLUTION = (224, 224)
+# Photos that its logits are looked at on.
+WATCHED = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserPlan(Plan):
+    """A plan whose network is there already, its weights included."""
+
+    network: UserNetwork
+
+
+def plan_user_network(recipe: Recipe, reference: Reference, reporter: Reporter) -> UserPlan:
+    """Have the user's code make the network, and load the weights file into it, if there is one.
+
+    Raises UserError, WeightsError for a file of another network, RunError where the code's process
+    broke down.
+    """
+    preprocessing = choose_preprocessing(
+        default_preprocessing(recipe.resolution or RESOLUTION),
+        recipe.preprocessing,
+        recipe.preprocessing_file or _file_beside(reference),
+    )
+    weights, state_dict = _read_weights(recipe, reference)
+    network = export_user_network(reference, preprocessing.crop, seed=recipe.seed)
+    if recipe.classes not in (None, network.classes):
+        raise UserError(
+            f"--classes {recipe.classes} contradicts {reference}, which gives {network.classes} "
+            "logits: leave --classes out"
+        )
+    if state_dict is not None:
+        # The module's parameters are the program's own, under the network's names for them.
+        load_weights(graph_module(network.program), state_dict, file_name=str(weights.file))
+    return UserPlan(
+        weights=weights,
+        state_dict=None,
+        classes=network.classes,
+        labels=choose_labels(recipe, network.classes, reporter),
+        preprocessing=preprocessing,
+        network=network,
+    )
+
+
+def capture_user_network(
+    plan: UserPlan, name: str, photos: npt.NDArray[np.float32], reporter: Reporter
+) -> tuple[ExportedProgram, Cost]:
+    """The network's program, functional, and what it costs; warns of logits that say little.
+
+    `photos` are inputs (N, 3, H, W).
+    """
+    program = functionalize(plan.network.program)
+    module = graph_module(program)
+    cost = replace(measure_cost(module, program), params=plan.network.params)
+    with torch.inference_mode():
+        logits = torch.cat([module(photo[None]) for photo in torch.from_numpy(photos[:WATCHED])])
+    for oddity in oddities(logits):
+        reporter.warn(f"{name} {oddity}")
+    return program, cost
+
+
+def oddities(logits: Tensor) -> list[str]:
+    """What is odd about logits (N, classes) for N photos, in words."""
+    found = []
+    if not (share := variation(logits)) >= SMALLEST_VARIATION:
+        found.append(
+            f"gives nearly the same logits for every photo ({share:.1e} of their size), so the "
+            "proofs say little: give trained weights with --weights FILE, or check the "
+            "preprocessing"
+        )
+    if bool((logits >= 0).all()) and bool(((logits.sum(1) - 1).abs() < 1e-3).all()):
+        found.append(
+            "gives probabilities, it seems: leave its softmax out, since apps and the Core ML "
+            "artifact apply one"
+        )
+    return found
+
+
+def _read_weights(recipe: Recipe, reference: Reference) -> tuple[Weights, dict[str, Tensor] | None]:
+    if recipe.weights is None:
+        return Weights(source=f"as made by {reference}", file=None, sha256=None), None
+    path = Path(recipe.weights)
+    state_dict = read_state_dict(path)
+    return Weights(source="file", file=path.name, sha256=sha256_file(path)), state_dict
+
+
+def _file_beside(reference: Reference) -> Path | None:
+    file = reference.beside(".toml")
+    return file if file.is_file() else None

@@ -1,0 +1,70 @@
+"""Shared by all tests: one cache for the session, and one real build."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# The README's main job. `--json` changes what is printed, not what is done.
+REAL_BUILD = "mobile-deploy build mobilenet_v2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealBundle:
+    """Where the build was started, the bundle below it, and the JSON that it printed."""
+
+    workplace: Path
+    folder: Path
+    answer: dict[str, Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache, so that no earlier run's files help, shared by the whole session.
+
+    MOBILE_DEPLOY_CACHE, where it is set, is taken as it is: the tests then fetch nothing.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "MOBILE_DEPLOY_CACHE" not in os.environ:
+            patch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield Path(os.environ["MOBILE_DEPLOY_CACHE"])
+
+
+@pytest.fixture(scope="session")
+def real_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> RealBundle:
+    """The main job as the README has it, on the real weights and photos, run once."""
+    workplace = tmp_path_factory.mktemp("real")
+    done = run_command(f"{REAL_BUILD} --json", workplace)
+    assert done.returncode == 0, done.stderr
+    return RealBundle(
+        workplace=workplace,
+        folder=workplace / "bundles/mobilenet_v2",
+        answer=json.loads(done.stdout),
+    )
+
+
+def run_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run one line of shell in `folder`, with this environment's own `mobile-deploy`."""
+    scripts = Path(sys.executable).parent
+    assert shutil.which("mobile-deploy", path=str(scripts)), (
+        "mobile-deploy is not installed beside this Python: pip install --editable '.[dev]'"
+    )
+    path = os.pathsep.join([str(scripts), os.environ["PATH"]])
+    return subprocess.run(
+        ["bash", "-ec", line],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

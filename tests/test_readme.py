@@ -1,0 +1,81 @@
+"""The README's commands, run as they are written, and what it shows of their output."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import REAL_BUILD, RealBundle, run_command
+
+from deploy.assets import fetch_all
+from deploy.photos.samples import SAMPLES
+from deploy.weights import fetch_weights, find_source
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+CLASSES = 10
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of the README's fenced blocks in one language ("" for none)."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.M | re.S)
+    return [content for marked, content in fenced if marked == language]
+
+
+COMMANDS = [
+    line.strip()
+    for block in blocks("bash")
+    for line in block.replace("\\\n", "").splitlines()
+    if line.startswith("mobile-deploy ")
+]
+# The whole main job is run once a session, by the fixture.
+OTHERS = [line for line in COMMANDS if line != REAL_BUILD]
+
+
+@pytest.fixture(scope="module")
+def workplace(real_bundle: RealBundle) -> Path:
+    """A folder with the real bundle, and with everything that the README calls `my_...`."""
+    folder = real_bundle.workplace
+    photos = folder / "my_photos"
+    photos.mkdir()
+    for path in fetch_all([sample.file for sample in SAMPLES]):
+        shutil.copy(path, photos)
+    for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
+        (folder / "my_labelled_photos" / label).mkdir(parents=True)
+        shutil.copy(photos / photo, folder / "my_labelled_photos" / label)
+    published = find_source("mobilenet_v2", "imagenet", 1.0)
+    weights = torch.load(fetch_weights(published), weights_only=True)
+    for name in ("classifier.1.weight", "classifier.1.bias"):
+        weights[name] = weights[name][:CLASSES].clone()
+    torch.save(weights, folder / "my_weights.pth")
+    (folder / "my_labels.txt").write_text("".join(f"fish {i}\n" for i in range(CLASSES)))
+    return folder
+
+
+def test_the_main_job_is_the_readmes_first_command() -> None:
+    assert COMMANDS[0] == REAL_BUILD
+
+
+@pytest.mark.parametrize("line", OTHERS)
+def test_command_runs_as_written(line: str, workplace: Path) -> None:
+    done = run_command(line, workplace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_python_runs_as_written(workplace: Path) -> None:
+    (script,) = blocks("python")
+    (workplace / "build.py").write_text(script, encoding="utf-8")
+    done = run_command("python build.py", workplace)
+    assert done.returncode == 0, done.stderr
+    assert "mobilenet_v2_int8.onnx" in done.stdout
+
+
+def test_the_table_shown_is_of_this_build(real_bundle: RealBundle) -> None:
+    """Seconds and decibels are the machine's; names and sizes are not."""
+    (shown,) = (block for block in blocks("") if "agreement %" in block)
+    rows = re.findall(r"^(\S+-\w+) +(\d+\.\d) ", shown, flags=re.M)
+    artifacts = real_bundle.answer["artifacts"]
+    assert rows == [(one["name"], f"{one['bytes'] / 1e6:.1f}") for one in artifacts]
