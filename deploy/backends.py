@@ -12,7 +12,8 @@ from deploy.bundle.manifest import Format, Precision, Runtime
 class Backend:
     """`precisions` are all that it has, `defaults` those made unless others are asked for.
 
-    `runtime` is the oldest that loads its artifacts; `tensor` names are those of its interface.
+    `runtime` is the oldest that loads its artifacts. `effort` is about how long one takes to make
+    and prove, so that the longest can be started first.
     """
 
     format: Format
@@ -20,6 +21,7 @@ class Backend:
     precisions: tuple[Precision, ...]
     defaults: tuple[Precision, ...]
     runtime: Runtime
+    effort: int
 
 
 BACKENDS: dict[str, Backend] = {
@@ -32,6 +34,7 @@ BACKENDS: dict[str, Backend] = {
             defaults=("fp32", "int8"),
             # A .pte is promised to load in the very version that wrote it.
             runtime=Runtime(name="ExecuTorch", version=version("executorch"), rule="exact"),
+            effort=3,
         ),
         Backend(
             format="onnx",
@@ -40,6 +43,7 @@ BACKENDS: dict[str, Backend] = {
             defaults=("fp32", "int8"),
             # The first with opset 20 and IR 10.
             runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
+            effort=1,
         ),
         Backend(
             format="coreml",
@@ -47,6 +51,7 @@ BACKENDS: dict[str, Backend] = {
             precisions=("fp32", "fp16", "int8"),
             defaults=("fp16", "int8"),
             runtime=Runtime(name="iOS", version="17.0", rule="at least"),
+            effort=3,
         ),
     )
 }

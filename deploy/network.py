@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
             weights=Weights(source="untrained", file=None, sha256=None),
             classes=classes,
             labels=choose_labels(recipe, classes, reporter),
-            preprocessing=_preprocessing(recipe, default_preprocessing(resolution)),
+            preprocessing=preprocessing_of(recipe, default_preprocessing(resolution)),
         )
     chosen = choose_weights(
         recipe.network,
@@ -77,7 +78,7 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
         options=chosen.options,
         classes=chosen.classes,
         labels=choose_labels(recipe, chosen.classes, reporter),
-        preprocessing=_preprocessing(recipe, chosen.preprocessing),
+        preprocessing=preprocessing_of(recipe, chosen.preprocessing),
     )
 
 
@@ -132,12 +133,14 @@ def variation(logits: Tensor) -> float:
     return float(logits.std(0).mean() / logits.square().mean().sqrt())
 
 
-def _preprocessing(recipe: Recipe, base: Preprocessing) -> Preprocessing:
-    """What the user said, else what belongs to the weights."""
+def preprocessing_of(
+    recipe: Recipe, base: Preprocessing, *, file: Path | None = None
+) -> Preprocessing:
+    """What the user said, else what their file says (by default `file`), else `base`."""
     said = recipe.preprocessing
     if recipe.resolution is not None:
         said = replace(said, crop=recipe.resolution)
-    return choose_preprocessing(base, said, recipe.preprocessing_file)
+    return choose_preprocessing(base, said, recipe.preprocessing_file or file)
 
 
 def choose_labels(recipe: Recipe, classes: int, reporter: Reporter) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
 
+from deploy.backends import BACKENDS
 from deploy.bundle.manifest import Manifest
 from deploy.bundle.write import check_target, staged
 from deploy.contents import write_contents
@@ -107,7 +108,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
 
         reporter.stage("exporting and verifying")
         float_logits = run_program(program, normalize(crops, plan.preprocessing))
-        made = _collect(futures, reporter)
+        made = _collect(futures, recipe, reporter)
         judged = judge_artifacts(made, float_logits, len(judging), decisions)
         checks = tuple(check for artifact in judged for check in artifact.checks)
         require(checks)
@@ -173,13 +174,14 @@ def _submit(
                 allow_unverified=target.format in recipe.allow_unverified,
             ),
         )
-        for target in targets
+        for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
     ]
 
 
-def _collect(futures: Sequence[Future[Made]], reporter: Reporter) -> list[Made]:
-    """The results in the order of `futures`; the first failure ends the wait."""
-    for done, future in enumerate(as_completed(futures), start=1):
-        future.result()
-        reporter.progress("artifacts", done, len(futures))
-    return [future.result() for future in futures]
+def _collect(futures: Sequence[Future[Made]], recipe: Recipe, reporter: Reporter) -> list[Made]:
+    """The results in the order of the recipe's targets; the first failure ends the wait."""
+    made = []
+    for future in as_completed(futures):
+        made.append(future.result())
+        reporter.progress("artifacts", len(made), len(futures))
+    return sorted(made, key=lambda artifact: recipe.targets.index(artifact.target))

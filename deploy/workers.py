@@ -5,6 +5,7 @@ Processes, since the passes of the exporters are Python and would wait for each 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,8 @@ def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log),))
     try:
+        for _ in range(count):
+            pool.submit(os.getpid)  # Start now: they import torch while we read files.
         yield pool
         pool.shutdown()
     except BaseException as error:
@@ -60,6 +63,9 @@ def _start(log: str) -> None:
 
     # The processes are the parallelism; their threads would only wait for each other.
     torch.set_num_threads(1)
+    # Graph passes make millions of small objects and hardly a cycle: looking for garbage would
+    # take a tenth of their time, and these processes are short-lived.
+    gc.disable()
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -14,8 +14,8 @@ from torch.export import ExportedProgram
 from deploy.bundle.manifest import Weights
 from deploy.errors import UserError
 from deploy.hashing import sha256_file
-from deploy.network import SMALLEST_VARIATION, Plan, choose_labels, variation
-from deploy.preprocessing import choose_preprocessing, default_preprocessing
+from deploy.network import SMALLEST_VARIATION, Plan, choose_labels, preprocessing_of, variation
+from deploy.preprocessing import default_preprocessing
 from deploy.program import graph_module
 from deploy.recipe import Recipe
 from deploy.reporter import Reporter
@@ -46,10 +46,8 @@ def plan_user_network(recipe: Recipe, reference: Reference, reporter: Reporter) 
     Raises UserError, WeightsError for a file of another network, RunError where the code's process
     broke down.
     """
-    preprocessing = choose_preprocessing(
-        default_preprocessing(recipe.resolution or RESOLUTION),
-        recipe.preprocessing,
-        recipe.preprocessing_file or _file_beside(reference),
+    preprocessing = preprocessing_of(
+        recipe, default_preprocessing(RESOLUTION), file=_file_beside(reference)
     )
     weights, state_dict = _read_weights(recipe, reference)
     network = export_user_network(reference, preprocessing.crop, seed=recipe.seed)
