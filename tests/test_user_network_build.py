@@ -66,14 +66,14 @@ def test_a_resnet_of_transformers_in_every_format(photos: Path, tmp_path: Path) 
     assert built.manifest.network.width is None
     assert built.manifest.network.classes == 5
     assert built.manifest.network.macs > 100_000
-    assert [artifact.file for artifact in built.manifest.artifacts] == [
+    assert {artifact.file for artifact in built.manifest.artifacts} == {
         "hugging_face.resnet_fp32.pte",
         "hugging_face.resnet_fp32.onnx",
         "hugging_face.resnet_fp16.mlpackage",
         "hugging_face.resnet_int8.pte",
         "hugging_face.resnet_int8.onnx",
         "hugging_face.resnet_int8.mlpackage",
-    ]
+    }
     for artifact in built.manifest.artifacts:
         assert artifact.verified
         assert artifact.measured is not None
