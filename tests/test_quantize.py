@@ -11,8 +11,9 @@ from small_network import SIDE, SmallV3, inputs, small_program
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from deploy.program import aten, calls, capture, graph_module
-from deploy.quantize.decide import decide
+from deploy.program import aten, calls, capture, constant, graph_module
+from deploy.quantize.correct import mean_shift
+from deploy.quantize.decide import Decisions, decide
 from deploy.quantize.ranges import (
     QParams,
     TensorStatistics,
@@ -157,7 +158,9 @@ def test_saturation_is_the_clamp_just_when_no_code_lies_outside() -> None:
 
 def test_an_outlier_is_clipped_when_that_costs_less() -> None:
     values = torch.cat([torch.randn(100_000), torch.tensor([60.0])])
-    statistics = TensorStatistics(float(values.min()), float(values.max()), values)
+    statistics = TensorStatistics(
+        float(values.min()), float(values.max()), values, values.mean()[None]
+    )
 
     def error(q: QParams) -> float:
         codes = (values / q.scale).round().add(q.zero_point).clamp(-128, 127)
@@ -222,3 +225,40 @@ def test_hard_swish_as_products_is_hard_swish_within_a_code() -> None:
     kernel = write_program(program, decisions, Dialect(unsigned=True))
     assert aten.hardswish.default not in operators(products)
     assert decibels(run(kernel, photos), run(products, photos)) > 25
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_the_mean_shift_is_what_a_weight_error_adds_to_flat_inputs(groups: int) -> None:
+    torch.manual_seed(0)
+    error = torch.randn(12, 6 // groups, 3, 3)
+    means = torch.rand(6)
+    flat = means.view(1, 6, 1, 1).expand(1, 6, 5, 5)
+    expected = nn.functional.conv2d(flat, error, groups=groups)[0, :, 0, 0]
+    assert torch.allclose(mean_shift(error, means, groups), expected, atol=1e-5)
+
+
+def test_biases_make_up_for_the_mean_error_of_rounded_weights() -> None:
+    program, photos = small_program(), inputs(12)
+    corrected = decide(program, photos)
+    float_biases = {name: module_constant(program, name) for name in corrected.weights}
+    plain = replace(
+        corrected,
+        weights={
+            name: replace(weights, bias=float_biases[name])
+            for name, weights in corrected.weights.items()
+        },
+    )
+
+    def mean_error(decisions: Decisions) -> float:
+        written = write_program(program, decisions, XNNPACK)
+        return float((run(written, photos) - run(program, photos)).mean(0).abs().mean())
+
+    assert mean_error(corrected) < mean_error(plain)
+
+
+def module_constant(program: ExportedProgram, name: str) -> np.ndarray:
+    module = graph_module(program)
+    node = next(n for n in module.graph.nodes if n.name == name)
+    bias = constant(module, node.args[2])
+    assert bias is not None
+    return bias.numpy()

@@ -16,6 +16,16 @@ from deploy.weights import fetch_weights, find_source
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CLASSES = 10
+MY_NETS = f"""
+from torch import nn
+
+
+def make_net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=4), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, {CLASSES}),
+    )
+"""
 
 
 def blocks(language: str) -> list[str]:
@@ -50,6 +60,7 @@ def workplace(real_bundle: RealBundle) -> Path:
     for name in ("classifier.1.weight", "classifier.1.bias"):
         weights[name] = weights[name][:CLASSES].clone()
     torch.save(weights, folder / "my_weights.pth")
+    (folder / "my_nets.py").write_text(MY_NETS, encoding="utf-8")
     (folder / "my_labels.txt").write_text("".join(f"fish {i}\n" for i in range(CLASSES)))
     return folder
 

@@ -41,6 +41,7 @@ def observe_tensors(
     lows = dict.fromkeys(wanted, torch.inf)
     highs = dict.fromkeys(wanted, -torch.inf)
     kept: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    means: dict[str, list[Tensor]] = {name: [] for name in wanted}
 
     def observe(name: str, value: Tensor) -> None:
         if name not in wanted:
@@ -51,6 +52,7 @@ def observe_tensors(
         # An odd stride visits all channels and positions, whatever the layout.
         stride = max(1, flat.numel() // VALUES_PER_PHOTO) | 1
         kept[name].append(flat[::stride].clone())
+        means[name].append(value.flatten(2).mean((0, 2)) if value.dim() > 2 else value.mean(0))
 
     observer = Observer(module, observe)
     with torch.inference_mode():
@@ -59,5 +61,8 @@ def observe_tensors(
             if progress:
                 progress(i + 1, len(photos))
     return {
-        name: TensorStatistics(lows[name], highs[name], torch.cat(kept[name])) for name in wanted
+        name: TensorStatistics(
+            lows[name], highs[name], torch.cat(kept[name]), torch.stack(means[name]).mean(0)
+        )
+        for name in wanted
     }

@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
 from deploy.program import constant, graph_module
 from deploy.quantize.calibrate import observe_tensors
+from deploy.quantize.correct import mean_shift
 from deploy.quantize.ranges import (
     QParams,
     TensorStatistics,
@@ -84,7 +85,7 @@ def decide(
         units=tuple(units),
         activations=activations,
         weights={
-            unit.node: _weights(module, unit, activations)
+            unit.node: _weights(module, unit, activations, statistics[unit.inputs[0]])
             for unit in units
             if unit.kind in ("conv", "linear")
         },
@@ -117,7 +118,12 @@ def tensors_of(unit: Unit) -> tuple[str, ...]:
     return (*unit.inputs, unit.output)
 
 
-def _weights(module: GraphModule, unit: Unit, activations: dict[str, QParams]) -> Weights:
+def _weights(
+    module: GraphModule,
+    unit: Unit,
+    activations: dict[str, QParams],
+    inputs: TensorStatistics,
+) -> Weights:
     node = next(n for n in module.graph.nodes if n.name == unit.node)
     weight = constant(module, node.args[1])
     bias = constant(module, node.args[2]) if len(node.args) > 2 else None
@@ -127,11 +133,20 @@ def _weights(module: GraphModule, unit: Unit, activations: dict[str, QParams]) -
         # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
         smallest = bias.abs() / (activations[unit.inputs[0]].scale * LARGEST_BIAS_CODE)
         scales = torch.maximum(scales, smallest)
+    codes = quantize_weight(weight, scales)
+    error = codes * scales.view(-1, *[1] * (weight.dim() - 1)) - weight
+    shift = mean_shift(error, inputs.channel_means, groups=_groups(node))
+    corrected = -shift if bias is None else bias - shift
     return Weights(
-        codes=quantize_weight(weight, scales).to(torch.int8).numpy(),
-        scales=scales.numpy(),
-        bias=None if bias is None else bias.numpy(),
+        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=corrected.numpy()
     )
+
+
+def _groups(node: Node) -> int:
+    # conv2d(x, W, b, stride, padding, dilation, groups); a linear has no more than three.
+    given = node.args[6] if len(node.args) > 6 else 1
+    assert isinstance(given, int)
+    return given
 
 
 def _heavy_outside(module: GraphModule, units: Iterable[Unit]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,11 +42,13 @@ class QParams:
 
 @dataclass
 class TensorStatistics:
-    """What calibration keeps of one tensor: its exact extremes and an even sample of its values."""
+    """What calibration keeps of one tensor: its exact extremes, an even sample of its values, and
+    the mean of each channel (axis 1), shape (C,)."""
 
     low: float
     high: float
     values: Tensor
+    channel_means: Tensor
 
     def __post_init__(self) -> None:
         # The error of a bound is summed over a histogram: 2048 terms instead of every value.
@@ -56,7 +58,12 @@ class TensorStatistics:
 
     def clamped(self, low: float) -> TensorStatistics:
         """The same, had every value below `low` been `low`."""
-        return TensorStatistics(max(self.low, low), max(self.high, low), self.values.clamp_min(low))
+        return replace(
+            self,
+            low=max(self.low, low),
+            high=max(self.high, low),
+            values=self.values.clamp_min(low),
+        )
 
     def range(self) -> QParams:
         """The parameters with the least mean squared rounding and clipping error.
