@@ -17,7 +17,7 @@ from PIL import Image
 import deploy
 
 REPOSITORY = Path(deploy.__file__).parent.parent
-ARTIFACTS = ["executorch-fp32", "onnx-fp32", "executorch-int8", "onnx-int8"]
+ARTIFACTS = ["executorch-fp32", "executorch-int8", "onnx-fp32", "onnx-int8"]
 
 
 def mobile_deploy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

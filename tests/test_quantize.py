@@ -158,9 +158,7 @@ def test_saturation_is_the_clamp_just_when_no_code_lies_outside() -> None:
 
 def test_an_outlier_is_clipped_when_that_costs_less() -> None:
     values = torch.cat([torch.randn(100_000), torch.tensor([60.0])])
-    statistics = TensorStatistics(
-        float(values.min()), float(values.max()), values, values.mean()[None]
-    )
+    statistics = TensorStatistics(float(values.min()), float(values.max()), values, {})
 
     def error(q: QParams) -> float:
         codes = (values / q.scale).round().add(q.zero_point).clamp(-128, 127)
@@ -262,3 +260,19 @@ def module_constant(program: ExportedProgram, name: str) -> np.ndarray:
     bias = constant(module, node.args[2])
     assert bias is not None
     return bias.numpy()
+
+
+def test_a_linear_over_the_last_axis_of_a_map_is_corrected_along_that_axis() -> None:
+    class ChannelsLast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.linear = nn.Conv2d(3, 6, 4, stride=4), nn.Linear(6, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.linear(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2))
+            return y
+
+    torch.manual_seed(0)
+    program, photos = capture(ChannelsLast(), SHAPE), inputs(6)
+    written = write_program(program, decide(program, photos), XNNPACK)
+    assert decibels(run(program, photos), run(written, photos)) > 30

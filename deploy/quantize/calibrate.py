@@ -15,6 +15,10 @@ from deploy.quantize.ranges import TensorStatistics
 VALUES_PER_PHOTO = 4096
 
 
+# Of what a convolution reads, and of what a linear reads.
+CHANNEL_AXES = (1, -1)
+
+
 class Observer(Interpreter):
     """Runs a graph and shows each node's tensor to `observe(name, value)`."""
 
@@ -41,7 +45,7 @@ def observe_tensors(
     lows = dict.fromkeys(wanted, torch.inf)
     highs = dict.fromkeys(wanted, -torch.inf)
     kept: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    means: dict[str, list[Tensor]] = {name: [] for name in wanted}
+    means: dict[str, list[dict[int, Tensor]]] = {name: [] for name in wanted}
 
     def observe(name: str, value: Tensor) -> None:
         if name not in wanted:
@@ -52,7 +56,7 @@ def observe_tensors(
         # An odd stride visits all channels and positions, whatever the layout.
         stride = max(1, flat.numel() // VALUES_PER_PHOTO) | 1
         kept[name].append(flat[::stride].clone())
-        means[name].append(value.flatten(2).mean((0, 2)) if value.dim() > 2 else value.mean(0))
+        means[name].append({axis: _channel_means(value, axis) for axis in CHANNEL_AXES})
 
     observer = Observer(module, observe)
     with torch.inference_mode():
@@ -62,7 +66,19 @@ def observe_tensors(
                 progress(i + 1, len(photos))
     return {
         name: TensorStatistics(
-            lows[name], highs[name], torch.cat(kept[name]), torch.stack(means[name]).mean(0)
+            low=lows[name],
+            high=highs[name],
+            values=torch.cat(kept[name]),
+            channel_means={
+                axis: torch.stack([photo[axis] for photo in means[name]]).mean(0)
+                for axis in CHANNEL_AXES
+            },
         )
         for name in wanted
     }
+
+
+def _channel_means(value: Tensor, axis: int) -> Tensor:
+    if value.dim() < 2:
+        return value
+    return value.movedim(axis, 0).flatten(1).mean(1)

@@ -40,11 +40,11 @@ HARDSWISH_ZERO = -3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """int8 codes (out, ...) in [-127, 127]; float32 scales (out,) and bias (out,) or None."""
+    """int8 codes (out, ...) in [-127, 127]; float32 scales (out,) and bias (out,)."""
 
     codes: npt.NDArray[np.int8]
     scales: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32] | None
+    bias: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,17 +128,17 @@ def _weights(
     weight = constant(module, node.args[1])
     bias = constant(module, node.args[2]) if len(node.args) > 2 else None
     assert weight is not None
-    scales = weight_scales(weight)
-    if bias is not None:
-        # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
-        smallest = bias.abs() / (activations[unit.inputs[0]].scale * LARGEST_BIAS_CODE)
-        scales = torch.maximum(scales, smallest)
+    if bias is None:
+        bias = weight.new_zeros(len(weight))
+    # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
+    smallest = bias.abs() / (activations[unit.inputs[0]].scale * LARGEST_BIAS_CODE)
+    scales = torch.maximum(weight_scales(weight), smallest)
     codes = quantize_weight(weight, scales)
     error = codes * scales.view(-1, *[1] * (weight.dim() - 1)) - weight
-    shift = mean_shift(error, inputs.channel_means, groups=_groups(node))
-    corrected = -shift if bias is None else bias - shift
+    input_means = inputs.channel_means[-1 if unit.kind == "linear" else 1]
+    shift = mean_shift(error, input_means, groups=_groups(node))
     return Weights(
-        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=corrected.numpy()
+        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=(bias - shift).numpy()
     )
 
 

@@ -43,12 +43,12 @@ class QParams:
 @dataclass
 class TensorStatistics:
     """What calibration keeps of one tensor: its exact extremes, an even sample of its values, and
-    the mean of each channel (axis 1), shape (C,)."""
+    for each axis that may be the channels' the means along it, (C,)."""
 
     low: float
     high: float
     values: Tensor
-    channel_means: Tensor
+    channel_means: dict[int, Tensor]
 
     def __post_init__(self) -> None:
         # The error of a bound is summed over a histogram: 2048 terms instead of every value.

@@ -97,9 +97,7 @@ class _Writer:
             weight = self._per_channel(f"{unit.node}_weight", codes, scales, zero_points)
         node.args = (node.args[0], weight, bias, *node.args[3:])
 
-    def _bias(self, unit: Unit, weight_scales: Tensor, weights: Weights) -> Node | None:
-        if weights.bias is None:
-            return None
+    def _bias(self, unit: Unit, weight_scales: Tensor, weights: Weights) -> Node:
         name, bias = f"{unit.node}_bias", torch.from_numpy(weights.bias)
         if not self.dialect.integer_bias:
             return add_constant(self.module, name, bias)
