@@ -129,8 +129,22 @@ def fold_gates(module: GraphModule) -> None:
         gate.target, gate.args = aten.hardtanh.default, (conv, 0.0, 1.0)
 
 
+def clamp_by_floats(module: GraphModule) -> None:
+    """relu6(x)             becomes        hardtanh(x, 0.0, 6.0)
+    hardtanh(x, 0, 6)    becomes        hardtanh(x, 0.0, 6.0)
+
+    coremltools refuses whole numbers as the bounds of a float tensor.
+    """
+    for node in calls(module, aten.relu6.default):
+        node.target, node.args = aten.hardtanh.default, (node.args[0], 0.0, 6.0)
+    for node in calls(module, aten.hardtanh.default):
+        bounds = [float(b) for b in node.args[1:] if isinstance(b, (int, float))]
+        node.args = (node.args[0], *bounds)
+
+
 REWRITES = (
     remove_dropout,
+    clamp_by_floats,
     fold_batch_norms,
     fold_gates,  # Reads weights: after batch norms are in them.
     pool_by_mean,

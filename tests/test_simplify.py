@@ -15,6 +15,11 @@ class FunctionalMean(nn.Module):
         return x.mean((2, 3))
 
 
+class FunctionalRelu6(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.relu6(x)
+
+
 def randomize_statistics(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -109,4 +114,14 @@ def test_every_global_pooling_is_one_mean(pool: nn.Module) -> None:
     (mean,) = calls(module, aten.mean.dim)
     assert mean.args[1:] == ([2, 3], True)
     assert not list(calls(module, aten.adaptive_avg_pool2d.default))
+    assert largest_difference(network, (1, 3, 6, 4)) < 1e-5
+
+
+@pytest.mark.parametrize("clamp", [nn.Hardtanh(0, 6), FunctionalRelu6()])
+def test_bounds_of_a_clamp_are_floats_which_coremltools_wants(clamp: nn.Module) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), clamp).eval()
+    module = graph_module(simplify(capture(network, (1, 3, 6, 4))))
+    (node,) = calls(module, aten.hardtanh.default)
+    assert [type(bound) for bound in node.args[1:]] == [float, float]
+    assert node.args[1:] == (0.0, 6.0)
     assert largest_difference(network, (1, 3, 6, 4)) < 1e-5

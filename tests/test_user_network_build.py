@@ -102,7 +102,7 @@ def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path:
     recipe = Recipe(
         network=network,
         output=tmp_path / "bundle",
-        targets=make_targets(["onnx"], ["int8"]),
+        targets=make_targets(["onnx", "coreml"], ["int8"]),
         weights=str(weights),
     )
     built = build(recipe, warnings)
@@ -113,8 +113,8 @@ def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path:
     bundle = open_bundle(built.folder)
     named = {bundle.labels[row.argmax()] for row in bundle.golden_logits_float()}
     assert {"missile", "crash helmet"} <= named  # A rocket, an astronaut.
-    (int8,) = built.manifest.artifacts
-    assert int8.measured is not None
-    assert int8.measured.agreement >= 0.6
-    assert int8.operators.float_on_purpose == ()
-    assert "conv.float" not in int8.operators.inside
+    for int8 in built.manifest.artifacts:
+        assert int8.measured is not None
+        assert int8.measured.agreement >= 0.6
+        assert int8.operators.float_on_purpose == ()
+        assert "conv.float" not in int8.operators.inside
