@@ -24,6 +24,7 @@ from deploy.runtimes import load
 from deploy.runtimes.onnx import int8_saturates
 from deploy.simplify import simplify
 from deploy.verify.error_statistics import compare_logits
+from models.layers import ConvBNAct, ConvStyle, global_average_pool
 
 TARGETS = make_targets(precisions=["fp32", "fp16", "int8"])
 INT8 = make_targets(precisions=["int8"])
@@ -256,3 +257,24 @@ def test_a_pass_is_skipped_only_where_its_operators_are_missing() -> None:
     assert not _is_needed("InsertPadQDQPass", small_program())
     assert not _is_needed("PReLUReshapePass", program)
     assert _is_needed("ChannelsLastTaggedReshapePass", program)
+
+
+def test_a_convolution_behind_a_same_padding_is_int8_in_every_format(tmp_path: Path) -> None:
+    """TensorFlow's padding is asymmetric at stride 2, so it stays an operator of its own."""
+    made = make_all(tmp_path, Padded, INT8)
+    for _, result in made.values():
+        assert result.operators.heavy_in_float() == {}
+        assert [check for check in result.checks if not check.passed] == []
+
+
+class Padded(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        style = ConvStyle(padding="same")
+        self.stem = ConvBNAct(3, 8, kernel=3, stride=2, style=style)
+        self.down = ConvBNAct(8, 8, kernel=3, stride=2, style=style)
+        self.head = torch.nn.Linear(8, len(LABELS))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.head(global_average_pool(self.down(self.stem(x))))
+        return logits
