@@ -59,8 +59,12 @@ def compare_logits(
 
 def sqnr_db(signal: npt.NDArray[np.float64], error: npt.NDArray[np.float64]) -> float:
     """Signal-to-quantization-noise ratio, 10 log10(sum signal^2 / sum error^2); inf if no error."""
-    noise = float(np.square(error).sum())
-    power = float(np.square(signal).sum())
+    return power_ratio_db(float(np.square(signal).sum()), float(np.square(error).sum()))
+
+
+def power_ratio_db(signal: float, noise: float) -> float:
+    """10 log10(signal / noise) of two sums of squares; inf without noise, -inf without signal."""
     if noise == 0:
         return math.inf
-    return 10 * math.log10(power / noise) if power else -math.inf
+    # Not of the quotient, which is 0 where the noise is infinite.
+    return 10 * (math.log10(signal) - math.log10(noise)) if signal > 0 else -math.inf

@@ -11,7 +11,6 @@ This checks the program that the package holds, not Apple's kernels.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +23,7 @@ from torch.export.graph_signature import InputKind
 from deploy.errors import GateError
 from deploy.runtimes.mil.evaluate import Values, run_program
 from deploy.runtimes.mil.program import MilProgram, Operation, Output
+from deploy.verify.error_statistics import power_ratio_db
 from deploy.verify.pairing import Pair, pair_values
 
 EXACT_DB: Final = 120.0  # float32 reordered: V2 gives 129 dB and more
@@ -176,19 +176,13 @@ class _Tally:
         return OpError(
             name=self.name,
             op_type=self.op_type,
-            sqnr_db=_decibels(self.signal, self.noise),
+            sqnr_db=power_ratio_db(self.signal, self.noise),
             max_abs=self.max_abs,
             max_lsb=self.max_lsb,
             elements=self.elements,
             mismatched=self.mismatched,
             off_tie=self.off_tie,
         )
-
-
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return math.inf
-    return 10 * (math.log10(signal) - math.log10(noise)) if signal > 0 else -math.inf
 
 
 def _boundary_distance(operation: Operation, values: Values) -> Tensor | None:
