@@ -34,6 +34,7 @@ from deploy.network import Plan, make_network, plan_network
 from deploy.photos import load_photos
 from deploy.program import capture
 from deploy.quantize.decide import Decisions, decide
+from deploy.quantize.equalize import equalize
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
@@ -44,6 +45,8 @@ from deploy.workers import worker_processes
 from models.cost import Cost, measure_cost
 
 WORKERS = 2
+FLOAT_PROGRAM = "float.pt2"
+EQUALIZED_PROGRAM = "equalized.pt2"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +90,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         reporter.stage("capturing the network")
         captured, cost = _capture(recipe, plan, calibration, reporter)
         program = simplify(captured)
-        # By way of memory: on a full disk torch's own writer ends the process.
-        saved = BytesIO()
-        torch.export.save(program, saved)
-        Path(scratch, "float.pt2").write_bytes(saved.getbuffer())
+        _save(program, Path(scratch, FLOAT_PROGRAM))
         np.save(Path(scratch, "crops.npy"), crops)
 
         in_float = [target for target in recipe.targets if target.precision != "int8"]
@@ -99,11 +99,10 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         decisions = None
         if in_int8:
             reporter.stage("calibrating")
-            decisions = decide(
-                program,
-                torch.from_numpy(calibration),
-                progress=lambda done, total: reporter.progress("photos", done, total),
-            )
+            inputs = torch.from_numpy(calibration)
+            equalized = equalize(program, inputs)
+            _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
+            decisions = decide(equalized, inputs, progress=reporter.progress)
             futures += _submit(pool, in_int8, decisions, recipe, plan, folder, Path(scratch))
 
         reporter.stage("exporting and verifying")
@@ -130,6 +129,13 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
     )
+
+
+def _save(program: ExportedProgram, path: Path) -> None:
+    """By way of memory: on a full disk torch's own writer ends the process."""
+    saved = BytesIO()
+    torch.export.save(program, saved)
+    path.write_bytes(saved.getbuffer())
 
 
 def _plan(recipe: Recipe, reporter: Reporter) -> Plan:
@@ -163,7 +169,7 @@ def _submit(
             Job(
                 target=target,
                 path=folder / recipe.file_name(target),
-                program=scratch / "float.pt2",
+                program=scratch / (EQUALIZED_PROGRAM if decisions else FLOAT_PROGRAM),
                 decisions=decisions,
                 crops=scratch / "crops.npy",
                 spec=Spec(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,28 +14,38 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from deploy.program import constant, graph_module
+from deploy.quantize.activations import RangeSetting, Sensitivity, choose_activations
 from deploy.quantize.calibrate import observe_tensors
 from deploy.quantize.correct import mean_shift
 from deploy.quantize.ranges import (
+    CANDIDATE_RATIOS,
     QParams,
     TensorStatistics,
+    dequantize_weight,
     quantize_weight,
     weight_scales,
 )
-from deploy.quantize.units import (
-    HEAVY_TARGETS,
-    Unit,
-    find_units,
-    only_read_by_hardswish,
-)
+from deploy.quantize.rounding import input_moments, round_weights
+from deploy.quantize.units import HEAVY_TARGETS, Unit, find_units, without
 
 # Runtimes keep a bias as int32 in steps of (input scale * weight scale); half the range is left
 # to the sums.
 LARGEST_BIAS_CODE = 2.0**30
-# A gate has all of [0, 1] whatever the photos show: what it lets through is a share.
-GATE = (0.0, 1.0)
-# hardswish is 0 from here down, so codes for smaller inputs would say nothing.
-HARDSWISH_ZERO = -3.0
+# Photos that learned rounding sees: it fits a few numbers to thousands of positions each.
+ROUNDING_PHOTOS = 32
+
+# Called with the name of a step, how many photos are done and how many there are.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """The steps that keep answers, each of which can be switched off to see what it does."""
+
+    equalization: bool = True
+    ranges: RangeSetting = "measured"
+    learned_rounding: bool = True
+    bias_correction: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +62,32 @@ class Decisions:
     """Everything that writing an int8 program needs, by node name of the float program.
 
     Plain data, so that it can travel between processes. `in_float` are the heavy operators
-    (convolutions and the like) that no unit covers, with what they are called.
+    (convolutions and the like) that no unit covers, with what they are called; `sensitivity`
+    what each part costs.
     """
 
     units: tuple[Unit, ...]
     activations: dict[str, QParams]
     weights: dict[str, Weights]
     in_float: dict[str, str]
+    sensitivity: Sensitivity
 
     def heavy_in_float(self) -> dict[str, int]:
         """How many of each heavy operator an artifact must compute in float, by name."""
         return dict(Counter(self.in_float.values()))
+
+    def relieved(self, module: GraphModule, keep_float: Iterable[str]) -> Decisions:
+        """The same, but for the compute nodes `keep_float` of `module`, which stay in float."""
+        units = without(self.units, keep_float)
+        tensors = {name for unit in units for name in unit.tensors}
+        covered = {unit.node for unit in units}
+        return replace(
+            self,
+            units=tuple(units),
+            activations={name: q for name, q in self.activations.items() if name in tensors},
+            weights={name: each for name, each in self.weights.items() if name in covered},
+            in_float=_heavy_outside(module, units),
+        )
 
 
 def decide(
@@ -70,76 +95,92 @@ def decide(
     photos: Tensor,
     *,
     keep_float: Iterable[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    steps: Steps | None = None,
+    progress: Progress | None = None,
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
 
     `keep_float` names compute nodes that stay in float.
     """
+    steps = steps or Steps()
     module = graph_module(program)
     units = find_units(module, keep_float=keep_float)
-    observed = {name for unit in units if unit.kind != "pass" for name in tensors_of(unit)}
-    statistics = observe_tensors(module, observed, photos, progress=progress)
-    activations = _activations(module, units, statistics)
+    observed = {name for unit in units if unit.kind != "pass" for name in unit.tensors}
+    statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
+    weights, errors = _weights(module, units, statistics, photos, steps, progress)
+    activations, sensitivity = choose_activations(
+        module,
+        units,
+        statistics,
+        errors,
+        photos,
+        setting=steps.ranges,
+        progress=_named(progress, "errors"),
+    )
     return Decisions(
         units=tuple(units),
         activations=activations,
-        weights={
-            unit.node: _weights(module, unit, activations, statistics[unit.inputs[0]])
-            for unit in units
-            if unit.kind in ("conv", "linear")
-        },
+        weights=weights,
         in_float=_heavy_outside(module, units),
+        sensitivity=sensitivity,
     )
-
-
-def _activations(
-    module: GraphModule, units: Iterable[Unit], statistics: dict[str, TensorStatistics]
-) -> dict[str, QParams]:
-    """Scale and zero point of every tensor that a unit reads or writes, in graph order."""
-    before_hardswish = only_read_by_hardswish(module)
-    chosen: dict[str, QParams] = {}
-    for unit in units:
-        for name in tensors_of(unit):
-            if name in chosen:
-                continue
-            if unit.kind == "pass":
-                chosen[name] = chosen[unit.inputs[0]]
-            elif name == unit.output and unit.bounds == GATE:
-                chosen[name] = QParams.from_range(*GATE)
-            elif name in before_hardswish:
-                chosen[name] = statistics[name].clamped(HARDSWISH_ZERO).range()
-            else:
-                chosen[name] = statistics[name].range()
-    return chosen
-
-
-def tensors_of(unit: Unit) -> tuple[str, ...]:
-    return (*unit.inputs, unit.output)
 
 
 def _weights(
     module: GraphModule,
-    unit: Unit,
-    activations: dict[str, QParams],
-    inputs: TensorStatistics,
-) -> Weights:
-    node = next(n for n in module.graph.nodes if n.name == unit.node)
-    weight = constant(module, node.args[1])
-    bias = constant(module, node.args[2]) if len(node.args) > 2 else None
-    assert weight is not None
-    if bias is None:
-        bias = weight.new_zeros(len(weight))
-    # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
-    smallest = bias.abs() / (activations[unit.inputs[0]].scale * LARGEST_BIAS_CODE)
-    scales = torch.maximum(weight_scales(weight), smallest)
-    codes = quantize_weight(weight, scales)
-    error = codes * scales.view(-1, *[1] * (weight.dim() - 1)) - weight
-    input_means = inputs.channel_means[-1 if unit.kind == "linear" else 1]
-    shift = mean_shift(error, input_means, groups=_groups(node))
-    return Weights(
-        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=(bias - shift).numpy()
-    )
+    units: Iterable[Unit],
+    statistics: Mapping[str, TensorStatistics],
+    photos: Tensor,
+    steps: Steps,
+    progress: Progress | None,
+) -> tuple[dict[str, Weights], dict[str, dict[str, Tensor]]]:
+    """The weights of each convolution and linear, and what that adds to weight and bias, by the
+    names of the nodes that read them."""
+    nodes = {node.name: node for node in module.graph.nodes}
+    products = [unit for unit in units if unit.kind in ("conv", "linear")]
+    moments = {}
+    if steps.learned_rounding:
+        moments = input_moments(
+            module,
+            [unit.node for unit in products],
+            photos[:ROUNDING_PHOTOS],
+            progress=_named(progress, "weights"),
+        )
+    chosen, errors = {}, {}
+    for unit in products:
+        node, inputs = nodes[unit.node], statistics[unit.inputs[0]]
+        weight = constant(module, node.args[1])
+        bias_node = node.args[2] if len(node.args) > 2 else None
+        assert weight is not None
+        if (bias := constant(module, bias_node)) is None:
+            bias = weight.new_zeros(len(weight))
+        # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
+        finest = QParams.from_range(inputs.low, inputs.high).scale * CANDIDATE_RATIOS[-1]
+        scales = torch.maximum(weight_scales(weight), bias.abs() / (finest * LARGEST_BIAS_CODE))
+        if unit.node in moments:
+            codes, new_bias = round_weights(weight, bias, scales, moments[unit.node])
+        else:
+            codes, new_bias = quantize_weight(weight, scales), bias
+            if steps.bias_correction:
+                error = dequantize_weight(codes, scales) - weight
+                means = inputs.channel_means[-1 if unit.kind == "linear" else 1]
+                new_bias = bias - mean_shift(error, means, groups=_groups(node))
+        chosen[unit.node] = Weights(
+            codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=new_bias.numpy()
+        )
+        errors[unit.node] = {_name(node.args[1]): dequantize_weight(codes, scales) - weight}
+        if bias_node is not None:
+            errors[unit.node][_name(bias_node)] = new_bias - bias
+    return chosen, errors
+
+
+def _named(progress: Progress | None, step: str) -> Callable[[int, int], None] | None:
+    return None if progress is None else lambda done, total: progress(step, done, total)
+
+
+def _name(node: object) -> str:
+    assert isinstance(node, Node)
+    return node.name
 
 
 def _groups(node: Node) -> int:

@@ -14,6 +14,9 @@ WEIGHT_MAX = 127
 # A channel that is (almost) zero still needs a normal number as its scale.
 SMALLEST_SCALE = 2.0**-40
 HISTOGRAM_BINS = 2048
+CANDIDATE_RATIOS = (1.0, 0.85, 0.7, 0.57, 0.45, 0.35)
+# Of the two bounds of a signed tensor, how much more the one may shrink than the other.
+LARGEST_SKEW = 1.7
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,21 @@ class TensorStatistics:
             values=self.values.clamp_min(low),
         )
 
+    def candidates(self) -> list[QParams]:
+        """Parameters worth trying: of the whole range first, then of shrunk ones.
+
+        What a tensor loses by clipping is often worth the finer steps, and how often only an
+        error measured at the logits can tell.
+        """
+        low, high = min(self.low, 0.0), max(self.high, 0.0)
+        bounds = [
+            (low * a, high * b)
+            for a in CANDIDATE_RATIOS
+            for b in CANDIDATE_RATIOS
+            if max(a, b) <= LARGEST_SKEW * min(a, b) and (a == b or low < 0 < high)
+        ]
+        return [QParams.from_range(*each) for each in bounds] + [self.range()]
+
     def range(self) -> QParams:
         """The parameters with the least mean squared rounding and clipping error.
 
@@ -108,3 +126,13 @@ def quantize_weight(weight: Tensor, scales: Tensor) -> Tensor:
     """Nearest codes in [-127, 127] as float32, per output channel (axis 0)."""
     per_channel = scales.view(-1, *[1] * (weight.dim() - 1))
     return (weight / per_channel).round_().clamp_(-WEIGHT_MAX, WEIGHT_MAX)
+
+
+def fake_quantize(value: Tensor, q: QParams) -> Tensor:
+    """`value` through int8 and back."""
+    return torch.fake_quantize_per_tensor_affine(value, q.scale, q.zero_point, INT8_MIN, INT8_MAX)
+
+
+def dequantize_weight(codes: Tensor, scales: Tensor) -> Tensor:
+    """Per output channel (axis 0), the weights that `codes` stand for."""
+    return codes * scales.view(-1, *[1] * (codes.dim() - 1))

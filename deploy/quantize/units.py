@@ -77,19 +77,31 @@ class Unit:
     def output(self) -> str:
         return self.clamp or self.node
 
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        return (*self.inputs, self.output)
+
 
 def find_units(module: GraphModule, *, keep_float: Iterable[str] = ()) -> list[Unit]:
     """The int8 kernels of `module` in graph order, less the compute nodes named in `keep_float`."""
+    found = (_unit_at(node) for node in module.graph.nodes)
+    return without([unit for unit in found if unit is not None], keep_float)
+
+
+def without(units: Iterable[Unit], keep_float: Iterable[str]) -> list[Unit]:
+    """`units` in graph order, less the compute nodes named in `keep_float`.
+
+    A value that is no longer quantized is no longer moved as one either.
+    """
     left_out = set(keep_float)
     quantized: set[str] = set()
-    units = []
-    for node in module.graph.nodes:
-        unit = _unit_at(node, quantized)
-        if unit is None or unit.node in left_out:
+    kept = []
+    for unit in units:
+        if unit.node in left_out or (unit.kind == "pass" and unit.inputs[0] not in quantized):
             continue
-        units.append(unit)
-        quantized.update((*unit.inputs, unit.output))
-    return units
+        kept.append(unit)
+        quantized.update(unit.tensors)
+    return kept
 
 
 def only_read_by_hardswish(module: GraphModule) -> set[str]:
@@ -110,7 +122,7 @@ def clamp_bounds(node: Node) -> tuple[float, float]:
     return low, high
 
 
-def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
+def _unit_at(node: Node) -> Unit | None:
     kind = KERNELS.get(node.target)
     if kind is None or not _is_expressible(node, kind):
         return None
@@ -119,11 +131,8 @@ def _unit_at(node: Node, quantized: set[str]) -> Unit | None:
     if kind == "conv" and _is_zero_pad(data[0]):
         pad, data = data[0].name, [arg for arg in data[0].args[:1] if isinstance(arg, Node)]
     inputs = tuple(arg.name for arg in data)
-    if kind == "pass":
-        # A value that is not quantized anyway need not be quantized to be moved.
-        return Unit(kind=kind, node=node.name, inputs=inputs) if inputs[0] in quantized else None
     users = list(node.users)
-    if kind not in ("mean", "hardswish") and len(users) == 1 and users[0].target in CLAMPS:
+    if kind not in ("mean", "hardswish", "pass") and len(users) == 1 and users[0].target in CLAMPS:
         (clamp,) = users
         return Unit(
             kind=kind,

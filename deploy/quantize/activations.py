@@ -1,0 +1,119 @@
+"""Scale and zero point of every tensor, by the error that each choice makes in the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from deploy.quantize.adjoint import project, visit_gradients
+from deploy.quantize.ranges import QParams, TensorStatistics, fake_quantize
+from deploy.quantize.units import Unit, only_read_by_hardswish
+
+# A gate has all of [0, 1] whatever the photos show: what it lets through is a share.
+GATE = (0.0, 1.0)
+# hardswish is 0 from here down, so codes for smaller inputs would say nothing.
+HARDSWISH_ZERO = -3.0
+# The best class must not saturate together with the second best on a photo not seen before.
+LOGITS_HEADROOM = 1.1
+# Photos that price errors: a few, for each costs as much as ten runs.
+PHOTOS = 24
+
+RangeSetting = Literal["measured", "mse", "min-max"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sensitivity:
+    """What int8 costs, part by part: energies (sums of squares) added to the logits.
+
+    `logits` is their own energy on the same photos. To first order, and as errors hardly
+    correlate, the parts' energies add up to the whole's.
+    """
+
+    logits: float
+    tensors: Mapping[str, float]
+    weights: Mapping[str, float]
+
+
+def choose_activations(
+    module: GraphModule,
+    units: Sequence[Unit],
+    statistics: Mapping[str, TensorStatistics],
+    weight_errors: Mapping[str, Mapping[str, Tensor]],
+    photos: Tensor,
+    *,
+    setting: RangeSetting,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[dict[str, QParams], Sensitivity]:
+    """Parameters of every tensor that a unit reads or writes, in graph order, and what each costs.
+
+    "measured" tries a few dozen ranges a tensor and takes the one whose error, followed to the
+    logits of `photos`, is least; "mse" the least error in the tensor itself; "min-max" none.
+    `weight_errors` holds for each unit what quantization adds to its weight and bias, by the
+    names of the nodes that read them.
+    """
+    candidates = _candidates(module, units, statistics, setting)
+    totals = {name: torch.zeros(len(each)) for name, each in candidates.items()}
+    of_weights = dict.fromkeys(weight_errors, 0.0)
+
+    def visit(values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+        for name, value in values.items():
+            for i, q in enumerate(candidates.get(name, ())):
+                seen = project(fake_quantize(value, q) - value, gradients[name])
+                totals[name][i] += seen.square().mean()
+        for unit, errors in weight_errors.items():
+            parts = [project(e, gradients[n]) for n, e in errors.items() if n in gradients]
+            of_weights[unit] += float(torch.stack(parts).sum(0).square().mean()) if parts else 0.0
+
+    names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
+    logits = visit_gradients(module, names, photos[:PHOTOS], visit, progress=progress)
+    chosen: dict[str, QParams] = {}
+    for unit in units:
+        for name in unit.tensors:
+            if unit.kind == "pass" and name == unit.output:
+                chosen[name] = chosen[unit.inputs[0]]
+            elif name not in chosen:
+                chosen[name] = candidates[name][int(totals[name].argmin())]
+    return chosen, Sensitivity(
+        logits=logits,
+        tensors={name: float(total.min()) for name, total in totals.items()},
+        weights=of_weights,
+    )
+
+
+def _candidates(
+    module: GraphModule,
+    units: Iterable[Unit],
+    statistics: Mapping[str, TensorStatistics],
+    setting: RangeSetting,
+) -> dict[str, list[QParams]]:
+    before_hardswish = only_read_by_hardswish(module)
+    (output,) = module.graph.find_nodes(op="output")
+    moved = {unit.output: unit.inputs[0] for unit in units if unit.kind == "pass"}
+    logits = {moved.get(node.name, node.name) for node in output.all_input_nodes}
+    gates = {unit.output for unit in units if unit.bounds == GATE}
+    candidates: dict[str, list[QParams]] = {}
+    for unit in units:
+        for name in unit.tensors:
+            if name in candidates or name in moved:
+                continue
+            seen = statistics[name]
+            if name in before_hardswish:
+                seen = seen.clamped(HARDSWISH_ZERO)
+            if name in gates:
+                candidates[name] = [QParams.from_range(*GATE)]
+            elif name in logits:
+                low, high = seen.low * LOGITS_HEADROOM, seen.high * LOGITS_HEADROOM
+                candidates[name] = [QParams.from_range(low, high)]
+            elif setting == "measured":
+                candidates[name] = seen.candidates()
+            else:
+                range_ = (
+                    seen.range() if setting == "mse" else QParams.from_range(seen.low, seen.high)
+                )
+                candidates[name] = [range_]
+    return candidates
