@@ -1,0 +1,106 @@
+"""All that is measured of one network, made from one float program."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from deploy.bundle.manifest import MANIFEST_FILE
+from deploy.images import normalize
+from deploy.network import make_network, plan_network
+from deploy.photos import load_photos
+from deploy.pipeline import build
+from deploy.program import capture
+from deploy.quiet import hidden_output
+from deploy.recipe import Recipe, make_targets
+from deploy.reporter import Silent
+
+HERE = Path(__file__).parent
+# Enough for ranges: how quick an artifact is does not hang on them.
+CALIBRATION_INPUTS = 32
+NETWORK, INPUTS = "network.pt2", "inputs.npy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """An artifact to measure; `python` is the interpreter whose environment has its runtime."""
+
+    name: str
+    runtime: Literal["executorch", "onnx", "litert"]
+    file: Path
+    python: str = sys.executable
+
+
+def make_arms(
+    network: str, weights: str, resolution: int, folder: Path, litert_python: str | None
+) -> list[Arm]:
+    """The arms of `network`; what `folder` does not hold yet is made there."""
+    recipe = Recipe(
+        network=network,
+        output=folder / "ours",
+        targets=make_targets(("executorch", "onnx")),
+        weights=weights,
+        resolution=(resolution, resolution),
+    )
+    with hidden_output():
+        if not (folder / INPUTS).exists():
+            save_network(recipe, folder)
+        if not (recipe.output / MANIFEST_FILE).exists():
+            build(recipe)
+    ours = [
+        Arm(
+            name=f"{target.format} {target.precision}, ours",
+            runtime="onnx" if target.format == "onnx" else "executorch",
+            file=recipe.output / recipe.file_name(target),
+        )
+        for target in recipe.targets
+    ]
+    stock = [
+        Arm(
+            name="executorch int8, stock", runtime="executorch", file=folder / "executorch_int8.pte"
+        ),
+        Arm(name="onnx int8, stock", runtime="onnx", file=folder / "onnx_int8.onnx"),
+    ]
+    make_peers("peers_stock.py", stock, folder)
+    if litert_python is None:
+        return [*ours, *stock]
+    litert = [
+        Arm(
+            name=f"litert {precision}",
+            runtime="litert",
+            file=folder / f"litert_{precision}.tflite",
+            python=litert_python,
+        )
+        for precision in ("fp32", "int8")
+    ]
+    make_peers("peers_litert.py", litert, folder)
+    return [*ours, *stock, *litert]
+
+
+def make_peers(script: str, arms: Sequence[Arm], folder: Path) -> None:
+    """Run the script that writes the files of `arms`, unless all are there."""
+    if all(arm.file.exists() for arm in arms):
+        return
+    paths = [HERE / script, folder / NETWORK, folder / INPUTS, folder]
+    command = [arms[0].python, *map(str, paths)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{script} failed:\n{done.stdout[-4000:]}")
+
+
+def save_network(recipe: Recipe, folder: Path) -> None:
+    """Write the float program as its author wrote it, and inputs to calibrate the peers on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    plan = plan_network(recipe, Silent())
+    photos = load_photos(recipe.photos, plan.preprocessing)
+    inputs = normalize(np.stack([sample.crop for sample in photos.calibration]), plan.preprocessing)
+    program = capture(make_network(recipe, plan, inputs), inputs[:1].shape)
+    torch.export.save(program, folder / NETWORK)
+    np.save(folder / INPUTS, inputs[:CALIBRATION_INPUTS])
