@@ -3,8 +3,8 @@
 Writes FOLDER/executorch_int8.pte and FOLDER/onnx_int8.onnx from a float program saved by
 torch.export, calibrated on INPUTS, float32 (N, 3, H, W).
 
-`quantize_static` has the settings that its documentation recommends for x86-64 with VNNI, and that
-proved quickest: a preprocessed model, QDQ, per channel, uint8 activations and int8 weights.
+`quantize_static` has the settings that its documentation recommends for x86-64 with VNNI: a
+preprocessed model, QDQ, per channel, uint8 activations and int8 weights.
 """
 
 from __future__ import annotations
