@@ -26,6 +26,15 @@ class Share:
     def value(self) -> float:
         return self.hits / self.total
 
+    def __str__(self) -> str:
+        """In words.
+
+        >>> str(share(27, 30))
+        '27 of 30 (90.0 %, 95 % interval 74.4 to 96.5)'
+        """
+        value, low, high = (f"{100 * each:.1f}" for each in (self.value, self.low, self.high))
+        return f"{self.hits} of {self.total} ({value} %, 95 % interval {low} to {high})"
+
 
 def share(hits: int, total: int) -> Share:
     """A share with its 95 % interval. `total` is at least 1."""

@@ -48,7 +48,7 @@ BACKENDS: dict[str, Backend] = {
         Backend(
             format="coreml",
             suffix=".mlpackage",
-            precisions=("fp32", "fp16", "int8"),
+            precisions=("fp32", "fp16", "int8", "w8"),
             defaults=("fp16", "int8"),
             runtime=Runtime(name="iOS", version="17.0", rule="at least"),
             effort=3,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ import deploy
 from deploy.backends import BACKENDS
 from deploy.bundle.manifest import (
     BACKEND_OF,
+    QUANTIZED,
     SCHEMA_VERSION,
     Artifact,
     Calibration,
@@ -27,6 +28,7 @@ from deploy.bundle.manifest import (
     Measured,
     Network,
     Operators,
+    Precision,
     Tool,
 )
 from deploy.bundle.write import (
@@ -59,7 +61,7 @@ def write_contents(
     photos: PhotoSet,
     judged: Sequence[Judged],
     golden_logits: npt.NDArray[np.float32],
-    decisions: Decisions | None,
+    decisions: Mapping[Precision, Decisions],
 ) -> Manifest:
     """Complete `folder`, which holds the artifacts already, to a bundle.
 
@@ -67,7 +69,6 @@ def write_contents(
     """
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
     write_json(folder / "verification.json", _verification(judged))
-    in_float = tuple(sorted(decisions.in_float)) if decisions else ()
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
@@ -96,7 +97,7 @@ def write_contents(
             split=SPLIT,
         ),
         toolkits={name: version(name) for name in TOOLKITS},
-        artifacts=tuple(_artifact(folder, one, in_float) for one in judged),
+        artifacts=tuple(_artifact(folder, one, decisions) for one in judged),
         golden=_golden(folder, photos, judged, golden_logits),
         verification=file_record(folder, "verification.json"),
     )
@@ -104,8 +105,9 @@ def write_contents(
     return manifest
 
 
-def _artifact(folder: Path, judged: Judged, in_float: tuple[str, ...]) -> Artifact:
+def _artifact(folder: Path, judged: Judged, decisions: Mapping[Precision, Decisions]) -> Artifact:
     made, path = judged.made, folder / judged.made.file
+    own = decisions.get(made.target.precision)
     return Artifact(
         file=made.file,
         sha256=sha256_folder(path) if path.is_dir() else sha256_file(path),
@@ -120,7 +122,7 @@ def _artifact(folder: Path, judged: Judged, in_float: tuple[str, ...]) -> Artifa
         operators=Operators(
             inside=made.operators.inside,
             outside=made.operators.outside,
-            float_on_purpose=in_float if made.target.precision == "int8" else (),
+            float_on_purpose=tuple(sorted(own.in_float)) if own else (),
         ),
         measured=_measured(judged.statistics),
         verified=made.unverified_reason is None,
@@ -162,7 +164,7 @@ def _golden(
     write_floats(folder / "golden/logits_float.f32", golden_logits)
     answers = []
     for one in judged:
-        if one.made.target.precision == "int8":
+        if one.made.target.precision in QUANTIZED:
             name = one.made.target.name
             file = f"golden/logits_{name}.f32"
             write_floats(folder / file, one.made.own_logits[-len(records) :])

@@ -56,6 +56,7 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
         classes = recipe.classes or IMAGENET_CLASSES
         return Plan(
             weights=Weights(source="untrained", file=None, sha256=None),
+            options={} if recipe.padding is None else {"padding": recipe.padding},
             classes=classes,
             labels=choose_labels(recipe, classes, reporter),
             preprocessing=preprocessing_of(recipe, default_preprocessing(resolution)),
@@ -65,6 +66,7 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
         recipe.weights or DEFAULT_WEIGHTS,
         width=recipe.width,
         resolution=resolution,
+        padding=recipe.padding,
         reporter=reporter,
     )
     if recipe.classes not in (None, chosen.classes):

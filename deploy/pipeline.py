@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS
-from deploy.bundle.manifest import Manifest
+from deploy.bundle.manifest import QUANTIZED, Manifest, Precision
 from deploy.bundle.write import check_target, staged
 from deploy.contents import write_contents
 from deploy.export.interface import Spec
@@ -32,15 +33,17 @@ from deploy.export.make import Job, Made, make, run_program
 from deploy.images import normalize
 from deploy.network import Plan, make_network, plan_network
 from deploy.photos import load_photos
-from deploy.program import capture
-from deploy.quantize.decide import Decisions, decide
+from deploy.program import capture, graph_module
+from deploy.quantize.coverage import judge_calibration
+from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
+from deploy.quantize.mixed import Mix, leave_in_float
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.user_network.plan import UserPlan, capture_user_network, plan_user_network
 from deploy.verify.gates import Check, require
-from deploy.verify.judge import judge_artifacts
+from deploy.verify.judge import judge_artifacts, short_of
 from deploy.workers import worker_processes
 from models.cost import Cost, measure_cost
 
@@ -51,12 +54,16 @@ EQUALIZED_PROGRAM = "equalized.pt2"
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """What `build` made: where, what the manifest says of it, and how long it took."""
+    """What `build` made: where, what the manifest says of it, and how long it took.
+
+    `mix` says what int8 leaves in float and why; None without `--int8 auto`.
+    """
 
     folder: Path
     manifest: Manifest
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
+    mix: Mix | None
     seconds: float
     artifact_seconds: dict[str, float]
 
@@ -69,6 +76,13 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
     """
     start = time.perf_counter()
     reporter = reporter or Silent()
+    warnings: list[str] = []
+
+    def warn(texts: Iterable[str]) -> None:
+        for text in texts:
+            warnings.append(text)
+            reporter.warn(text)
+
     check_target(recipe.output)
     torch.set_num_threads(max(1, torch.get_num_threads() - WORKERS))
     with (
@@ -79,13 +93,13 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         reporter.stage("reading weights and photos")
         plan = _plan(recipe, reporter)
         photos = load_photos(recipe.photos, plan.preprocessing, progress=reporter.progress)
-        for warning in photos.warnings:
-            reporter.warn(warning)
+        warn(photos.warnings)
         calibration = normalize(
             np.stack([sample.crop for sample in photos.calibration]), plan.preprocessing
         )
         judging = [sample.crop for sample in photos.held_back]
         crops = np.stack([*judging, *(photo.crop for photo in photos.golden)])
+        inputs = normalize(crops, plan.preprocessing)
 
         reporter.stage("capturing the network")
         captured, cost = _capture(recipe, plan, calibration, reporter)
@@ -93,24 +107,35 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         _save(program, Path(scratch, FLOAT_PROGRAM))
         np.save(Path(scratch, "crops.npy"), crops)
 
-        in_float = [target for target in recipe.targets if target.precision != "int8"]
-        in_int8 = [target for target in recipe.targets if target.precision == "int8"]
-        futures = _submit(pool, in_float, None, recipe, plan, folder, Path(scratch))
-        decisions = None
-        if in_int8:
+        in_float = [target for target in recipe.targets if target.precision not in QUANTIZED]
+        quantized = [target for target in recipe.targets if target.precision in QUANTIZED]
+        futures = _submit(pool, in_float, {}, recipe, plan, folder, Path(scratch))
+        float_logits = run_program(program, inputs)
+        decisions: dict[Precision, Decisions] = {}
+        mix = None
+        if quantized:
             reporter.stage("calibrating")
-            inputs = torch.from_numpy(calibration)
-            equalized = equalize(program, inputs)
+            equalized = equalize(program, torch.from_numpy(calibration))
             _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
-            decisions = decide(equalized, inputs, progress=reporter.progress)
-            futures += _submit(pool, in_int8, decisions, recipe, plan, folder, Path(scratch))
+            decisions, mix = _decide(
+                recipe,
+                equalized,
+                torch.from_numpy(calibration),
+                torch.from_numpy(inputs[: len(judging)]),
+                torch.from_numpy(float_logits[: len(judging)]),
+                reporter,
+            )
+            futures += _submit(pool, quantized, decisions, recipe, plan, folder, Path(scratch))
+            warn(judge_calibration(equalized, decisions["int8"], photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")
-        float_logits = run_program(program, normalize(crops, plan.preprocessing))
         made = _collect(futures, recipe, reporter)
-        judged = judge_artifacts(made, float_logits, len(judging), decisions)
+        judged = judge_artifacts(
+            made, float_logits, len(judging), decisions, min_agreement=recipe.min_agreement
+        )
         checks = tuple(check for artifact in judged for check in artifact.checks)
         require(checks)
+        warn(short_of(recipe.target_agreement, judged))
         manifest = write_contents(
             folder,
             recipe=recipe,
@@ -125,7 +150,8 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         folder=recipe.output,
         manifest=manifest,
         checks=checks,
-        warnings=photos.warnings,
+        warnings=tuple(warnings),
+        mix=mix,
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
     )
@@ -154,10 +180,37 @@ def _capture(
     return program, measure_cost(network, program)
 
 
+def _decide(
+    recipe: Recipe,
+    program: ExportedProgram,
+    calibration: Tensor,
+    judging: Tensor,
+    float_logits: Tensor,
+    reporter: Reporter,
+) -> tuple[dict[Precision, Decisions], Mix | None]:
+    """What int8 is, by precision, calibrated on one set of inputs and judged on the other's."""
+    module = graph_module(program)
+    pure = decide(
+        program, calibration, effort=EFFORTS[recipe.int8_effort], progress=reporter.progress
+    )
+    decisions: dict[Precision, Decisions] = {"int8": pure, "w8": pure.weights_only(module)}
+    if recipe.int8 == "pure":
+        return decisions, None
+    mix = leave_in_float(
+        module,
+        pure,
+        judging,
+        float_logits,
+        target=recipe.target_agreement,
+        progress=lambda done, total: reporter.progress("mixes of int8 and float", done, total),
+    )
+    return decisions | {"int8": mix.decisions}, mix
+
+
 def _submit(
     pool: Executor,
     targets: Sequence[Target],
-    decisions: Decisions | None,
+    decisions: Mapping[Precision, Decisions],
     recipe: Recipe,
     plan: Plan,
     folder: Path,
@@ -170,7 +223,7 @@ def _submit(
                 target=target,
                 path=folder / recipe.file_name(target),
                 program=scratch / (EQUALIZED_PROGRAM if decisions else FLOAT_PROGRAM),
-                decisions=decisions,
+                decisions=decisions.get(target.precision),
                 crops=scratch / "crops.npy",
                 spec=Spec(
                     precision=target.precision,

@@ -17,6 +17,11 @@ from models.registry import NETWORKS
 
 DEFAULT_WEIGHTS = "imagenet"
 UNTRAINED = "none"
+# The share of held-back photos on which int8 should give the float network's top class.
+DEFAULT_AGREEMENT = 0.97
+INT8_MODES = ("auto", "pure")
+INT8_EFFORTS = ("normal", "high")
+PADDINGS = ("symmetric", "same")  # As `models.layers.Padding`, whose module imports torch.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +44,9 @@ class Recipe:
     `weights` is a published name, "none", or the path of a file; None is "imagenet", or for the
     user's own network what its factory gives it. `resolution` is (height, width), None for the
     weights' own. `preprocessing` goes before `preprocessing_file`, and both before the weights'.
-    `classes` and `labels` are None to follow the weights.
+    `classes`, `labels` and `padding` are None to follow the weights. `int8` is "pure" for int8
+    alone, or "auto" to leave a few parts in float as far as `target_agreement` needs it;
+    `min_agreement` makes that a gate.
     """
 
     network: str
@@ -48,11 +55,15 @@ class Recipe:
     weights: str | None = None
     photos: Path | None = None
     width: float = 1.0
+    padding: str | None = None
     resolution: tuple[int, int] | None = None
     classes: int | None = None
     labels: Path | None = None
     preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
     preprocessing_file: Path | None = None
+    int8: str = "auto"
+    int8_effort: str = "normal"
+    min_agreement: float | None = None
     seed: int = 0
     allow_unverified: frozenset[str] = frozenset()
 
@@ -65,6 +76,8 @@ class Recipe:
             raise UserError(f"unknown network {self.network!r}: {hint}")
         if not (math.isfinite(self.width) and 0.1 <= self.width <= 4):
             raise UserError(f"--width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
+        if self.padding is not None:
+            _known("--padding", "padding", self.padding, PADDINGS)
         for side in self.resolution or ():
             if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
                 raise UserError(
@@ -81,8 +94,20 @@ class Recipe:
                 "--classes contradicts the published weights, whose classes are ImageNet's: "
                 "give your own with --weights FILE, or --weights none"
             )
+        _known("--int8", "mode", self.int8, INT8_MODES)
+        _known("--int8-effort", "effort", self.int8_effort, INT8_EFFORTS)
+        if self.min_agreement is not None and not 0 < self.min_agreement <= 1:
+            raise UserError(
+                f"--min-agreement {self.min_agreement:g} is out of range: give a share of the "
+                "photos above 0 and at most 1, such as 0.97"
+            )
         for name in self.allow_unverified:
             _known("--allow-unverified", "format", name, BACKENDS)
+
+    @property
+    def target_agreement(self) -> float:
+        """What int8 is to reach, on the held-back photos."""
+        return DEFAULT_AGREEMENT if self.min_agreement is None else self.min_agreement
 
     @property
     def reference(self) -> Reference | None:
@@ -93,6 +118,11 @@ class Recipe:
         if self.width != 1:
             raise UserError(
                 f"--width is for our own networks: let {self.network} make it as wide as you want"
+            )
+        if self.padding is not None:
+            raise UserError(
+                f"--padding is for our own networks: {self.network} is built as it makes it, "
+                "leave --padding out"
             )
         if self.weights == UNTRAINED:
             raise UserError(

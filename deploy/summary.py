@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import nn
@@ -21,19 +21,22 @@ from models.weights.sources import SOURCES
 
 DEFAULT_CLASSES = 1000
 DEFAULT_RESOLUTION = (224, 224)
+DEFAULT_PADDING = "symmetric"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """A network as the user asks for it; None for its own resolution (height, width) and classes.
+    """A network as the user asks for it; None for its own resolution (height, width) and so on.
 
-    `network` is a name of ours, or the user's own as `module:factory` or `file.py:factory`.
+    `network` is a name of ours, or the user's own as `module:factory` or `file.py:factory`. Of
+    what is counted, `padding` changes peak memory alone: "same" pads into a copy.
     """
 
     network: str
     width: float = 1.0
     resolution: tuple[int, int] | None = None
     classes: int | None = None
+    padding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +59,10 @@ def parse_variant(text: str, default: Variant) -> Variant:
 
     >>> plain = Variant(network="")
     >>> parse_variant("mobilenet_v2:0.5@160", plain)
-    Variant(network='mobilenet_v2', width=0.5, resolution=(160, 160), classes=None)
-    >>> parse_variant("my_nets.py:make_net@128x96", plain)
-    Variant(network='my_nets.py:make_net', width=1.0, resolution=(128, 96), classes=None)
+    Variant(network='mobilenet_v2', width=0.5, resolution=(160, 160), classes=None, padding=None)
+    >>> own = parse_variant("my_nets.py:make_net@128x96", plain)
+    >>> own.network, own.resolution
+    ('my_nets.py:make_net', (128, 96))
     """
     match = re.fullmatch(r"(.+?)(?::([0-9.]+))?(?:@([0-9]{1,6})(?:x([0-9]{1,6}))?)?", text)
     if match is None or "@" in match[1]:
@@ -67,11 +71,11 @@ def parse_variant(text: str, default: Variant) -> Variant:
         )
     network, width, height, across = match.groups()
     try:
-        return Variant(
+        return replace(
+            default,
             network=network,
             width=float(width) if width else default.width,
             resolution=(int(height), int(across or height)) if height else default.resolution,
-            classes=default.classes,
         )
     except ValueError as error:
         raise UserError(f"{text!r}: width {width!r} is no number: give one such as 0.5") from error
@@ -85,13 +89,17 @@ def summarize(variant: Variant) -> Summary:
         targets=(),
         weights=None if ":" in variant.network else UNTRAINED,
         width=variant.width,
+        padding=variant.padding,
         resolution=variant.resolution,
         classes=variant.classes,
     )
     if recipe.reference is None:
         resolution = variant.resolution or NETWORKS[variant.network].resolution
         classes = variant.classes or DEFAULT_CLASSES
-        network = create(variant.network, width=variant.width, classes=classes).eval()
+        padding = variant.padding or DEFAULT_PADDING
+        network = create(
+            variant.network, width=variant.width, classes=classes, padding=padding
+        ).eval()
     else:
         resolution = variant.resolution or _own_resolution(recipe.reference)
         network, classes = _own_network(recipe.reference, resolution, variant.classes)

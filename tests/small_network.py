@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.images import normalize
-from deploy.program import capture
+from deploy.program import capture, graph_module
 from deploy.simplify import simplify
+from deploy.verify.error_statistics import sqnr_db
 from models.layers import ConvBNAct, global_average_pool
 from models.preprocessing import Preprocessing
 
@@ -74,3 +75,15 @@ def crops(count: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:
 def inputs(count: int, *, seed: int = 0) -> Tensor:
     """The same, normalized: float32 (count, 3, SIDE, SIDE)."""
     return torch.from_numpy(normalize(crops(count, seed=seed), PREPROCESSING))
+
+
+def run(program: ExportedProgram, photos: Tensor) -> Tensor:
+    """Logits (N, classes) of a program for inputs (N, 3, SIDE, SIDE)."""
+    module = graph_module(program)
+    with torch.inference_mode():
+        return torch.cat([module(photo[None]) for photo in photos])
+
+
+def decibels(reference: Tensor, other: Tensor) -> float:
+    """Signal to error, of two sets of logits."""
+    return sqnr_db(reference.double().numpy(), (other - reference).double().numpy())

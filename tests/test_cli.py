@@ -88,6 +88,13 @@ MISTAKES = {
     ),
     "build mobilenet_v2 --width wide": "--width: 'wide' is not a valid float",
     "build mobilenet_v2 --width nan": ("--width nan is out of range: give 0.1 to 4, such as 0.5"),
+    "build mobilenet_v2 --padding valid": (
+        "--padding: unknown padding 'valid': known are same, symmetric"
+    ),
+    "build nets.py:make_net --padding same": (
+        "--padding is for our own networks: nets.py:make_net is built as it makes it, "
+        "leave --padding out"
+    ),
     "build mobilenet_v2 --resolution 12y": (
         "--resolution: '12y' is no size: give pixels such as 224, or height x width such as 160x224"
     ),
@@ -325,6 +332,7 @@ def test_a_terminal_gets_stages_a_bar_and_warnings(monkeypatch: pytest.MonkeyPat
 
 def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
     from deploy.pipeline import Built
+    from deploy.quantize.mixed import Mix
 
     manifest = make_bundle(tmp_path)
     first, second, third = manifest.artifacts
@@ -341,6 +349,7 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         manifest=manifest.model_copy(update={"artifacts": artifacts}),
         checks=(),
         warnings=(),
+        mix=Mix(decisions=None, in_float=("conv2d", "add"), slowdown=1.124, agreement=0.9),  # type: ignore[arg-type]
         seconds=42.03,
         artifact_seconds={first.name: 15.5, second.name: 3.25, third.name: 7.0},
     )
@@ -357,6 +366,7 @@ coreml_int8      0.0      -            -      7.0
 dB: signal to error of the logits against the float network. agreement: the same
 top class. Both on 8 crops of photos held back from calibration.
 int8 was calibrated on 24 crops of 12 of your photos.
+2 parts that int8 would hurt most are in float: an estimated 12 % more time.
 coreml_int8 could not be run: no such operator
 
 wrote my bundles/tiny in 42.0 s; next:
@@ -368,6 +378,7 @@ wrote my bundles/tiny in 42.0 s; next:
     facts = build.facts(built, ["few photos"])
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["warnings"] == ["few photos"]
+    assert facts["int8_left_in_float"] == ["conv2d", "add"]
     assert facts["artifacts"][2] == {
         "name": third.name,
         "file": third.file,

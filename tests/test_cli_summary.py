@@ -114,6 +114,14 @@ def test_width_resolution_and_classes_are_counted(capfd: Captured) -> None:
     assert facts["published"] == []
 
 
+def test_tensorflows_padding_costs_memory_alone(capfd: Captured) -> None:
+    line = "summary mobilenet_v3_small --width 0.35 --resolution 64"
+    own, same = parsed(line, capfd), parsed(f"{line} --padding same", capfd)
+    peak, peak_of_same = (facts["memory"].pop("peak_activation_bytes") for facts in (own, same))
+    assert own["total"] == same["total"]
+    assert peak_of_same["int8"] > peak["int8"]
+
+
 def test_rho_is_the_papers_resolution_multiplier(capfd: Captured) -> None:
     by_rho = parsed("summary mobilenet_v1 --rho 0.857", capfd)
     assert by_rho["total"]["macs"] == 418_121_728

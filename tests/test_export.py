@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +17,18 @@ from deploy.export.interface import Spec
 from deploy.export.lean_lowering import _is_needed, lean_lowering
 from deploy.export.make import Job, Made, make, run_program
 from deploy.images import normalize
-from deploy.program import capture
+from deploy.program import capture, graph_module
 from deploy.quantize.decide import decide
 from deploy.quantize.write import write_program
 from deploy.recipe import Target, make_targets
 from deploy.runtimes import load
+from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.onnx import int8_saturates
 from deploy.simplify import simplify
 from deploy.verify.error_statistics import compare_logits
 from models.layers import ConvBNAct, ConvStyle, global_average_pool
 
-TARGETS = make_targets(precisions=["fp32", "fp16", "int8"])
+TARGETS = make_targets(precisions=["fp32", "fp16", "int8", "w8"])
 INT8 = make_targets(precisions=["int8"])
 
 
@@ -42,13 +44,25 @@ def made_v3(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, tuple[Path
     return make_all(tmp_path_factory.mktemp("v3"), SmallV3, INT8)
 
 
+@pytest.fixture(scope="module")
+def made_mixed(tmp_path_factory: pytest.TempPathFactory) -> dict[Target, tuple[Path, Made]]:
+    """The int8 artifacts of the small network with its last convolution and its addition in float:
+    one reads int8 values and gives float, the other reads both and gives int8."""
+    return make_all(tmp_path_factory.mktemp("mixed"), Small, INT8, ["conv2d_3", "add"])
+
+
 def make_all(
-    folder: Path, network: type[torch.nn.Module], targets: tuple[Target, ...]
+    folder: Path,
+    network: type[torch.nn.Module],
+    targets: tuple[Target, ...],
+    keep_float: Sequence[str] = (),
 ) -> dict[Target, tuple[Path, Made]]:
     program = small_program(network)
+    module = graph_module(program)
     torch.export.save(program, folder / "float.pt2")
     np.save(folder / "crops.npy", crops(6, seed=1))
-    decisions = decide(program, inputs(12))
+    pure = decide(program, inputs(12))
+    decisions = {"int8": pure.relieved(module, keep_float), "w8": pure.weights_only(module)}
     suffixes = {"executorch": ".pte", "onnx": ".onnx", "coreml": ".mlpackage"}
     results = {}
     for target in targets:
@@ -58,7 +72,7 @@ def make_all(
             target=target,
             path=path,
             program=folder / "float.pt2",
-            decisions=decisions if target.precision == "int8" else None,
+            decisions=decisions.get(target.precision),
             crops=folder / "crops.npy",
             spec=spec,
             allow_unverified=False,
@@ -73,7 +87,7 @@ def test_the_artifact_computes_what_its_program_does(
 ) -> None:
     _, result = made[target]
     assert result.logits is not None
-    bound = {"fp32": 100.0, "fp16": 40.0, "int8": 25.0}[target.precision]
+    bound = {"fp32": 100.0, "fp16": 40.0, "int8": 25.0, "w8": 40.0}[target.precision]
     assert compare_logits(result.own_logits, result.logits).sqnr_db > bound
     assert [check for check in result.checks if not check.passed] == []
 
@@ -98,6 +112,29 @@ def test_nothing_of_the_int8_pte_is_float_inside_its_one_delegate(
     assert inside["conv.int8"] == 4
     assert inside["add.int8"] == 1
     assert inside["mean.int8"] == 1
+
+
+@pytest.mark.parametrize("target", INT8, ids=lambda target: target.name)
+def test_what_is_left_in_float_is_so_in_every_format_and_nothing_else(
+    made_mixed: dict[Target, tuple[Path, Made]], target: Target
+) -> None:
+    _, result = made_mixed[target]
+    assert result.operators.heavy_in_float() == {"conv": 1}
+    assert result.operators.inside["conv.int8"] == 3
+    assert "add.int8" not in result.operators.inside
+    assert [check for check in result.checks if not check.passed] == []
+    assert result.logits is not None
+    assert compare_logits(result.own_logits, result.logits).sqnr_db > 25
+
+
+def test_w8_has_int8_weights_and_computes_in_float(
+    made: dict[Target, tuple[Path, Made]],
+) -> None:
+    path, weights_alone = made[Target(format="coreml", precision="w8")]
+    assert weights_alone.operators.heavy_in_float() == {"conv": 4, "linear": 1}
+    kinds = {operation.op_type for operation in load_program(path).operations}
+    assert kinds & set(coreml.WEIGHT_EXPANDERS)
+    assert not kinds & {"quantize", "dequantize"}
 
 
 def test_onnxruntime_fuses_all_of_the_int8_file(made: dict[Target, tuple[Path, Made]]) -> None:

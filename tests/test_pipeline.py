@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from deploy.bundle.open import check_integrity, open_bundle
 from deploy.errors import GateError
 from deploy.hashing import sha256_folder
 from deploy.pipeline import Built, build
+from deploy.quantize.mixed import BUDGET
 from deploy.recipe import Recipe, make_targets
 from deploy.verify import gates
 from deploy.verify.bundle import verify
@@ -76,9 +78,22 @@ def test_the_manifest_tells_what_was_built(built: Built) -> None:
     fp32, int8 = manifest.artifacts
     assert (fp32.file, int8.file) == ("mobilenet_v2_fp32.onnx", "mobilenet_v2_int8.onnx")
     assert int8.bytes < fp32.bytes / 2
-    assert int8.operators.inside["conv.int8"] == 52
-    assert int8.operators.float_on_purpose == ()
+    in_float = int8.operators.float_on_purpose
+    inside = Counter(int8.operators.inside)
+    heavy = inside["conv.float"] + inside["linear.float"]
+    assert (inside["conv.int8"] + inside["conv.float"], heavy) == (52, len(in_float))
+    assert built.mix is not None
+    assert set(in_float) <= set(built.mix.in_float)
+    assert built.mix.slowdown <= BUDGET
     assert open_bundle(built.folder).labels == tuple(f"class {i}" for i in range(10))
+
+
+def test_pure_int8_leaves_no_convolution_in_float(photos: Path, tmp_path: Path) -> None:
+    targets = make_targets(["onnx"], ["int8"])
+    pure = build(recipe(tmp_path / "pure", photos, targets=targets, int8="pure"))
+    operators = pure.manifest.artifacts[0].operators
+    assert (operators.inside["conv.int8"], operators.float_on_purpose) == (52, ())
+    assert pure.mix is None
 
 
 def test_an_untrained_network_still_tells_photos_apart(built: Built) -> None:

@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from small_network import SIDE, inputs, small_program
+from small_network import SIDE, decibels, inputs, run, small_program
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.program import capture, constant, graph_module
-from deploy.quantize.adjoint import project, visit_gradients
+from deploy.quantize.adjoint import Gradients, project, visit_gradients
 from deploy.quantize.calibrate import Observer
 from deploy.quantize.decide import Steps, decide
 from deploy.quantize.equalize import equalize, find_streams, largest_by_channel
@@ -16,17 +16,6 @@ from deploy.quantize.rounding import input_moments, round_weights
 from deploy.quantize.simulate import simulate
 from deploy.quantize.write import XNNPACK, write_program
 from deploy.simplify import simplify
-from deploy.verify.error_statistics import sqnr_db
-
-
-def run(program: ExportedProgram, photos: Tensor) -> Tensor:
-    module = graph_module(program)
-    with torch.inference_mode():
-        return torch.cat([module(photo[None]) for photo in photos])
-
-
-def decibels(reference: Tensor, other: Tensor) -> float:
-    return sqnr_db(reference.double().numpy(), (other - reference).double().numpy())
 
 
 class Bottlenecks(nn.Module):
@@ -120,10 +109,11 @@ def test_a_small_error_moves_the_logits_as_its_projection_foretells() -> None:
     total, generator = [], torch.Generator().manual_seed(1)
     noise = {"conv2d_1": None}
 
-    def visit(values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+    def visit(values: dict[str, Tensor], gradients: Gradients) -> None:
         for name in noise:
             error = torch.randn(values[name].shape, generator=generator) * 1e-3
-            total.append(float(project(error, gradients[name]).square().mean()))
+            by_all = torch.stack(list(gradients[name].values())).sum(0)
+            total.append(float(project(error, by_all).square().mean()))
 
     visit_gradients(module, noise, photos, visit)
     generator.manual_seed(1)

@@ -1,6 +1,7 @@
 import argparse
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import deploy.weights.choose
 from deploy.errors import UserError, WeightsError
 from deploy.reporter import Silent
 from deploy.weights import (
+    ChosenWeights,
     choose_weights,
     find_known_file,
     find_source,
@@ -26,6 +28,7 @@ from deploy.weights import (
 from models.mobilenet_v2 import mobilenet_v2
 from models.pinned import Url, WheelMember
 from models.registry import NETWORKS, create
+from models.weights.conventions import LayoutName
 from models.weights.layouts import from_ours
 from models.weights.sources import SOURCES
 
@@ -65,6 +68,14 @@ def refusal(path: Path) -> str:
     assert path.name in message
     assert "\n" not in message
     return message
+
+
+class Warned(Silent):
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
 
 
 # Reading
@@ -270,6 +281,26 @@ def test_weights_without_a_classifier_are_refused() -> None:
         fit_weights(state, "mobilenet_v2", width=0.35, file_name="w.pth")
 
 
+@pytest.mark.parametrize("channels", ["1 channel", "4 channels"])
+@pytest.mark.parametrize(
+    ("layout", "stem"),
+    [
+        ("torchvision", "features.0.0.weight"),
+        ("timm", "conv_stem.weight"),
+        ("keras", "conv1/kernel"),
+    ],
+)
+def test_weights_for_other_than_colour_photos_are_refused_by_their_stem(
+    layout: LayoutName, stem: str, channels: str
+) -> None:
+    network = mobilenet_v2(width=0.35, classes=2, in_channels=int(channels[0]))
+    floats = {k: t for k, t in network.state_dict().items() if t.is_floating_point()}
+    theirs = from_ours(floats, network, layout)
+    message = f"w: the first convolution, {stem}, takes {channels} where photos have 3 (RGB): "
+    with pytest.raises(WeightsError, match=f"^{re.escape(message)}give weights trained on RGB"):
+        fit_weights(theirs, "mobilenet_v2", width=0.35, file_name="w")
+
+
 # HDF5, as Keras writes it
 
 
@@ -399,12 +430,77 @@ def test_a_published_file_is_known_wherever_it_lies(
     assert choose().preprocessing.mean == (0.5, 0.5, 0.5)
 
 
-class Warned(Silent):
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
+def choose_timm(
+    folder: Path, network_name: str, padding: str | None = None
+) -> tuple[ChosenWeights, list[str]]:
+    """What a fine-tuned file in timm's layout is taken for, and the warnings about it."""
+    network = create(network_name, width=0.35, classes=2)
+    theirs = from_ours(network.state_dict(), network, "timm")
+    path = save(folder, theirs, "mine.pth")
+    reporter = Warned()
+    chosen = choose_weights(
+        network_name,
+        str(path),
+        width=0.35,
+        resolution=RESOLUTION,
+        padding=padding,
+        reporter=reporter,
+    )
+    return chosen, reporter.warnings
 
-    def warn(self, message: str) -> None:
-        self.warnings.append(message)
+
+@pytest.mark.parametrize("network", ["mobilenet_v3_large", "mobilenet_v3_small"])
+def test_padding_tells_which_of_timms_twins_a_file_is_of(tmp_path: Path, network: str) -> None:
+    own = {"padding": "symmetric", "bn_eps": 1e-5}
+    guessed, (warning,) = choose_timm(tmp_path, network)
+    assert guessed.options == own
+    assert warning == (
+        f"mine.pth has the names of timm's {network} and of its tf_ twin alike: taken for the "
+        "first, --padding symmetric; if it is of the twin give --padding same"
+    )
+    symmetric, warnings = choose_timm(tmp_path, network, "symmetric")
+    assert (symmetric.options, symmetric.preprocessing, warnings) == (
+        own,
+        guessed.preprocessing,
+        [],
+    )
+    same, warnings = choose_timm(tmp_path, network, "same")
+    assert (same.options, warnings) == ({"padding": "same", "bn_eps": 1e-3}, [])
+    assert same.preprocessing.mean == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("network", "options"),
+    [
+        ("mobilenet_v1", {"padding": "symmetric", "bn_eps": 1e-5}),
+        ("mobilenet_v2", {"padding": "symmetric", "bn_eps": 1e-5}),
+        ("mobilenet_v3_large_minimalistic", {"padding": "same", "bn_eps": 1e-3}),
+        ("mobilenet_v3_small_minimalistic", {"padding": "same", "bn_eps": 1e-3}),
+    ],
+)
+def test_where_timm_has_no_twins_nothing_is_asked_and_padding_is_only_that(
+    tmp_path: Path, network: str, options: dict[str, str | float]
+) -> None:
+    chosen, warnings = choose_timm(tmp_path, network)
+    assert (chosen.options, warnings) == (options, [])
+    for padding in ("symmetric", "same"):
+        other, warnings = choose_timm(tmp_path, network, padding)
+        assert (other.options, warnings) == (options | {"padding": padding}, [])
+        assert other.preprocessing == chosen.preprocessing
+
+
+def test_padding_goes_before_that_of_a_layout_without_twins(tmp_path: Path) -> None:
+    path = save(tmp_path, mobilenet_v2(width=0.35, classes=2).state_dict())
+    chosen = choose_weights(
+        "mobilenet_v2",
+        str(path),
+        width=0.35,
+        resolution=RESOLUTION,
+        padding="same",
+        reporter=Silent(),
+    )
+    assert chosen.options == {"padding": "same"}
+    assert chosen.preprocessing.mean == (0.485, 0.456, 0.406)
 
 
 def test_the_digest_is_shown_where_none_is_published(

@@ -37,6 +37,8 @@ TOOL_NAME = "mobile-deploy"
 Format = Literal["executorch", "onnx", "coreml"]
 Backend = Literal["xnnpack", "onnxruntime-cpu", "coreml"]
 Precision = Literal["fp32", "fp16", "int8", "w8"]
+# Those whose artifacts answer for a program of their own, beside the float network.
+QUANTIZED: frozenset[Precision] = frozenset({"int8", "w8"})
 PhotoSource = Literal["bundled samples", "folder"]
 
 BACKEND_OF: dict[Format, Backend] = {
@@ -248,7 +250,7 @@ class GoldenPhoto(Record):
 class GoldenLogits(FileRecord):
     """Logits that an artifact's own program gives: count x classes float32, little-endian."""
 
-    artifact: Name = Field(description="Name of the int8 artifact.")
+    artifact: Name = Field(description="Name of the int8 or w8 artifact.")
 
 
 class Golden(Record):
@@ -259,7 +261,7 @@ class Golden(Record):
     logits_float: FileRecord = Field(
         description="The float network's logits: count x classes float32, little-endian."
     )
-    logits: tuple[GoldenLogits, ...] = Field(description="One for each int8 artifact.")
+    logits: tuple[GoldenLogits, ...] = Field(description="One for each int8 or w8 artifact.")
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -289,10 +291,13 @@ class Manifest(Record):
         _require(self.network.resolution == self.input.crop, "resolution and crop differ")
         _require(self.network.classes == self.labels.count, "classes and labels differ in number")
         _distinct("artifact", (artifact.name for artifact in self.artifacts))
-        int8 = {artifact.name for artifact in self.artifacts if artifact.precision == "int8"}
+        quantized = {each.name for each in self.artifacts if each.precision in QUANTIZED}
         answered = [logits.artifact for logits in self.golden.logits]
         _distinct("golden logits of", answered)
-        _require(set(answered) == int8, "golden logits are for each int8 artifact and no other")
+        _require(
+            set(answered) == quantized,
+            "golden logits are for each int8 or w8 artifact and no other",
+        )
         self._check_files()
         return self
 

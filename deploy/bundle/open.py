@@ -56,7 +56,7 @@ class Bundle:
         return self._logits(self.manifest.golden.logits_float)
 
     def golden_logits(self, artifact_name: str) -> npt.NDArray[np.float32]:
-        """What the int8 artifact's own program gives for them: float32 (photos, classes).
+        """What the int8 or w8 artifact's own program gives for them: float32 (photos, classes).
 
         Raises BundleError if the artifact has none, as those in float.
         """
@@ -64,7 +64,9 @@ class Bundle:
             if logits.artifact == artifact_name:
                 return self._logits(logits)
         name = printable(artifact_name)
-        raise BundleError(f"{self.folder} has no golden logits for {name}: only int8 artifacts do")
+        raise BundleError(
+            f"{self.folder} has no golden logits for {name}: only int8 and w8 artifacts do"
+        )
 
     def _logits(self, record: FileRecord) -> npt.NDArray[np.float32]:
         count, classes = self.manifest.golden.count, self.manifest.network.classes

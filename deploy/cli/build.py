@@ -42,6 +42,12 @@ if TYPE_CHECKING:
 @click.option(
     "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
 )
+@click.option(
+    "--padding",
+    metavar="symmetric|same",
+    help="PyTorch's or TensorFlow's. Layers of timm's tf_ networks, which have the latter, are "
+    "named as in its others: say which yours is.  [default: the weights' own, else symmetric]",
+)
 @resolution_options
 @click.option(
     "--classes",
@@ -81,8 +87,30 @@ if TYPE_CHECKING:
     "--precisions",
     type=name_list,
     metavar="LIST",
-    help="Of fp32, fp16 and int8, with commas between.  [default: fp32 and int8, for coreml fp16 "
-    "and int8]",
+    help="Of fp32, fp16, int8 and w8 (int8 weights alone, for coreml), with commas between.  "
+    "[default: fp32 and int8, for coreml fp16 and int8]",
+)
+@click.option(
+    "--int8",
+    default="auto",
+    show_default=True,
+    metavar="auto|pure",
+    help="auto leaves the few parts in float that cost the answers most, as far as needed and "
+    "within 15 % more time; pure leaves none.",
+)
+@click.option(
+    "--int8-effort",
+    default="normal",
+    show_default=True,
+    metavar="normal|high",
+    help="high learns from up to 128 photos where normal does from 32, in thrice the time.",
+)
+@click.option(
+    "--min-agreement",
+    type=float,
+    metavar="P",
+    help="Fail where int8 certainly gives the float network's top class on less than this share of "
+    "the photos held back.  [default: a warning below 0.97]",
 )
 @click.option(
     "--seed",
@@ -106,6 +134,7 @@ def build(
     photos: Path | None,
     weights: str | None,
     width: float,
+    padding: str | None,
     resolution: tuple[int, int] | None,
     classes: int | None,
     labels: Path | None,
@@ -116,6 +145,9 @@ def build(
     std: str | None,
     formats: tuple[str, ...] | None,
     precisions: tuple[str, ...] | None,
+    int8: str,
+    int8_effort: str,
+    min_agreement: float | None,
     seed: int,
     allow_unverified: tuple[str, ...],
     as_json: bool,
@@ -142,11 +174,15 @@ def build(
             weights=weights,
             photos=photos,
             width=width,
+            padding=padding,
             resolution=resolution,
             classes=classes,
             labels=labels,
             preprocessing=parse_preprocessing(said, "--"),
             preprocessing_file=preprocessing_file,
+            int8=int8,
+            int8_effort=int8_effort,
+            min_agreement=min_agreement,
             seed=seed,
             allow_unverified=frozenset(allow_unverified),
         )
@@ -200,6 +236,8 @@ def facts(built: Built, warnings: list[str]) -> dict[str, object]:
             }
             for artifact in built.manifest.artifacts
         ],
+        "int8_left_in_float": None if built.mix is None else list(built.mix.in_float),
+        "int8_estimated_slowdown": None if built.mix is None else round(built.mix.slowdown, 3),
         "warnings": warnings,
     }
 
@@ -229,6 +267,11 @@ def show(built: Built) -> None:
         click.echo(
             f"int8 was calibrated on {_crops(calibration.samples)} of "
             f"{calibration.photos} {source}."
+        )
+    if built.mix and built.mix.in_float:
+        click.echo(
+            f"{len(built.mix.in_float)} parts that int8 would hurt most are in float: an "
+            f"estimated {(built.mix.slowdown - 1) * 100:.0f} % more time."
         )
     for artifact in built.manifest.artifacts:
         if artifact.unverified_reason is not None:

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 )
 @resolution_options
 @click.option("--classes", type=int, metavar="N", help="Number of classes.  [default: 1000]")
+@click.option(
+    "--padding",
+    metavar="symmetric|same",
+    help="PyTorch's or TensorFlow's, which takes more memory.  [default: symmetric]",
+)
 @click.option("--compare", is_flag=True, help="Several networks side by side.")
 @shared_options
 def summary(
@@ -38,6 +43,7 @@ def summary(
     width: float,
     resolution: tuple[int, int] | None,
     classes: int | None,
+    padding: str | None,
     compare: bool,
     as_json: bool,
     debug: bool,
@@ -54,7 +60,9 @@ def summary(
         watcher.stage("counting")
         from deploy.summary import Variant, parse_variant, summarize
 
-        default = Variant(network="", width=width, resolution=resolution, classes=classes)
+        default = Variant(
+            network="", width=width, resolution=resolution, classes=classes, padding=padding
+        )
         summaries = [summarize(parse_variant(network, default)) for network in networks]
     if compare:
         if as_json:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from deploy.quantize.adjoint import project, visit_gradients
+from deploy.quantize.adjoint import PROBES, Gradients, project, visit_gradients
 from deploy.quantize.ranges import QParams, TensorStatistics, fake_quantize
+from deploy.quantize.sensitivity import Sensitivity, TensorError
 from deploy.quantize.units import Unit, only_read_by_hardswish
 
 # A gate has all of [0, 1] whatever the photos show: what it lets through is a share.
@@ -20,23 +20,8 @@ GATE = (0.0, 1.0)
 HARDSWISH_ZERO = -3.0
 # The best class must not saturate together with the second best on a photo not seen before.
 LOGITS_HEADROOM = 1.1
-# Photos that price errors: a few, for each costs as much as ten runs.
-PHOTOS = 24
 
 RangeSetting = Literal["measured", "mse", "min-max"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sensitivity:
-    """What int8 costs, part by part: energies (sums of squares) added to the logits.
-
-    `logits` is their own energy on the same photos. To first order, and as errors hardly
-    correlate, the parts' energies add up to the whole's.
-    """
-
-    logits: float
-    tensors: Mapping[str, float]
-    weights: Mapping[str, float]
 
 
 def choose_activations(
@@ -57,30 +42,46 @@ def choose_activations(
     names of the nodes that read them.
     """
     candidates = _candidates(module, units, statistics, setting)
-    totals = {name: torch.zeros(len(each)) for name, each in candidates.items()}
+    grams: dict[str, Tensor] = {}
+    readers: dict[str, tuple[str, ...]] = {}
     of_weights = dict.fromkeys(weight_errors, 0.0)
 
-    def visit(values: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+    def visit(values: dict[str, Tensor], gradients: Gradients) -> None:
         for name, value in values.items():
-            for i, q in enumerate(candidates.get(name, ())):
-                seen = project(fake_quantize(value, q) - value, gradients[name])
-                totals[name][i] += seen.square().mean()
+            if name not in candidates:
+                continue
+            readers[name] = tuple(gradients[name])
+            by_reader = torch.stack(list(gradients[name].values()))
+            seen = torch.stack(
+                [project(fake_quantize(value, q) - value, by_reader) for q in candidates[name]]
+            )
+            gram = (seen @ seen.mT) / PROBES
+            grams[name] = grams[name] + gram if name in grams else gram
         for unit, errors in weight_errors.items():
-            parts = [project(e, gradients[n]) for n, e in errors.items() if n in gradients]
+            parts = [
+                project(error, gradients[name][unit])
+                for name, error in errors.items()
+                if unit in gradients.get(name, ())
+            ]
             of_weights[unit] += float(torch.stack(parts).sum(0).square().mean()) if parts else 0.0
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
-    logits = visit_gradients(module, names, photos[:PHOTOS], visit, progress=progress)
+    logits = visit_gradients(module, names, photos, visit, progress=progress)
+    best = {name: int(each.sum((1, 2)).argmin()) for name, each in grams.items()}
     chosen: dict[str, QParams] = {}
     for unit in units:
         for name in unit.tensors:
             if unit.kind == "pass" and name == unit.output:
                 chosen[name] = chosen[unit.inputs[0]]
             elif name not in chosen:
-                chosen[name] = candidates[name][int(totals[name].argmin())]
+                # The logits do not depend on one that is not among the best.
+                chosen[name] = candidates[name][best.get(name, 0)]
     return chosen, Sensitivity(
         logits=logits,
-        tensors={name: float(total.min()) for name, total in totals.items()},
+        tensors={
+            name: TensorError(readers=readers[name], gram=grams[name][i].double().numpy())
+            for name, i in best.items()
+        },
         weights=of_weights,
     )
 

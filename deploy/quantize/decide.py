@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from deploy.program import constant, graph_module
-from deploy.quantize.activations import RangeSetting, Sensitivity, choose_activations
+from deploy.quantize.activations import RangeSetting, choose_activations
 from deploy.quantize.calibrate import observe_tensors
 from deploy.quantize.correct import mean_shift
 from deploy.quantize.ranges import (
@@ -26,13 +26,12 @@ from deploy.quantize.ranges import (
     weight_scales,
 )
 from deploy.quantize.rounding import input_moments, round_weights
+from deploy.quantize.sensitivity import Sensitivity
 from deploy.quantize.units import HEAVY_TARGETS, Unit, find_units, without
 
 # Runtimes keep a bias as int32 in steps of (input scale * weight scale); half the range is left
 # to the sums.
 LARGEST_BIAS_CODE = 2.0**30
-# Photos that learned rounding sees: it fits a few numbers to thousands of positions each.
-ROUNDING_PHOTOS = 32
 
 # Called with the name of a step, how many photos are done and how many there are.
 Progress = Callable[[str, int, int], None]
@@ -42,10 +41,24 @@ Progress = Callable[[str, int, int], None]
 class Steps:
     """The steps that keep answers, each of which can be switched off to see what it does."""
 
-    equalization: bool = True
     ranges: RangeSetting = "measured"
     learned_rounding: bool = True
     bias_correction: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How many of the calibration photos the long steps see, at most.
+
+    `rounding`: learned rounding, which fits a few numbers to thousands of positions each.
+    `pricing`: following errors to the logits, each photo of which costs as much as ten runs.
+    """
+
+    rounding: int
+    pricing: int
+
+
+EFFORTS = {"normal": Effort(rounding=32, pricing=24), "high": Effort(rounding=128, pricing=128)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +102,10 @@ class Decisions:
             in_float=_heavy_outside(module, units),
         )
 
+    def weights_only(self, module: GraphModule) -> Decisions:
+        """The same weights, all computed with in float."""
+        return replace(self, activations={}, in_float=_heavy_outside(module, ()))
+
 
 def decide(
     program: ExportedProgram,
@@ -96,6 +113,7 @@ def decide(
     *,
     keep_float: Iterable[str] = (),
     steps: Steps | None = None,
+    effort: Effort = EFFORTS["normal"],
     progress: Progress | None = None,
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
@@ -107,13 +125,14 @@ def decide(
     units = find_units(module, keep_float=keep_float)
     observed = {name for unit in units if unit.kind != "pass" for name in unit.tensors}
     statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
-    weights, errors = _weights(module, units, statistics, photos, steps, progress)
+    rounding = photos[: effort.rounding] if steps.learned_rounding else None
+    weights, errors = _weights(module, units, statistics, rounding, steps, progress)
     activations, sensitivity = choose_activations(
         module,
         units,
         statistics,
         errors,
-        photos,
+        photos[: effort.pricing],
         setting=steps.ranges,
         progress=_named(progress, "errors"),
     )
@@ -130,7 +149,7 @@ def _weights(
     module: GraphModule,
     units: Iterable[Unit],
     statistics: Mapping[str, TensorStatistics],
-    photos: Tensor,
+    rounding_photos: Tensor | None,
     steps: Steps,
     progress: Progress | None,
 ) -> tuple[dict[str, Weights], dict[str, dict[str, Tensor]]]:
@@ -139,11 +158,11 @@ def _weights(
     nodes = {node.name: node for node in module.graph.nodes}
     products = [unit for unit in units if unit.kind in ("conv", "linear")]
     moments = {}
-    if steps.learned_rounding:
+    if rounding_photos is not None:
         moments = input_moments(
             module,
             [unit.node for unit in products],
-            photos[:ROUNDING_PHOTOS],
+            rounding_photos,
             progress=_named(progress, "weights"),
         )
     chosen, errors = {}, {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
+from torch.fx.node import map_arg
 
 from deploy.quantize.decide import Decisions, Weights
 from deploy.quantize.ranges import dequantize_weight, fake_quantize
@@ -34,6 +36,13 @@ class _Simulator(Interpreter):
     def __init__(self, module: GraphModule, decisions: Decisions) -> None:
         super().__init__(module)
         self._activations = decisions.activations
+        self._made = {unit.output for unit in decisions.units} & decisions.activations.keys()
+        self._reads = {
+            (unit.reader, name)
+            for unit in decisions.units
+            for name in unit.inputs
+            if name in decisions.activations
+        }
         self._weights = {
             name: (_weight(weights), torch.from_numpy(weights.bias))
             for name, weights in decisions.weights.items()
@@ -46,10 +55,20 @@ class _Simulator(Interpreter):
             value = n.target(x, *weights, *options[1:], **kwargs)
         else:
             value = super().run_node(n)
-        if (q := self._activations.get(n.name)) is not None:
+        if n.name in self._made:
             assert isinstance(value, Tensor)
-            value = fake_quantize(value, q)
+            value = fake_quantize(value, self._activations[n.name])
         return value
+
+    def fetch_args_kwargs_from_env(self, n: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        def read(node: Node) -> Any:
+            value = self.env[node]
+            # What a float operator made: only int8 kernels read its integers.
+            if node.name not in self._made and (n.name, node.name) in self._reads:
+                value = fake_quantize(value, self._activations[node.name])
+            return value
+
+        return map_arg(n.args, read), map_arg(n.kwargs, read)
 
 
 def _weight(weights: Weights) -> Tensor:

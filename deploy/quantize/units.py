@@ -78,6 +78,11 @@ class Unit:
         return self.clamp or self.node
 
     @property
+    def reader(self) -> str:
+        """The node that reads `inputs`."""
+        return self.pad or self.node
+
+    @property
     def tensors(self) -> tuple[str, ...]:
         return (*self.inputs, self.output)
 

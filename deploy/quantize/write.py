@@ -78,7 +78,7 @@ class _Writer:
         self.dialect = dialect
         self.nodes = {node.name: node for node in module.graph.nodes}
         # The units by the nodes that read their inputs.
-        self.kernels = {unit.pad or unit.node: unit for unit in decisions.units}
+        self.kernels = {unit.reader: unit for unit in decisions.units}
         self.outputs = {unit.output for unit in decisions.units}
         # Where a tensor is produced, once its clamp may have been dropped.
         self.producers = dict(self.nodes)
@@ -123,7 +123,8 @@ class _Writer:
         )
 
     def drop_clamp(self, unit: Unit) -> None:
-        if unit.clamp is None or not self.decisions.activations[unit.output].saturates(unit.bounds):
+        q = self.decisions.activations.get(unit.output)
+        if unit.clamp is None or q is None or not q.saturates(unit.bounds):
             return
         clamp, node = self.nodes[unit.clamp], self.nodes[unit.node]
         clamp.replace_all_uses_with(node)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.bundle.manifest import Artifact
+from deploy.bundle.manifest import QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.images import crop, decode
 from deploy.reporter import Reporter, Silent
@@ -87,7 +87,7 @@ def _judge_preprocessing(bundle: Bundle, crops: npt.NDArray[np.uint8]) -> Check:
 
 def _judge(bundle: Bundle, artifact: Artifact, statistics: ErrorStatistics) -> list[Check]:
     own = None
-    if artifact.precision == "int8":
+    if artifact.precision in QUANTIZED:
         own = compare_logits(bundle.golden_logits_float(), bundle.golden_logits(artifact.name))
     return judge_golden(artifact.name, artifact.precision, statistics, own)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from deploy.accuracy import share
 from deploy.bundle.manifest import Precision
 from deploy.errors import GateError
 from deploy.verify.error_statistics import ErrorStatistics
@@ -83,6 +84,24 @@ def judge_golden(
     return judge_logits(
         artifact, precision, statistics, own_program, photos="golden", loss_db=GOLDEN_LOSS_DB
     )
+
+
+def judge_agreement(artifact: str, statistics: ErrorStatistics, least: float) -> list[Check]:
+    """Top classes shared with the float network, where so few photos leave no doubt.
+
+    A failure is certain: the 95 % interval lies below `least`. A few photos can refute, never
+    prove.
+    """
+    reached = share(round(statistics.agreement * statistics.photos), statistics.photos)
+    return [
+        Check(
+            artifact=artifact,
+            gate="agreement with the float network on held-back photos",
+            measured=str(reached),
+            required=f"an interval that reaches {100 * least:g} %",
+            passed=reached.high >= least,
+        )
+    ]
 
 
 def judge_operators(

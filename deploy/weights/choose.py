@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 from deploy.hashing import sha256_file
 from deploy.reporter import Reporter
 from deploy.weights.fit import fit_weights
-from deploy.weights.published import fetch_weights, find_known_file, find_source
+from deploy.weights.published import (
+    fetch_weights,
+    find_conventions,
+    find_known_file,
+    find_source,
+)
 from deploy.weights.read import read_state_dict
 from models.preprocessing import Preprocessing
-from models.weights.conventions import OF_LAYOUT, LayoutName
+from models.weights.conventions import Convention, LayoutName
 from models.weights.source import WeightSource, preprocess
 
 if TYPE_CHECKING:
@@ -44,13 +49,14 @@ def choose_weights(
     *,
     width: float,
     resolution: tuple[int, int],
+    padding: str | None = None,
     reporter: Reporter,
 ) -> ChosenWeights:
     """The weights that `weights`, a published name or a path, means for a network of ours.
 
     A file whose hash is published is known wherever it lies; of any other the layout tells what
-    it needs, and `resolution` (height, width) stands for the one it does not tell. Raises
-    UserError, WeightsError or FetchError.
+    it needs, and `resolution` (height, width) stands for the one it does not tell. `padding` goes
+    before the weights' own. Raises UserError, WeightsError or FetchError.
     """
     path, source = _find(network, weights, width, reporter)
     tensors = read_state_dict(path)
@@ -59,7 +65,10 @@ def choose_weights(
         reporter.warn(f"no SHA-256 of {path.name} is published to check it by: it is {sha256}")
     fitted = fit_weights(tensors, network, width=width, file_name=path.name)
     known = source or find_known_file(sha256)
-    convention = known.convention if known else OF_LAYOUT[fitted.layout]
+    if known:
+        convention = known.convention
+    else:
+        convention = _guess_convention(network, fitted.layout, padding, path.name, reporter)
     return ChosenWeights(
         state_dict=fitted.state_dict,
         source=source.title if source else f"file, {fitted.layout} layout",
@@ -67,9 +76,29 @@ def choose_weights(
         sha256=sha256,
         layout=fitted.layout,
         classes=fitted.classes,
-        options=convention.options,
+        options=convention.options
+        if padding is None
+        else {**convention.options, "padding": padding},
         preprocessing=known.preprocessing if known else preprocess(convention, resolution),
     )
+
+
+def _guess_convention(
+    network: str, layout: LayoutName, padding: str | None, file_name: str, reporter: Reporter
+) -> Convention:
+    """What a file needs of which no more is known than its layout and, where said, padding.
+
+    In timm the padding tells the rest too: `tf_` networks have inputs and an eps of their own.
+    """
+    likeliest, *others = find_conventions(network, layout)
+    if padding is None and others:
+        reporter.warn(
+            f"{file_name} has the names of timm's {network} and of its tf_ twin alike: taken for "
+            f"the first, --padding {likeliest.options['padding']}; if it is of the twin give "
+            f"--padding {others[0].options['padding']}"
+        )
+    asked = (one for one in others if one.options["padding"] == padding)
+    return next(asked, likeliest)
 
 
 def _find(

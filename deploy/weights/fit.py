@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deploy.errors import WeightsError
 from deploy.weights.nearest import meta_network, nearest_advice
 from models.weights.conventions import LayoutName
-from models.weights.layouts import Renamed, recognize, to_ours
+from models.weights.layouts import Renamed, key_map, recognize, to_ours
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # Counters that some files carry and others do not; no output depends on them.
 _COUNTERS = ("num_batches_tracked", "n_averaged")
 _NAMES_SHOWN = 3
+_COLOURS = 3
+_STEM_KERNEL = (3, 3)
 # What names of our networks and of timm's begin with, in a file of features only.
 _OUTERMOST = ("features.", "blocks.")
 
@@ -46,6 +48,7 @@ def fit_weights(
     expected = meta_network(network_name, width=width, classes=classes).state_dict()
     different = _different_shapes(renamed.tensors, expected)
     if renamed.missing or renamed.left_over or different:
+        _check_stem(renamed, network_name, layout, file_name)
         raise WeightsError(
             f"{file_name} does not fit {network_name} at width {width:g}: "
             f"{_misfit(renamed, different)}; {nearest_advice(tensors, layout)}"
@@ -76,6 +79,17 @@ def load_weights(network: nn.Module, state_dict: Mapping[str, Tensor], *, file_n
         )
     _check_values(given, expected, file_name)
     network.load_state_dict(given, strict=False)  # Names are checked; counters may lack.
+
+
+def _check_stem(renamed: Renamed, network_name: str, layout: LayoutName, file_name: str) -> None:
+    stem = key_map(meta_network(network_name, width=1.0), layout)[0]
+    shape = renamed.tensors[stem.ours].shape if stem.ours in renamed.tensors else ()
+    if len(shape) == 4 and shape[1] != _COLOURS and shape[2:] == _STEM_KERNEL:
+        takes = "1 channel" if shape[1] == 1 else f"{shape[1]} channels"
+        raise WeightsError(
+            f"{file_name}: the first convolution, {stem.theirs}, takes {takes} where photos "
+            f"have {_COLOURS} (RGB): give weights trained on RGB photos"
+        )
 
 
 def _without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

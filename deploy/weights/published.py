@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deploy.assets import Progress, fetch
 from deploy.errors import UserError
+from models.weights.conventions import OF_LAYOUT, TENSORFLOW, TIMM, Convention, LayoutName
 from models.weights.sources import SOURCES, WeightSource
 
 # What one asks for without knowing a publisher: the first row of the network at that width.
@@ -47,6 +48,22 @@ def find_known_file(sha256: str) -> WeightSource | None:
         if source.file.sha256 and sha256.startswith(source.file.sha256):
             return source
     return None
+
+
+def find_conventions(network: str, layout: LayoutName) -> list[Convention]:
+    """What weights of a network need that nobody published, the likeliest first.
+
+    It is one for each layout but timm's, in which V3 is there twice: the `tf_*` files bear the
+    same names as the others, and the minimalistic networks are all of that kind.
+    """
+    if layout != "timm":
+        return [OF_LAYOUT[layout]]
+    options = [
+        source.convention.options
+        for source in SOURCES
+        if (source.network, source.layout) == (network, layout)
+    ]
+    return [convention for convention in (TIMM, TENSORFLOW) if convention.options in options]
 
 
 def fetch_weights(source: WeightSource, *, progress: Progress | None = None) -> Path:

@@ -35,11 +35,10 @@ TENSORFLOW = Convention(
     mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), options={"padding": "same", "bn_eps": 1e-3}
 )
 
-# Of a file about which nothing else is known. timm's `tf_*` files bear the same names as its
-# others, and only a published hash tells them apart.
+# Of a file about which nothing else is known. timm is not here: its `tf_*` files bear the same
+# names as its others, and which of them there are depends on the network.
 OF_LAYOUT: dict[LayoutName, Convention] = {
     "torchvision": TORCHVISION,
-    "timm": TIMM,
     "keras": TENSORFLOW,
     "keras-numbered": TENSORFLOW,
 }

@@ -1,0 +1,139 @@
+"""Which few parts stay in float: those whose int8 costs the answers most for the time it saves."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.fx import GraphModule
+
+from deploy.quantize.cost_model import CostModel
+from deploy.quantize.decide import Decisions
+from deploy.quantize.simulate import simulate
+from deploy.quantize.units import Unit, without
+
+# How much slower than int8 alone the result may be, by the cost model.
+BUDGET = 1.15
+# A part with less than this share of the error is not worth a conversion.
+SMALLEST_SHARE = 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """An int8 program with some kernels left in float.
+
+    `in_float` are their compute nodes in graph order; `slowdown` the latency over that of int8
+    alone, by the cost model; `agreement` the share of the photos judged by with the float
+    network's top class, in simulation.
+    """
+
+    decisions: Decisions
+    in_float: tuple[str, ...]
+    slowdown: float
+    agreement: float
+
+
+def leave_in_float(
+    module: GraphModule,
+    decisions: Decisions,
+    photos: Tensor,
+    float_logits: Tensor,
+    *,
+    target: float,
+    budget: float = BUDGET,
+    progress: Callable[[int, int], None] | None = None,
+) -> Mix:
+    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
+
+    Agreement is measured on `photos` (N, C, H, W), which calibration has not seen, with the float
+    network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
+    """
+    top = float_logits.argmax(1)
+
+    def try_out(left_out: frozenset[str], slowdown: float) -> Mix:
+        relieved = decisions.relieved(module, left_out)
+        same = simulate(module, relieved, photos).argmax(1) == top
+        return Mix(
+            decisions=relieved,
+            in_float=tuple(unit.node for unit in decisions.units if unit.node in left_out),
+            slowdown=slowdown,
+            agreement=float(same.float().mean()),
+        )
+
+    steps = list(greedy_steps(module, decisions, budget=budget))
+    for done, step in enumerate(steps, start=1):
+        mix = try_out(*step)
+        if progress:
+            progress(done, len(steps))
+        if mix.agreement >= target:
+            break
+    return mix
+
+
+def greedy_steps(
+    module: GraphModule, decisions: Decisions, *, budget: float = BUDGET
+) -> Iterator[tuple[frozenset[str], float]]:
+    """Ever more compute nodes to leave in float, with the slowdown; first none.
+
+    Each step is the one that takes most error out of the logits for the time it costs, to first
+    order, of those that `budget` still allows.
+    """
+    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.units)
+    moves = _moves(decisions.units)
+    left_out: frozenset[str] = frozenset()
+    whole = error = sensitivity.energy(decisions.units)
+    slowdown = 1.0
+    while True:
+        yield left_out, slowdown
+        options = []
+        for move in moves:
+            if move <= left_out:
+                continue
+            units = without(decisions.units, left_out | move)
+            if _has_float_weights_between_int8(decisions.units, units):
+                continue
+            saved, new = error - sensitivity.energy(units), cost.slowdown(units)
+            if saved > SMALLEST_SHARE * whole and new <= budget:
+                # What a move saves in time, by sparing conversions, makes it no better than free.
+                options.append((saved / max(new - slowdown, 1e-4), saved, new, move))
+        if not options:
+            return
+        _, saved, slowdown, move = max(options, key=lambda option: option[:2])
+        error -= saved
+        left_out |= move
+
+
+def _has_float_weights_between_int8(everything: Iterable[Unit], in_int8: Iterable[Unit]) -> bool:
+    """Whether a convolution or linear in float reads int8 values and is read in int8 alone.
+
+    onnxruntime would quantize its weights after all, and with one scale for all channels.
+    """
+    nodes, made, readers = set(), set(), Counter[str]()
+    for unit in in_int8:
+        nodes.add(unit.node)
+        made.add(unit.output)
+        readers.update(set(unit.inputs))
+    all_readers = Counter(name for unit in everything for name in set(unit.inputs))
+    return any(
+        unit.node not in nodes
+        and unit.inputs[0] in made
+        and 0 < all_readers[unit.output] == readers[unit.output]
+        for unit in everything
+        if unit.kind in ("conv", "linear")
+    )
+
+
+def _moves(units: Sequence[Unit]) -> list[frozenset[str]]:
+    """What may go to float at once: a kernel; the readers of a tensor; its maker and readers.
+
+    A tensor stays quantized as long as an int8 kernel makes or reads it.
+    """
+    kernels = [unit for unit in units if unit.kind != "pass"]
+    moves = [frozenset({unit.node}) for unit in kernels]
+    for tensor in dict.fromkeys(name for unit in kernels for name in unit.tensors):
+        readers = frozenset(unit.node for unit in kernels if tensor in unit.inputs)
+        makers = frozenset(unit.node for unit in kernels if unit.output == tensor)
+        moves += [readers, makers | readers]
+    return list(dict.fromkeys(move for move in moves if move))

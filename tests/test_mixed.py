@@ -1,0 +1,137 @@
+"""Which parts stay in float: what each costs the answers and the time, and the greedy choice."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from small_network import Small, SmallV3, decibels, inputs, run, small_program
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+
+from deploy.program import graph_module
+from deploy.quantize.cost_model import CostModel
+from deploy.quantize.decide import Decisions, decide
+from deploy.quantize.mixed import greedy_steps, leave_in_float
+from deploy.quantize.simulate import simulate
+from deploy.quantize.write import ONNXRUNTIME, XNNPACK, Dialect, write_program
+
+# The small network's kernels hardly differ in time, so that all of it is near any budget.
+WHOLE = 10.0
+
+
+@pytest.fixture(scope="module")
+def program() -> ExportedProgram:
+    return small_program()
+
+
+@pytest.fixture(scope="module")
+def module(program: ExportedProgram) -> GraphModule:
+    return graph_module(program)
+
+
+@pytest.fixture(scope="module")
+def pure(program: ExportedProgram) -> Decisions:
+    return decide(program, inputs(16))
+
+
+def error_energy(reference: Tensor, other: Tensor) -> float:
+    return float((other - reference).square().sum())
+
+
+@pytest.mark.parametrize(
+    "in_float", [[], ["conv2d"], ["conv2d_1", "conv2d_2"], ["add"], ["conv2d_3", "add"]]
+)
+def test_the_error_of_a_mix_is_foretold(
+    program: ExportedProgram, module: GraphModule, pure: Decisions, in_float: list[str]
+) -> None:
+    photos = inputs(16)
+    mix = pure.relieved(module, in_float)
+    measured = error_energy(run(program, photos), simulate(module, mix, photos))
+    assert pure.sensitivity.energy(mix.units) == pytest.approx(measured, rel=0.5)
+
+
+def test_a_tensor_that_only_some_read_in_int8_costs_less_than_one_that_all_do(
+    module: GraphModule, pure: Decisions
+) -> None:
+    """The stem's output goes to the block and to the addition; float makes it, float adds it."""
+    parts = pure.sensitivity.parts(pure.relieved(module, ["conv2d", "add"]).units)
+    assert 0 < parts["hardtanh"] < pure.sensitivity.parts(pure.units)["hardtanh"]
+
+
+@pytest.mark.parametrize("dialect", [XNNPACK, ONNXRUNTIME])
+@pytest.mark.parametrize("network", [Small, SmallV3])
+def test_the_simulation_of_a_mix_is_the_program_that_is_written(
+    network: type[torch.nn.Module], dialect: Dialect
+) -> None:
+    program, photos = small_program(network), inputs(8)
+    module = graph_module(program)
+    mix = decide(program, photos).relieved(module, ["conv2d", "add"])
+    written = run(write_program(program, mix, dialect), photos)
+    # onnxruntime's hard-swish is made of two products, a rounding more.
+    bound = 60 if dialect is XNNPACK or network is Small else 30
+    assert decibels(written, simulate(module, mix, photos)) > bound
+
+
+def test_each_step_takes_error_away_and_none_is_beyond_the_budget(
+    module: GraphModule, pure: Decisions
+) -> None:
+    steps = list(greedy_steps(module, pure, budget=1.5))
+    assert steps[0] == (frozenset(), 1.0)
+    assert len(steps) > 2
+    energies = [pure.sensitivity.energy(pure.relieved(module, left).units) for left, _ in steps]
+    assert energies == sorted(energies, reverse=True)
+    assert all(slowdown <= 1.5 for _, slowdown in steps)
+    assert steps == list(greedy_steps(module, pure, budget=1.5))
+
+
+def test_with_all_the_time_in_the_world_hardly_any_error_is_left(
+    module: GraphModule, pure: Decisions
+) -> None:
+    *_, (left_out, _) = greedy_steps(module, pure, budget=WHOLE)
+    rest = pure.relieved(module, left_out)
+    assert pure.sensitivity.energy(rest.units) < 0.02 * pure.sensitivity.energy(pure.units)
+
+
+def test_no_convolution_is_in_float_between_int8_ones(module: GraphModule, pure: Decisions) -> None:
+    """onnxruntime would make it int8 again, by a recipe of its own."""
+    nodes = {unit.node: unit for unit in pure.units}
+    for left_out, _ in greedy_steps(module, pure, budget=WHOLE):
+        units = pure.relieved(module, left_out).units
+        made = {unit.output for unit in units}
+        for unit in (nodes[name] for name in left_out if nodes[name].kind == "conv"):
+            readers = [other.node for other in pure.units if unit.output in other.inputs]
+            assert unit.inputs[0] not in made or not {u.node for u in units}.issuperset(readers)
+
+
+def test_nothing_goes_to_float_where_int8_reaches_the_target(
+    program: ExportedProgram, module: GraphModule, pure: Decisions
+) -> None:
+    photos = inputs(16, seed=1)
+    mix = leave_in_float(module, pure, photos, run(program, photos), target=0.1)
+    assert (mix.in_float, mix.slowdown, mix.decisions) == ((), 1.0, pure)
+
+
+def test_all_that_the_budget_buys_where_the_target_is_out_of_reach(
+    program: ExportedProgram, module: GraphModule, pure: Decisions
+) -> None:
+    photos = inputs(16, seed=1)
+    never = (run(program, photos)).roll(1, dims=1)
+    mix = leave_in_float(module, pure, photos, never, target=0.97, budget=1.5)
+    *_, (left_out, slowdown) = greedy_steps(module, pure, budget=1.5)
+    assert (set(mix.in_float), mix.slowdown) == (left_out, slowdown)
+
+
+def test_float_costs_time_and_so_does_going_back_and_forth(
+    module: GraphModule, pure: Decisions
+) -> None:
+    cost = CostModel(module, pure.units)
+
+    def slowdown(*in_float: str) -> float:
+        return cost.slowdown(pure.relieved(module, in_float).units)
+
+    assert slowdown() == 1
+    assert slowdown("conv2d_1") > 1
+    # Apart they convert what lies between them, together they do not.
+    apart = slowdown("conv2d_1") - 1 + slowdown("conv2d_2") - 1
+    assert slowdown("conv2d_1", "conv2d_2") - 1 < apart
