@@ -4,8 +4,8 @@
     photos ──┼─ float program ─────┼─ onnx ───────┼─ gates ─ bundle
              └─ int8 decisions ────┴─ coreml ─────┘
 
-Float artifacts are lowered while the photos calibrate, and int8 ones right after, in two
-processes. Nothing is visible at the target before every gate has passed.
+Artifacts are lowered and proved in two processes. Nothing is visible at the target before every
+gate has passed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from deploy.quantize.coverage import judge_calibration
 from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
 from deploy.quantize.mixed import Mix, leave_in_float
-from deploy.recipe import Recipe, Target
+from deploy.recipe import Recipe
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.user_network.plan import UserPlan, capture_user_network, plan_user_network
@@ -84,7 +84,6 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
             reporter.warn(text)
 
     check_target(recipe.output)
-    torch.set_num_threads(max(1, torch.get_num_threads() - WORKERS))
     with (
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
@@ -107,13 +106,10 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         _save(program, Path(scratch, FLOAT_PROGRAM))
         np.save(Path(scratch, "crops.npy"), crops)
 
-        in_float = [target for target in recipe.targets if target.precision not in QUANTIZED]
-        quantized = [target for target in recipe.targets if target.precision in QUANTIZED]
-        futures = _submit(pool, in_float, {}, recipe, plan, folder, Path(scratch))
         float_logits = run_program(program, inputs)
         decisions: dict[Precision, Decisions] = {}
         mix = None
-        if quantized:
+        if any(target.precision in QUANTIZED for target in recipe.targets):
             reporter.stage("calibrating")
             equalized = equalize(program, torch.from_numpy(calibration))
             _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
@@ -125,10 +121,10 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
                 torch.from_numpy(float_logits[: len(judging)]),
                 reporter,
             )
-            futures += _submit(pool, quantized, decisions, recipe, plan, folder, Path(scratch))
             warn(judge_calibration(equalized, decisions["int8"], photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")
+        futures = _submit(pool, decisions, recipe, plan, folder, Path(scratch))
         made = _collect(futures, recipe, reporter)
         judged = judge_artifacts(
             made, float_logits, len(judging), decisions, min_agreement=recipe.min_agreement
@@ -202,14 +198,12 @@ def _decide(
         judging,
         float_logits,
         target=recipe.target_agreement,
-        progress=lambda done, total: reporter.progress("mixes of int8 and float", done, total),
     )
     return decisions | {"int8": mix.decisions}, mix
 
 
 def _submit(
     pool: Executor,
-    targets: Sequence[Target],
     decisions: Mapping[Precision, Decisions],
     recipe: Recipe,
     plan: Plan,
@@ -222,7 +216,8 @@ def _submit(
             Job(
                 target=target,
                 path=folder / recipe.file_name(target),
-                program=scratch / (EQUALIZED_PROGRAM if decisions else FLOAT_PROGRAM),
+                program=scratch
+                / (EQUALIZED_PROGRAM if target.precision in decisions else FLOAT_PROGRAM),
                 decisions=decisions.get(target.precision),
                 crops=scratch / "crops.npy",
                 spec=Spec(
@@ -233,7 +228,7 @@ def _submit(
                 allow_unverified=target.format in recipe.allow_unverified,
             ),
         )
-        for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
+        for target in sorted(recipe.targets, key=lambda target: -BACKENDS[target.format].effort)
     ]
 
 

@@ -7,11 +7,18 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.program import capture, constant, graph_module
+from deploy.quantize import activations
 from deploy.quantize.adjoint import Gradients, project, visit_gradients
 from deploy.quantize.calibrate import Observer
 from deploy.quantize.decide import Steps, decide
 from deploy.quantize.equalize import equalize, find_streams, largest_by_channel
-from deploy.quantize.ranges import dequantize_weight, quantize_weight, weight_scales
+from deploy.quantize.ranges import (
+    QParams,
+    dequantize_weight,
+    fake_quantize,
+    quantize_weight,
+    weight_scales,
+)
 from deploy.quantize.rounding import input_moments, round_weights
 from deploy.quantize.simulate import simulate
 from deploy.quantize.write import XNNPACK, write_program
@@ -161,3 +168,16 @@ def test_all_steps_together_beat_none_on_photos_not_seen() -> None:
         )
 
     assert quality(equalize(program, photos), Steps()) > quality(program, plain) + 2
+
+
+def test_errors_of_many_candidates_are_those_of_fake_quantization(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(activations, "CHUNK", 64)
+    generator = torch.Generator().manual_seed(0)
+    value = torch.randn(1, 5, 7, 9, generator=generator)
+    gradients = torch.randn(2, 4, *value.shape, generator=generator)
+    candidates = [QParams.from_range(-3, 4), QParams.from_range(-0.3, 2), QParams.from_range(0, 9)]
+    expected = [project(fake_quantize(value, q) - value, gradients) for q in candidates]
+    seen = activations._project_each(value, candidates, gradients)
+    torch.testing.assert_close(seen, torch.stack(expected), rtol=1e-4, atol=1e-4)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from deploy.quantize.adjoint import PROBES, Gradients, project, visit_gradients
-from deploy.quantize.ranges import QParams, TensorStatistics, fake_quantize
+from deploy.quantize.ranges import INT8_MAX, INT8_MIN, QParams, TensorStatistics
 from deploy.quantize.sensitivity import Sensitivity, TensorError
 from deploy.quantize.units import Unit, only_read_by_hardswish
 
@@ -20,6 +20,8 @@ GATE = (0.0, 1.0)
 HARDSWISH_ZERO = -3.0
 # The best class must not saturate together with the second best on a photo not seen before.
 LOGITS_HEADROOM = 1.1
+# Values at a time: with a few dozen candidates a megabyte or two.
+CHUNK = 16384
 
 RangeSetting = Literal["measured", "mse", "min-max"]
 
@@ -52,9 +54,7 @@ def choose_activations(
                 continue
             readers[name] = tuple(gradients[name])
             by_reader = torch.stack(list(gradients[name].values()))
-            seen = torch.stack(
-                [project(fake_quantize(value, q) - value, by_reader) for q in candidates[name]]
-            )
+            seen = _project_each(value, candidates[name], by_reader)
             gram = (seen @ seen.mT) / PROBES
             grams[name] = grams[name] + gram if name in grams else gram
         for unit, errors in weight_errors.items():
@@ -84,6 +84,25 @@ def choose_activations(
         },
         weights=of_weights,
     )
+
+
+def _project_each(value: Tensor, candidates: Sequence[QParams], gradients: Tensor) -> Tensor:
+    """`project` of the error of each of `candidates`: (candidates, readers, PROBES).
+
+    In chunks that stay in the cache, which is ten times as quick as tensor by tensor.
+    """
+    scales = torch.tensor([q.scale for q in candidates])[:, None]
+    zero_points = torch.tensor([float(q.zero_point) for q in candidates])[:, None]
+    low, high = INT8_MIN - zero_points, INT8_MAX - zero_points
+    flat, rows = value.flatten(), gradients.flatten(0, 1).flatten(1)
+    seen = torch.zeros(len(candidates), len(rows))
+    for values, columns in zip(
+        torch.split(flat, CHUNK), torch.split(rows, CHUNK, dim=1), strict=True
+    ):
+        codes = (values * (1 / scales)).round_()
+        errors = codes.clamp_(low, high).mul_(scales).sub_(values)
+        seen.addmm_(errors, columns.T)
+    return seen.view(len(candidates), *gradients.shape[:2])
 
 
 def _candidates(

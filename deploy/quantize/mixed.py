@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -43,7 +43,6 @@ def leave_in_float(
     *,
     target: float,
     budget: float = BUDGET,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Mix:
     """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
 
@@ -63,13 +62,18 @@ def leave_in_float(
         )
 
     steps = list(greedy_steps(module, decisions, budget=budget))
-    for done, step in enumerate(steps, start=1):
-        mix = try_out(*step)
-        if progress:
-            progress(done, len(steps))
+    best = try_out(*steps[-1])
+    # Each step leaves less error than the one before: the first that is good enough is found by
+    # halving.
+    too_little, enough = -1, len(steps) - 1
+    while best.agreement >= target and enough - too_little > 1:
+        middle = (too_little + enough) // 2
+        mix = try_out(*steps[middle])
         if mix.agreement >= target:
-            break
-    return mix
+            best, enough = mix, middle
+        else:
+            too_little = middle
+    return best
 
 
 def greedy_steps(

@@ -1,0 +1,141 @@
+"""What each tensor and each weight in int8 does to the answers, and what float would cost there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from torch.fx import GraphModule, Node
+
+from deploy.quantize.cost_model import CostModel
+from deploy.quantize.decide import Decisions
+from deploy.quantize.sensitivity import Sensitivity
+from deploy.quantize.units import Unit, without
+from deploy.verify.error_statistics import power_ratio_db
+
+
+@dataclass(frozen=True, kw_only=True)
+class InFloat:
+    """A part left in float, for which all `kernels` (compute nodes) go that make or read it.
+
+    `db`, signal to error of the logits, and `slowdown`, the latency over that of int8 alone, are
+    the whole network's then. Both are estimates: to first order, and by the cost model.
+    """
+
+    kernels: tuple[str, ...]
+    db: float
+    slowdown: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A tensor, or a weight with its bias, in int8.
+
+    `node` names it in the graph, a weight by the node that computes with it; `layer` is the module
+    of the network that it belongs to, or `node` where that is unknown. `operator` makes the tensor
+    or computes with the weight. `shape` is that of one photo's tensor, (C, H, W), or the weight's.
+    `share` is that of all the error that int8 adds to the logits; `left_in_float` says that the
+    mix asked about has the part in float.
+    """
+
+    kind: Literal["tensor", "weight"]
+    node: str
+    layer: str
+    operator: str
+    shape: tuple[int, ...]
+    share: float
+    in_float: InFloat
+    left_in_float: bool
+
+
+def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Unit]) -> list[Part]:
+    """Every part that `pure` has in int8, worst first; `mix` are the units that stay in int8."""
+    nodes = {node.name: node for node in module.graph.nodes}
+    kernels = {unit.node: unit for unit in pure.units}
+    makers = {unit.output: unit for unit in pure.units}
+    tensors, weights = _energies(pure.sensitivity, pure.units)
+    tensors_left, weights_left = _energies(pure.sensitivity, mix)
+    whole = sum(tensors.values()) + sum(weights.values())
+    cost = CostModel(module, pure.units)
+    parts = [
+        Part(
+            kind="tensor",
+            node=name,
+            layer=_layer(nodes[name]),
+            operator=_operator(nodes, makers[name]) if name in makers else _made_by(nodes[name]),
+            shape=tuple(nodes[name].meta["val"].shape[1:]),
+            share=energy / whole if whole else 0.0,
+            in_float=_relieved(pure, cost, _holding(pure.units, name)),
+            left_in_float=name not in tensors_left,
+        )
+        for name, energy in tensors.items()
+    ]
+    parts += [
+        Part(
+            kind="weight",
+            node=name,
+            layer=_layer(nodes[name]),
+            operator=_operator(nodes, kernels[name]),
+            shape=pure.weights[name].codes.shape,
+            share=energy / whole if whole else 0.0,
+            in_float=_relieved(pure, cost, {name}),
+            left_in_float=name not in weights_left,
+        )
+        for name, energy in weights.items()
+    ]
+    return sorted(parts, key=lambda part: -part.share)
+
+
+def predicted_db(sensitivity: Sensitivity, units: Iterable[Unit]) -> float:
+    """Signal to error of the logits, to first order, where `units` are in int8; inf for none."""
+    return power_ratio_db(sensitivity.logits, sensitivity.energy(units))
+
+
+def _energies(
+    sensitivity: Sensitivity, units: Sequence[Unit]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Of the tensors and of the weights. Together they have one name for both where a tensor is
+    made by a convolution alone."""
+    return (
+        replace(sensitivity, weights={}).parts(units),
+        replace(sensitivity, tensors={}).parts(units),
+    )
+
+
+def _relieved(pure: Decisions, cost: CostModel, moved: Iterable[str]) -> InFloat:
+    rest = without(pure.units, moved)
+    return InFloat(
+        kernels=tuple(unit.node for unit in pure.units if unit.node in moved),
+        db=predicted_db(pure.sensitivity, rest),
+        slowdown=cost.slowdown(rest),
+    )
+
+
+def _holding(units: Iterable[Unit], tensor: str) -> set[str]:
+    """The kernels that make or read `tensor`, as it is or flattened and the like."""
+    names, found = {tensor}, set()
+    for unit in units:
+        if unit.kind == "pass" and unit.inputs[0] in names:
+            names.add(unit.output)
+        elif names & set(unit.tensors):
+            found.add(unit.node)
+    return found
+
+
+def _operator(nodes: dict[str, Node], unit: Unit) -> str:
+    if unit.kind != "conv":
+        return unit.kind
+    weight = nodes[unit.node].args[1]
+    assert isinstance(weight, Node)
+    return "depthwise" if weight.meta["val"].shape[1] == 1 else "conv"
+
+
+def _made_by(node: Node) -> str:
+    """What makes a tensor that no int8 kernel makes, such as `input` or `softmax`."""
+    return "input" if node.op == "placeholder" else str(node.target).split(".")[1]
+
+
+def _layer(node: Node) -> str:
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    return (stack[-1][0] if stack else "") or node.name
