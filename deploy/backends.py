@@ -13,7 +13,7 @@ class Backend:
     """`precisions` are all that it has, `defaults` those made unless others are asked for.
 
     `runtime` is the oldest that loads its artifacts. `effort` is about how long one takes to make
-    and prove, so that the longest can be started first.
+    and prove, so that the longest can be started first. `toolkit` is what takes seconds to import.
     """
 
     format: Format
@@ -22,6 +22,7 @@ class Backend:
     defaults: tuple[Precision, ...]
     runtime: Runtime
     effort: int
+    toolkit: str
 
 
 BACKENDS: dict[str, Backend] = {
@@ -35,6 +36,7 @@ BACKENDS: dict[str, Backend] = {
             # A .pte is promised to load in the very version that wrote it.
             runtime=Runtime(name="ExecuTorch", version=version("executorch"), rule="exact"),
             effort=3,
+            toolkit="executorch.exir",
         ),
         Backend(
             format="onnx",
@@ -44,6 +46,7 @@ BACKENDS: dict[str, Backend] = {
             # The first with opset 20 and IR 10.
             runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
             effort=1,
+            toolkit="onnxscript",
         ),
         Backend(
             format="coreml",
@@ -52,6 +55,7 @@ BACKENDS: dict[str, Backend] = {
             defaults=("fp16", "int8"),
             runtime=Runtime(name="iOS", version="17.0", rule="at least"),
             effort=3,
+            toolkit="coremltools",
         ),
     )
 }

@@ -87,7 +87,11 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
     with (
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
-        worker_processes(WORKERS, Path(scratch, "workers.log")) as pool,
+        worker_processes(
+            WORKERS,
+            Path(scratch, "workers.log"),
+            modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
+        ) as pool,
     ):
         reporter.stage("reading weights and photos")
         plan = _plan(recipe, reporter)

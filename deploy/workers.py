@@ -6,12 +6,13 @@ Processes, since the passes of the exporters are Python and would wait for each 
 from __future__ import annotations
 
 import gc
+import importlib
 import multiprocessing
 import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,17 +23,21 @@ from deploy.errors import RunError
 
 
 @contextmanager
-def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
+def worker_processes(
+    count: int, log: Path, *, modules: Iterable[str] = ()
+) -> Iterator[ProcessPoolExecutor]:
     """A pool whose processes end with us, however we end; what they print goes to `log`.
+
+    They import `modules` at once, while we are at other work.
 
     An exception takes the log along as a note, which tracebacks show. Raises RunError where a
     process died.
     """
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log),))
+    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log), (*modules,)))
     try:
         for _ in range(count):
-            pool.submit(os.getpid)  # Start now: they import torch while we read files.
+            pool.submit(os.getpid)  # Start now.
         yield pool
         pool.shutdown()
     except BaseException as error:
@@ -51,7 +56,7 @@ def worker_processes(count: int, log: Path) -> Iterator[ProcessPoolExecutor]:
         raise
 
 
-def _start(log: str) -> None:
+def _start(log: str, modules: Iterable[str]) -> None:
     # Ctrl-C reaches the whole group: the parent alone decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -67,6 +72,8 @@ def _start(log: str) -> None:
     # take a tenth of their time, and these processes are short-lived.
     gc.disable()
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    for module in modules:
+        importlib.import_module(module)
 
 
 def _die_with_parent() -> None:
