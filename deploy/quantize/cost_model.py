@@ -43,10 +43,20 @@ class CostModel:
         names = {name for unit in self._units for name in unit.tensors}
         self._elements = {name: _elements(nodes[name]) for name in names}
         self._pure = self._cost(self._units)
+        self._weights = {
+            unit.node: _weights(module, nodes[unit.node], unit) for unit in self._units
+        }
 
     def slowdown(self, units: Iterable[Unit]) -> float:
         """The latency estimated where only `units` are in int8, over that where all are."""
         return self._cost(units) / self._pure
+
+    def growth(self, units: Iterable[Unit]) -> float:
+        """Bytes of weights where only `units` are in int8, over those where all are."""
+        in_int8 = {unit.node for unit in units}
+        total = sum(self._weights.values())
+        in_float = sum(count for node, count in self._weights.items() if node not in in_int8)
+        return (total + 3 * in_float) / max(total, 1)
 
     def _cost(self, units: Iterable[Unit]) -> float:
         in_int8 = {unit.node for unit in units}
@@ -77,6 +87,11 @@ def _work(module: GraphModule, node: Node, unit: Unit) -> _Work:
     elif unit.kind == "conv" and weight.shape[1] < FEW_CHANNELS:
         int8 = FEW_CHANNELS_MAC
     return _Work(macs * int8 + weights, macs * in_float + 4 * weights)
+
+
+def _weights(module: GraphModule, node: Node, unit: Unit) -> int:
+    weight = constant(module, node.args[1]) if unit.kind in ("conv", "linear") else None
+    return 0 if weight is None else weight.numel()
 
 
 def _elements(node: Node) -> int:

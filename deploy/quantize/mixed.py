@@ -16,6 +16,8 @@ from deploy.quantize.units import Unit, without
 
 # How much slower than int8 alone the result may be, by the cost model.
 BUDGET = 1.15
+# What twice the bytes are worth, in time: a file is downloaded once, and run often.
+PRICE_OF_SIZE = 0.1
 # A part with less than this share of the error is not worth a conversion.
 SMALLEST_SHARE = 2e-3
 
@@ -81,14 +83,14 @@ def greedy_steps(
 ) -> Iterator[tuple[frozenset[str], float]]:
     """Ever more compute nodes to leave in float, with the slowdown; first none.
 
-    Each step is the one that takes most error out of the logits for the time it costs, to first
-    order, of those that `budget` still allows.
+    Each step is the one that takes most error out of the logits, to first order, for the time and
+    bytes it costs, of those that `budget` still allows.
     """
     sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.units)
     moves = _moves(decisions.units)
     left_out: frozenset[str] = frozenset()
     whole = error = sensitivity.energy(decisions.units)
-    slowdown = 1.0
+    slowdown = paid = 1.0
     while True:
         yield left_out, slowdown
         options = []
@@ -96,15 +98,17 @@ def greedy_steps(
             if move <= left_out:
                 continue
             units = without(decisions.units, left_out | move)
+            saved, new = error - sensitivity.energy(units), cost.slowdown(units)
+            if saved < SMALLEST_SHARE * whole or new > budget:
+                continue
             if _has_float_weights_between_int8(decisions.units, units):
                 continue
-            saved, new = error - sensitivity.energy(units), cost.slowdown(units)
-            if saved > SMALLEST_SHARE * whole and new <= budget:
-                # What a move saves in time, by sparing conversions, makes it no better than free.
-                options.append((saved / max(new - slowdown, 1e-4), saved, new, move))
+            price = new + PRICE_OF_SIZE * (cost.growth(units) - 1)
+            # What a move saves by sparing conversions makes it no better than free.
+            options.append((saved / max(price - paid, 1e-4), saved, new, price, move))
         if not options:
             return
-        _, saved, slowdown, move = max(options, key=lambda option: option[:2])
+        _, saved, slowdown, paid, move = max(options, key=lambda option: option[:2])
         error -= saved
         left_out |= move
 

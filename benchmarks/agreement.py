@@ -1,0 +1,173 @@
+"""How often int8 keeps the float network's answer: ours, pure and auto, beside the toolkits' own.
+
+    .venv/bin/python benchmarks/agreement.py CALIBRATION_FOLDER JUDGING_FOLDER
+
+Every arm is calibrated on the photos of the first folder and judged on those of the second, in the
+runtime that it is made for, against the float network in torch.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+import torch
+from latency_artifacts import INPUTS, NETWORK, Arm, make_peers
+
+from deploy.accuracy import share
+from deploy.cli.output import print_table
+from deploy.export.make import run_program
+from deploy.float_program import capture_plan, make_plan
+from deploy.images import crop, decode, normalize
+from deploy.photos import load_photos
+from deploy.photos.folder import find_photos
+from deploy.pipeline import build
+from deploy.quiet import hidden_output
+from deploy.recipe import INT8_EFFORTS, INT8_MODES, Recipe, make_targets
+from deploy.reporter import Silent
+from deploy.runtimes import load
+from deploy.verify.error_statistics import compare_logits
+from models.preprocessing import Preprocessing
+
+PATH = click.Path(exists=True, file_okay=False, path_type=Path)
+# What the float network is sure of: of things that its classes name, as a rule.
+SURE = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What an arm did with the photos; `sure` are those with a float probability above SURE."""
+
+    arm: str
+    photos: int
+    agree: int
+    sqnr_db: float
+    median_db: float
+    sure: int
+    sure_agree: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The photos, uint8 (N, H, W, 3), and the float network's logits for them."""
+
+    crops: npt.NDArray[np.uint8]
+    preprocessing: Preprocessing
+    logits: npt.NDArray[np.float32]
+
+    def __call__(self, arm: str, runtime: str, file: Path) -> Judged:
+        logits = load(runtime, file, self.preprocessing).logits(self.crops)
+        same = logits.argmax(1) == self.logits.argmax(1)
+        wide = torch.from_numpy(self.logits).double().softmax(1)
+        sure = wide.amax(1).numpy() > SURE
+        by_photo = [
+            compare_logits(self.logits[i : i + 1], logits[i : i + 1]).sqnr_db
+            for i in range(len(logits))
+        ]
+        files = [file, *file.rglob("*")]
+        return Judged(
+            arm=arm,
+            photos=len(logits),
+            agree=int(same.sum()),
+            sqnr_db=round(compare_logits(self.logits, logits).sqnr_db, 2),
+            median_db=round(float(np.median(by_photo)), 2),
+            sure=int(sure.sum()),
+            sure_agree=int((same & sure).sum()),
+            bytes=sum(each.stat().st_size for each in files if each.is_file()),
+        )
+
+
+@click.command()
+@click.argument("calibration", type=PATH)
+@click.argument("judging", type=PATH)
+@click.option("--network", default="mobilenet_v2", show_default=True)
+@click.option("--weights", default="imagenet", show_default=True)
+@click.option("--effort", type=click.Choice(INT8_EFFORTS), default="normal", show_default=True)
+@click.option("--peers/--no-peers", default=True, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def main(
+    calibration: Path,
+    judging: Path,
+    network: str,
+    weights: str,
+    effort: str,
+    peers: bool,
+    json_file: Path | None,
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch, hidden_output():
+        recipe = Recipe(
+            network=network,
+            output=Path(scratch, "ours"),
+            targets=make_targets(precisions=["int8"]),
+            weights=weights,
+            photos=calibration,
+            int8_effort=effort,
+        )
+        judge = prepare(recipe, judging, Path(scratch))
+        rows = [*judge_stock(judge, Path(scratch))] if peers else []
+        rows += judge_ours(judge, recipe)
+    show(rows)
+    if json_file:
+        json_file.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+
+
+def prepare(recipe: Recipe, judging: Path, scratch: Path) -> Judge:
+    """Read the photos; leave the float program and inputs in `scratch` for the peers."""
+    plan = make_plan(recipe, Silent())
+    photos = load_photos(recipe.photos, plan.preprocessing)
+    inputs = normalize(np.stack([sample.crop for sample in photos.calibration]), plan.preprocessing)
+    program, _ = capture_plan(recipe, plan, inputs, Silent())
+    torch.export.save(program, scratch / NETWORK)
+    np.save(scratch / INPUTS, inputs)
+    crops = np.stack(
+        [crop(decode(path, path.name), plan.preprocessing) for path in find_photos(judging)]
+    )
+    logits = run_program(program, normalize(crops, plan.preprocessing))
+    return Judge(crops, plan.preprocessing, logits)
+
+
+def judge_stock(judge: Judge, scratch: Path) -> Iterator[Judged]:
+    arms = [
+        Arm(name="executorch, stock", runtime="executorch", file=scratch / "executorch_int8.pte"),
+        Arm(name="onnx, stock", runtime="onnx", file=scratch / "onnx_int8.onnx"),
+    ]
+    make_peers("peers_stock.py", arms, scratch)
+    for arm in arms:
+        yield judge(arm.name, arm.runtime, arm.file)
+
+
+def judge_ours(judge: Judge, recipe: Recipe) -> Iterator[Judged]:
+    for mode in INT8_MODES:
+        built = build(replace(recipe, int8=mode, output=recipe.output / mode))
+        for artifact in built.manifest.artifacts:
+            yield judge(f"{artifact.format}, {mode}", artifact.format, built.folder / artifact.file)
+
+
+def show(rows: list[Judged]) -> None:
+    table = []
+    for row in rows:
+        reached = share(row.agree, row.photos)
+        table.append(
+            [
+                row.arm,
+                f"{100 * reached.value:.1f}",
+                f"{100 * reached.low:.1f}-{100 * reached.high:.1f}",
+                f"{100 * row.sure_agree / max(row.sure, 1):.1f}",
+                f"{row.sqnr_db:.1f}",
+                f"{row.median_db:.1f}",
+                f"{row.bytes / 1e6:.2f}",
+            ]
+        )
+    print_table(["int8", "agree %", "95 %", "sure %", "dB", "median dB", "MB"], table)
+    print(f"\n{rows[0].photos} photos; sure: of {rows[0].sure} the float network is sure")
+
+
+if __name__ == "__main__":
+    main()
