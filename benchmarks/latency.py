@@ -22,6 +22,8 @@ from latency_artifacts import INPUTS, make_arms
 from latency_ratios import Comparison, Ratio, Rounds, compare
 from latency_rounds import Measured, measure
 
+from deploy.quantize.mixed import BUDGET
+
 NETWORKS = "mobilenet_v1,mobilenet_v2,mobilenet_v3_large,mobilenet_v3_small"
 EXECUTORCH, ONNX = "executorch int8, ours", "onnx int8, ours"
 
@@ -76,6 +78,13 @@ def comparisons(network: str, arms: Rounds) -> list[Comparison]:
         asked += [
             bound(f"{runtime}: our int8 / our fp32", ours, fp32, 1.0),
             bound(f"{runtime}: our int8 / stock int8", ours, stock[runtime], 1.03),
+            Comparison(
+                title=f"{runtime}: auto / pure",
+                ours=(f"{runtime} int8, auto",),
+                theirs=(ours,),
+                limit=BUDGET,
+                kind="goal",
+            ),
         ]
     for title, theirs in (
         ("our best int8 / best of LiteRT's and onnxruntime's", rivals),

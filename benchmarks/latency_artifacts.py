@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,24 +42,33 @@ def make_arms(
     network: str, weights: str, resolution: int, folder: Path, litert_python: str | None
 ) -> list[Arm]:
     """The arms of `network`; what `folder` does not hold yet is made there."""
-    recipe = Recipe(
+    pure = Recipe(
         network=network,
         output=folder / "ours",
         targets=make_targets(("executorch", "onnx")),
         weights=weights,
         resolution=(resolution, resolution),
+        int8="pure",
+    )
+    auto = replace(
+        pure,
+        output=folder / "ours_auto",
+        targets=make_targets(("executorch", "onnx"), ("int8",)),
+        int8="auto",
     )
     with hidden_output():
         if not (folder / INPUTS).exists():
-            save_network(recipe, folder)
-        if not (recipe.output / MANIFEST_FILE).exists():
-            build(recipe)
+            save_network(pure, folder)
+        for recipe in (pure, auto):
+            if not (recipe.output / MANIFEST_FILE).exists():
+                build(recipe)
     ours = [
         Arm(
-            name=f"{target.format} {target.precision}, ours",
+            name=f"{target.format} {target.precision}, {name}",
             runtime="onnx" if target.format == "onnx" else "executorch",
             file=recipe.output / recipe.file_name(target),
         )
+        for recipe, name in ((pure, "ours"), (auto, "auto"))
         for target in recipe.targets
     ]
     stock = [

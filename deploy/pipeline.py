@@ -19,7 +19,6 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -30,10 +29,11 @@ from deploy.bundle.write import check_target, staged
 from deploy.contents import write_contents
 from deploy.export.interface import Spec
 from deploy.export.make import Job, Made, make, run_program
+from deploy.float_program import capture_plan, make_plan
 from deploy.images import normalize
-from deploy.network import Plan, make_network, plan_network
+from deploy.network import Plan
 from deploy.photos import load_photos
-from deploy.program import capture, graph_module
+from deploy.program import graph_module
 from deploy.quantize.coverage import judge_calibration
 from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
@@ -41,11 +41,9 @@ from deploy.quantize.mixed import Mix, leave_in_float
 from deploy.recipe import Recipe
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
-from deploy.user_network.plan import UserPlan, capture_user_network, plan_user_network
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts, short_of
 from deploy.workers import worker_processes
-from models.cost import Cost, measure_cost
 
 WORKERS = 2
 FLOAT_PROGRAM = "float.pt2"
@@ -94,7 +92,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         ) as pool,
     ):
         reporter.stage("reading weights and photos")
-        plan = _plan(recipe, reporter)
+        plan = make_plan(recipe, reporter)
         photos = load_photos(recipe.photos, plan.preprocessing, progress=reporter.progress)
         warn(photos.warnings)
         calibration = normalize(
@@ -105,7 +103,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         inputs = normalize(crops, plan.preprocessing)
 
         reporter.stage("capturing the network")
-        captured, cost = _capture(recipe, plan, calibration, reporter)
+        captured, cost = capture_plan(recipe, plan, calibration, reporter)
         program = simplify(captured)
         _save(program, Path(scratch, FLOAT_PROGRAM))
         np.save(Path(scratch, "crops.npy"), crops)
@@ -125,7 +123,8 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
                 torch.from_numpy(float_logits[: len(judging)]),
                 reporter,
             )
-            warn(judge_calibration(equalized, decisions["int8"], photos, plan.preprocessing))
+            if int8 := decisions.get("int8"):
+                warn(judge_calibration(equalized, int8, photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")
         futures = _submit(pool, decisions, recipe, plan, folder, Path(scratch))
@@ -164,22 +163,6 @@ def _save(program: ExportedProgram, path: Path) -> None:
     path.write_bytes(saved.getbuffer())
 
 
-def _plan(recipe: Recipe, reporter: Reporter) -> Plan:
-    if recipe.reference is not None:
-        return plan_user_network(recipe, recipe.reference, reporter)
-    return plan_network(recipe, reporter)
-
-
-def _capture(
-    recipe: Recipe, plan: Plan, photos: npt.NDArray[np.float32], reporter: Reporter
-) -> tuple[ExportedProgram, Cost]:
-    if isinstance(plan, UserPlan):
-        return capture_user_network(plan, recipe.network, photos, reporter)
-    network = make_network(recipe, plan, photos)
-    program = capture(network, (1, 3, *plan.preprocessing.crop))
-    return program, measure_cost(network, program)
-
-
 def _decide(
     recipe: Recipe,
     program: ExportedProgram,
@@ -193,9 +176,11 @@ def _decide(
     pure = decide(
         program, calibration, effort=EFFORTS[recipe.int8_effort], progress=reporter.progress
     )
-    decisions: dict[Precision, Decisions] = {"int8": pure, "w8": pure.weights_only(module)}
-    if recipe.int8 == "pure":
+    decisions: dict[Precision, Decisions] = {"w8": pure.weights_only(module)}
+    if all(target.precision != "int8" for target in recipe.targets):
         return decisions, None
+    if recipe.int8 == "pure":
+        return decisions | {"int8": pure}, None
     mix = leave_in_float(
         module,
         pure,

@@ -34,8 +34,11 @@ from deploy.verify.error_statistics import ErrorStatistics
 from deploy.verify.gates import Check
 
 REPOSITORY = Path(deploy.__file__).parent.parent
-HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "coremltools", "executorch", "PIL"}
-COMMANDS = ["build", "verify", "evaluate"]
+HEAVY = {
+    *("torch", "numpy", "onnx", "onnxruntime", "coremltools", "executorch"),
+    *("PIL", "matplotlib"),
+}
+COMMANDS = ["build", "sensitivity", "verify", "evaluate"]
 
 Captured = pytest.CaptureFixture[str]
 
@@ -50,7 +53,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["build", "--help"], ["evaluate", "--help"]])
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_no_toolkit_and_nothing_that_draws(arguments: list[str]) -> None:
     code = "import sys; from deploy.cli import main; main(); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from small_network import Small, SmallV3, decibels, inputs, run, small_program
+from small_network import SIDE, Small, SmallV3, decibels, inputs, run, small_program
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
-from deploy.program import graph_module
+from deploy.errors import UserError
+from deploy.program import capture, graph_module
 from deploy.quantize.cost_model import CostModel
 from deploy.quantize.decide import Decisions, decide
 from deploy.quantize.mixed import greedy_steps, leave_in_float
 from deploy.quantize.simulate import simulate
 from deploy.quantize.write import ONNXRUNTIME, XNNPACK, Dialect, write_program
+from deploy.simplify import simplify
 
 # The small network's kernels hardly differ in time, so that all of it is near any budget.
 WHOLE = 10.0
@@ -40,7 +42,8 @@ def error_energy(reference: Tensor, other: Tensor) -> float:
 
 
 @pytest.mark.parametrize(
-    "in_float", [[], ["conv2d"], ["conv2d_1", "conv2d_2"], ["add"], ["conv2d_3", "add"]]
+    "in_float",
+    [[], ["conv2d"], ["conv2d_1", "conv2d_2"], ["add"], ["conv2d_3", "add"], ["mean"], ["linear"]],
 )
 def test_the_error_of_a_mix_is_foretold(
     program: ExportedProgram, module: GraphModule, pure: Decisions, in_float: list[str]
@@ -135,3 +138,25 @@ def test_float_costs_time_and_so_does_going_back_and_forth(
     # Apart they convert what lies between them, together they do not.
     apart = slowdown("conv2d_1") - 1 + slowdown("conv2d_2") - 1
     assert slowdown("conv2d_1", "conv2d_2") - 1 < apart
+
+
+def test_a_tensor_read_by_way_of_a_flatten_costs_what_it_does_without(
+    module: GraphModule, pure: Decisions
+) -> None:
+    """The linear reads the mean's integers though a float operator makes the mean."""
+    parts = pure.sensitivity.parts(pure.relieved(module, ["mean"]).units)
+    assert parts["mean"] == pytest.approx(pure.sensitivity.parts(pure.units)["mean"])
+
+
+def test_a_network_without_an_int8_kernel_is_refused_in_one_line() -> None:
+    class Only1d(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = torch.nn.Conv1d(3, 5, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x.flatten(2)).mean(2).softmax(1)
+
+    program = simplify(capture(Only1d(), (1, 3, SIDE, SIDE)))
+    with pytest.raises(UserError, match="has an int8 kernel"):
+        decide(program, inputs(2))

@@ -11,7 +11,7 @@ import sys
 import click
 
 import deploy
-from deploy.cli import build, evaluate, models, run, summary, verify
+from deploy.cli import build, evaluate, models, run, sensitivity, summary, verify
 
 
 @click.group(
@@ -27,6 +27,7 @@ for command in (
     build.build,
     models.models,
     summary.summary,
+    sensitivity.sensitivity,
     verify.verify,
     evaluate.evaluate,
 ):

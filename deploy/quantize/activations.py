@@ -67,6 +67,11 @@ def choose_activations(
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
     logits = visit_gradients(module, names, photos, visit, progress=progress)
+    moved: dict[str, tuple[str, str]] = {}
+    for unit in units:
+        if unit.kind == "pass":
+            (name,) = unit.inputs
+            moved[unit.output] = moved.get(name, (name, unit.reader))
     best = {name: int(each.sum((1, 2)).argmin()) for name, each in grams.items()}
     chosen: dict[str, QParams] = {}
     for unit in units:
@@ -83,6 +88,7 @@ def choose_activations(
             for name, i in best.items()
         },
         weights=of_weights,
+        moved=moved,
     )
 
 

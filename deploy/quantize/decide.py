@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
+from deploy.errors import UserError
 from deploy.program import constant, graph_module
 from deploy.quantize.activations import RangeSetting, choose_activations
 from deploy.quantize.calibrate import observe_tensors
@@ -118,11 +119,15 @@ def decide(
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
 
-    `keep_float` names compute nodes that stay in float.
+    `keep_float` names compute nodes that stay in float. Raises UserError where nothing is left.
     """
     steps = steps or Steps()
     module = graph_module(program)
     units = find_units(module, keep_float=keep_float)
+    if not any(unit.kind != "pass" for unit in units):
+        raise UserError(
+            "nothing of the network has an int8 kernel: leave int8 out with --precisions fp32,fp16"
+        )
     observed = {name for unit in units if unit.kind != "pass" for name in unit.tensors}
     statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
     rounding = photos[: effort.rounding] if steps.learned_rounding else None

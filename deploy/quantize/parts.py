@@ -14,6 +14,8 @@ from deploy.quantize.sensitivity import Sensitivity
 from deploy.quantize.units import Unit, without
 from deploy.verify.error_statistics import power_ratio_db
 
+Kind = Literal["tensor", "weight"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class InFloat:
@@ -39,7 +41,7 @@ class Part:
     mix asked about has the part in float.
     """
 
-    kind: Literal["tensor", "weight"]
+    kind: Kind
     node: str
     layer: str
     operator: str
@@ -54,62 +56,45 @@ def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Unit]) -> li
     nodes = {node.name: node for node in module.graph.nodes}
     kernels = {unit.node: unit for unit in pure.units}
     makers = {unit.output: unit for unit in pure.units}
-    tensors, weights = _energies(pure.sensitivity, pure.units)
-    tensors_left, weights_left = _energies(pure.sensitivity, mix)
-    whole = sum(tensors.values()) + sum(weights.values())
+    in_int8 = {unit.node for unit in mix}
     cost = CostModel(module, pure.units)
-    parts = [
-        Part(
-            kind="tensor",
+    sensitivity = pure.sensitivity
+    whole = sensitivity.energy(pure.units)
+
+    def part(kind: Kind, name: str, energy: float) -> Part:
+        if kind == "weight":
+            unit, holding = kernels.get(name), {name}
+            shape = pure.weights[name].codes.shape
+        else:
+            unit, holding = makers.get(name), _holding(pure.units, name)
+            shape = tuple(nodes[name].meta["val"].shape[1:])
+        rest = without(pure.units, holding)
+        return Part(
+            kind=kind,
             node=name,
             layer=_layer(nodes[name]),
-            operator=_operator(nodes, makers[name]) if name in makers else _made_by(nodes[name]),
-            shape=tuple(nodes[name].meta["val"].shape[1:]),
+            operator=_operator(nodes, unit) if unit else _made_by(nodes[name]),
+            shape=shape,
             share=energy / whole if whole else 0.0,
-            in_float=_relieved(pure, cost, _holding(pure.units, name)),
-            left_in_float=name not in tensors_left,
+            in_float=InFloat(
+                kernels=tuple(unit.node for unit in pure.units if unit.node in holding),
+                db=predicted_db(sensitivity, rest),
+                slowdown=cost.slowdown(rest),
+            ),
+            left_in_float=in_int8.isdisjoint(holding),
         )
-        for name, energy in tensors.items()
-    ]
-    parts += [
-        Part(
-            kind="weight",
-            node=name,
-            layer=_layer(nodes[name]),
-            operator=_operator(nodes, kernels[name]),
-            shape=pure.weights[name].codes.shape,
-            share=energy / whole if whole else 0.0,
-            in_float=_relieved(pure, cost, {name}),
-            left_in_float=name not in weights_left,
-        )
-        for name, energy in weights.items()
-    ]
-    return sorted(parts, key=lambda part: -part.share)
+
+    # Asked for apart: a convolution without a clamp gives weight and output one name.
+    tensors = replace(sensitivity, weights={}).parts(pure.units)
+    weights = replace(sensitivity, tensors={}).parts(pure.units)
+    parts = [part("tensor", name, energy) for name, energy in tensors.items()]
+    parts += [part("weight", name, energy) for name, energy in weights.items()]
+    return sorted(parts, key=lambda each: -each.share)
 
 
 def predicted_db(sensitivity: Sensitivity, units: Iterable[Unit]) -> float:
     """Signal to error of the logits, to first order, where `units` are in int8; inf for none."""
     return power_ratio_db(sensitivity.logits, sensitivity.energy(units))
-
-
-def _energies(
-    sensitivity: Sensitivity, units: Sequence[Unit]
-) -> tuple[dict[str, float], dict[str, float]]:
-    """Of the tensors and of the weights. Together they have one name for both where a tensor is
-    made by a convolution alone."""
-    return (
-        replace(sensitivity, weights={}).parts(units),
-        replace(sensitivity, tensors={}).parts(units),
-    )
-
-
-def _relieved(pure: Decisions, cost: CostModel, moved: Iterable[str]) -> InFloat:
-    rest = without(pure.units, moved)
-    return InFloat(
-        kernels=tuple(unit.node for unit in pure.units if unit.node in moved),
-        db=predicted_db(pure.sensitivity, rest),
-        slowdown=cost.slowdown(rest),
-    )
 
 
 def _holding(units: Iterable[Unit], tensor: str) -> set[str]:

@@ -38,12 +38,14 @@ class Sensitivity:
     each weight with its bias by the node that reads it.
 
     `logits` is their own energy on the same photos. To first order, and as errors hardly
-    correlate, the parts' energies add up to the whole's.
+    correlate, the parts' energies add up to the whole's. `moved` says of a tensor that holds
+    another's values, flattened or pooled, whose and by which of its readers.
     """
 
     logits: float
     tensors: Mapping[str, TensorError]
     weights: Mapping[str, float]
+    moved: Mapping[str, tuple[str, str]]
 
     def energy(self, units: Iterable[Unit]) -> float:
         """Of a program in which `units` are in int8 and the rest in float."""
@@ -56,11 +58,12 @@ class Sensitivity:
         is by whoever computes in float.
         """
         units = list(units)
-        made = {unit.output for unit in units}
+        made = {unit.output for unit in units if unit.kind != "pass"}
         reading: dict[str, set[str]] = {}
         for unit in units:
             for name in unit.inputs:
-                reading.setdefault(name, set()).add(unit.reader)
+                source, reader = self.moved.get(name, (name, unit.reader))
+                reading.setdefault(source, set()).add(reader)
         energies = {
             name: error.energy(None if name in made else reading[name])
             for name, error in self.tensors.items()

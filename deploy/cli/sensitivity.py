@@ -1,0 +1,222 @@
+"""mobile-deploy sensitivity"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy.cli.options import PATH, shared_options
+from deploy.cli.output import decibels, finite, percent, print_json, print_table
+from deploy.cli.progress import watched
+from deploy.cli.resolution import resolution_options
+from deploy.sensitivity_picture import check_picture, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deploy.quantize.parts import Part
+    from deploy.sensitivity import Outcome, SensitivityReport
+
+# So that a row fits into 80 columns.
+LONGEST_NAME = 22
+
+
+@click.command(epilog="Example: mobile-deploy sensitivity mobilenet_v2 --photos my_photos")
+@click.argument("network", metavar="NETWORK")
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE.png|FILE.svg",
+    help="Draw the ranking too, and write it here.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="How many parts to show, worst first; 0 for all.",
+)
+@click.option(
+    "--photos",
+    type=PATH,
+    metavar="DIR",
+    help="Photos to calibrate with and to judge with, as for build.  [default: bundled samples]",
+)
+@click.option(
+    "--weights",
+    metavar="imagenet|none|FILE",
+    help="Published weights, untrained ones, or a file of your own.  [default: as for build]",
+)
+@click.option(
+    "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
+)
+@click.option(
+    "--padding",
+    metavar="symmetric|same",
+    help="PyTorch's or TensorFlow's.  [default: the weights' own, else symmetric]",
+)
+@resolution_options
+@click.option(
+    "--classes",
+    type=int,
+    metavar="N",
+    help="Number of classes, with --weights none.  [default: 1000]",
+)
+@click.option(
+    "--preprocessing",
+    "preprocessing_file",
+    type=PATH,
+    metavar="FILE.toml",
+    help="How a photo becomes the input, as for build.  [default: the weights' own]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of untrained weights.",
+)
+@shared_options
+def sensitivity(
+    *,
+    network: str,
+    output: Path | None,
+    top: int,
+    photos: Path | None,
+    weights: str | None,
+    width: float,
+    padding: str | None,
+    resolution: tuple[int, int] | None,
+    classes: int | None,
+    preprocessing_file: Path | None,
+    seed: int,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Show which parts of a network int8 hurts most.
+
+    A part is a tensor or a layer's weights. Each is listed with its share of the error in the
+    logits, and with what the network would gain in dB and lose in time were it left in float.
+    NETWORK is a name, or module:factory or file.py:factory for your own.
+    """
+    if output is not None:
+        check_picture(output)
+    with watched(debug) as watcher:
+        from deploy.recipe import Recipe
+
+        recipe = Recipe(
+            network=network,
+            output=Path(),
+            targets=(),
+            weights=weights,
+            photos=photos,
+            width=width,
+            padding=padding,
+            resolution=resolution,
+            classes=classes,
+            preprocessing_file=preprocessing_file,
+            seed=seed,
+        )
+        watcher.stage("loading the toolkits")
+        from deploy.sensitivity import measure_sensitivity
+        from deploy.sensitivity_picture import draw_sensitivity
+
+        report = measure_sensitivity(recipe, watcher)
+        shown = report.parts[: top or None]
+        if output is not None:
+            watcher.stage("drawing")
+            draw_sensitivity(report, shown, output)
+    if as_json:
+        print_json(facts(report, shown, output, watcher.warnings))
+    else:
+        show(report, shown, output)
+
+
+def facts(
+    report: SensitivityReport, shown: Sequence[Part], picture: Path | None, warnings: list[str]
+) -> dict[str, object]:
+    return {
+        "network": report.network,
+        "pure": _outcome_facts(report.pure),
+        "auto": _outcome_facts(report.auto),
+        "parts_in_all": len(report.parts),
+        "parts": [
+            asdict(part) | {"in_float": asdict(part.in_float) | {"db": finite(part.in_float.db)}}
+            for part in shown
+        ],
+        "picture": None if picture is None else str(picture),
+        "warnings": warnings,
+    }
+
+
+def _outcome_facts(outcome: Outcome) -> dict[str, object]:
+    return {
+        "predicted_db": finite(outcome.predicted_db),
+        "sqnr_db": finite(outcome.measured.sqnr_db),
+        "agreement": outcome.measured.agreement,
+        "photos": outcome.measured.photos,
+        "estimated_slowdown": outcome.slowdown,
+        "left_in_float": list(outcome.in_float),
+    }
+
+
+def show(report: SensitivityReport, shown: Sequence[Part], picture: Path | None) -> None:
+    rows = [
+        [
+            shortened(part.layer, LONGEST_NAME),
+            "weights" if part.kind == "weight" else part.operator,
+            "x".join(map(str, part.shape)),
+            percent(part.share),
+            decibels(part.in_float.db),
+            _more_time(part.in_float.slowdown),
+            "float" if part.left_in_float else "",
+        ]
+        for part in shown
+    ]
+    if rest := report.parts[len(shown) :]:
+        share = percent(sum(part.share for part in rest))
+        others = "1 other" if len(rest) == 1 else f"{len(rest)} others"
+        rows.append([others, "", "", share, "", "", ""])
+    print_table(["layer", "part", "shape", "error %", "dB", "time %", "auto"], rows)
+    click.echo(
+        "\npart: a layer's weights, or what an operator makes. error: its share of what\n"
+        "int8 adds to the logits. dB, time: estimates for the network with this part in\n"
+        "float, what makes and reads it too. auto: what build leaves in float.\n"
+    )
+    print_table(
+        ["", "dB estimated", "dB", "agreement %", "time %", "in float"],
+        [
+            [
+                name,
+                decibels(outcome.predicted_db),
+                decibels(outcome.measured.sqnr_db),
+                percent(outcome.measured.agreement),
+                _more_time(outcome.slowdown),
+                str(len(outcome.in_float)),
+            ]
+            for name, outcome in (("int8 pure", report.pure), ("int8 auto", report.auto))
+        ],
+    )
+    photos = report.pure.measured.photos
+    click.echo(
+        f"\ndB and agreement: logits and top class against the float network's, on "
+        f"{photos}\n{'crop' if photos == 1 else 'crops'} of photos held back; dB estimated: on "
+        "photos that calibrate."
+    )
+    if picture is not None:
+        click.echo(f"\nwrote {picture}")
+
+
+def _more_time(slowdown: float) -> str:
+    """
+    >>> _more_time(1.0541), _more_time(0.991), _more_time(1.0)
+    ('+5.4', '-0.9', '0.0')
+    """
+    more = round((slowdown - 1) * 100, 1)
+    return f"{more:+.1f}" if more else "0.0"
