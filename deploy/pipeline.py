@@ -4,8 +4,8 @@
     photos ──┼─ float program ─────┼─ onnx ───────┼─ gates ─ bundle
              └─ int8 decisions ────┴─ coreml ─────┘
 
-Artifacts are lowered and proved in two processes. Nothing is visible at the target before every
-gate has passed.
+Float artifacts are lowered while the photos calibrate, and int8 ones right after, in two
+processes. Nothing is visible at the target before every gate has passed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from deploy.quantize.coverage import judge_calibration
 from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
 from deploy.quantize.mixed import Mix, leave_in_float
-from deploy.recipe import Recipe
+from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
@@ -82,6 +82,8 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
             reporter.warn(text)
 
     check_target(recipe.output)
+    # One thread: two would share two cores with the workers, and wait for each other.
+    torch.set_num_threads(1)
     with (
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
@@ -108,10 +110,13 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         _save(program, Path(scratch, FLOAT_PROGRAM))
         np.save(Path(scratch, "crops.npy"), crops)
 
+        in_float = [target for target in recipe.targets if target.precision not in QUANTIZED]
+        quantized = [target for target in recipe.targets if target.precision in QUANTIZED]
+        futures = _submit(pool, in_float, {}, recipe, plan, folder, Path(scratch))
         float_logits = run_program(program, inputs)
         decisions: dict[Precision, Decisions] = {}
         mix = None
-        if any(target.precision in QUANTIZED for target in recipe.targets):
+        if quantized:
             reporter.stage("calibrating")
             equalized = equalize(program, torch.from_numpy(calibration))
             _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
@@ -123,11 +128,11 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
                 torch.from_numpy(float_logits[: len(judging)]),
                 reporter,
             )
+            futures += _submit(pool, quantized, decisions, recipe, plan, folder, Path(scratch))
             if int8 := decisions.get("int8"):
                 warn(judge_calibration(equalized, int8, photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")
-        futures = _submit(pool, decisions, recipe, plan, folder, Path(scratch))
         made = _collect(futures, recipe, reporter)
         judged = judge_artifacts(
             made, float_logits, len(judging), decisions, min_agreement=recipe.min_agreement
@@ -193,6 +198,7 @@ def _decide(
 
 def _submit(
     pool: Executor,
+    targets: Sequence[Target],
     decisions: Mapping[Precision, Decisions],
     recipe: Recipe,
     plan: Plan,
@@ -217,7 +223,7 @@ def _submit(
                 allow_unverified=target.format in recipe.allow_unverified,
             ),
         )
-        for target in sorted(recipe.targets, key=lambda target: -BACKENDS[target.format].effort)
+        for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
     ]
 
 

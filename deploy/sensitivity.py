@@ -57,6 +57,8 @@ def measure_sensitivity(recipe: Recipe, reporter: Reporter | None = None) -> Sen
     Raises what `build` raises until it exports: UserError, RunError, FetchError, StorageError.
     """
     reporter = reporter or Silent()
+    # As in `build`, whose integers these are.
+    torch.set_num_threads(1)
     reporter.stage("reading weights and photos")
     plan = make_plan(recipe, reporter)
     photos = load_photos(recipe.photos, plan.preprocessing, progress=reporter.progress)
