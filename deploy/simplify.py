@@ -142,8 +142,23 @@ def clamp_by_floats(module: GraphModule) -> None:
         node.args = (node.args[0], *bounds)
 
 
+def pad_by_constant(module: GraphModule) -> None:
+    """pad(x, sizes)        becomes        constant_pad_nd(x, sizes, 0.0)
+
+    The form that int8 convolutions take as their own padding.
+    """
+    for node in calls(module, aten.pad.default):
+        x, sizes, *rest = node.args
+        mode = rest[0] if rest else node.kwargs.get("mode", "constant")
+        value = rest[1] if len(rest) > 1 else node.kwargs.get("value")
+        if mode == "constant":
+            node.target, node.kwargs = aten.constant_pad_nd.default, {}
+            node.args = (x, sizes, 0.0 if value is None else value)
+
+
 REWRITES = (
     remove_dropout,
+    pad_by_constant,
     clamp_by_floats,
     fold_batch_norms,
     fold_gates,  # Reads weights: after batch norms are in them.

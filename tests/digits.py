@@ -141,4 +141,6 @@ def recipe(
         width=width,
         resolution=(side, side),
         preprocessing=PreprocessingOptions(resize=(side, side)),
+        # What int8 does to every layer is the question here.
+        int8="pure",
     )

@@ -125,3 +125,23 @@ def test_bounds_of_a_clamp_are_floats_which_coremltools_wants(clamp: nn.Module) 
     assert [type(bound) for bound in node.args[1:]] == [float, float]
     assert node.args[1:] == (0.0, 6.0)
     assert largest_difference(network, (1, 3, 6, 4)) < 1e-5
+
+
+def test_a_pad_with_zeros_becomes_the_one_that_convolutions_take() -> None:
+    class Padded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.conv(nn.functional.pad(x, (0, 1, 0, 1)))
+            return nn.functional.pad(nn.functional.pad(y, (1, 1), value=2.0), (1, 1), "reflect")
+
+    torch.manual_seed(0)
+    network = Padded().eval()
+    program = capture(network, (1, 3, 8, 8))
+    simplified = simplify(program)
+    pads = [node.target for node in simplified.graph.nodes if "pad" in str(node.target)]
+    assert pads.count(torch.ops.aten.constant_pad_nd.default) == 2
+    x = torch.randn(1, 3, 8, 8)
+    torch.testing.assert_close(simplified.module()(x), network(x))

@@ -27,10 +27,12 @@ ELEMENT, FLOAT_ELEMENT = 4.0, 8.0
 CONVERTED_ELEMENT = 8.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Work:
     int8: float
     in_float: float
+    macs: int = 0
+    weights: int = 0
 
 
 class CostModel:
@@ -43,19 +45,22 @@ class CostModel:
         names = {name for unit in self._units for name in unit.tensors}
         self._elements = {name: _elements(nodes[name]) for name in names}
         self._pure = self._cost(self._units)
-        self._weights = {
-            unit.node: _weights(module, nodes[unit.node], unit) for unit in self._units
-        }
 
     def slowdown(self, units: Iterable[Unit]) -> float:
         """The latency estimated where only `units` are in int8, over that where all are."""
         return self._cost(units) / self._pure
 
+    def float_share(self, units: Iterable[Unit]) -> float:
+        """Multiply-accumulates in float where only `units` are in int8, over all of them."""
+        in_int8 = {unit.node for unit in units}
+        in_float = sum(work.macs for node, work in self._work.items() if node not in in_int8)
+        return in_float / max(sum(work.macs for work in self._work.values()), 1)
+
     def growth(self, units: Iterable[Unit]) -> float:
         """Bytes of weights where only `units` are in int8, over those where all are."""
         in_int8 = {unit.node for unit in units}
-        total = sum(self._weights.values())
-        in_float = sum(count for node, count in self._weights.items() if node not in in_int8)
+        total = sum(work.weights for work in self._work.values())
+        in_float = sum(work.weights for node, work in self._work.items() if node not in in_int8)
         return (total + 3 * in_float) / max(total, 1)
 
     def _cost(self, units: Iterable[Unit]) -> float:
@@ -76,22 +81,22 @@ class CostModel:
 def _work(module: GraphModule, node: Node, unit: Unit) -> _Work:
     if unit.kind not in ("conv", "linear"):
         elements = max(_elements(node), *(_elements(n) for n in node.all_input_nodes))
-        return _Work(elements * ELEMENT, elements * FLOAT_ELEMENT)
+        return _Work(int8=elements * ELEMENT, in_float=elements * FLOAT_ELEMENT)
     weight = constant(module, node.args[1])
     assert weight is not None
     macs = _elements(node) * weight[0].numel()
-    weights = weight.numel() * WEIGHT_BYTE
+    reading = weight.numel() * WEIGHT_BYTE
     int8, in_float = 1.0, FLOAT_MAC
     if unit.kind == "conv" and weight.shape[1] == 1:
         int8, in_float = DEPTHWISE_MAC, DEPTHWISE_FLOAT_MAC
     elif unit.kind == "conv" and weight.shape[1] < FEW_CHANNELS:
         int8 = FEW_CHANNELS_MAC
-    return _Work(macs * int8 + weights, macs * in_float + 4 * weights)
-
-
-def _weights(module: GraphModule, node: Node, unit: Unit) -> int:
-    weight = constant(module, node.args[1]) if unit.kind in ("conv", "linear") else None
-    return 0 if weight is None else weight.numel()
+    return _Work(
+        int8=macs * int8 + reading,
+        in_float=macs * in_float + 4 * reading,
+        macs=macs,
+        weights=weight.numel(),
+    )
 
 
 def _elements(node: Node) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 
+from deploy.program import is_constant
 from deploy.quantize.cost_model import CostModel
 from deploy.quantize.decide import Decisions
 from deploy.quantize.simulate import simulate
@@ -18,6 +18,8 @@ from deploy.quantize.units import Unit, without
 BUDGET = 1.15
 # What twice the bytes are worth, in time: a file is downloaded once, and run often.
 PRICE_OF_SIZE = 0.1
+# Of all multiply-accumulates: more in float is no int8 network, whatever it costs.
+LARGEST_FLOAT_SHARE = 0.25
 # A part with less than this share of the error is not worth a conversion.
 SMALLEST_SHARE = 2e-3
 
@@ -35,6 +37,24 @@ class Mix:
     in_float: tuple[str, ...]
     slowdown: float
     agreement: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Between:
+    """A convolution or linear, and the kernels before and after it; None is no kernel."""
+
+    node: str
+    source: str | None
+    sinks: frozenset[str | None]
+
+    def is_float_between_int8(self, in_int8: set[str]) -> bool:
+        """Where onnxruntime would quantize its weights after all, with one scale for them."""
+        return (
+            self.node not in in_int8
+            and self.source in in_int8
+            and bool(self.sinks)
+            and self.sinks <= in_int8
+        )
 
 
 def leave_in_float(
@@ -87,7 +107,7 @@ def greedy_steps(
     bytes it costs, of those that `budget` still allows.
     """
     sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.units)
-    moves = _moves(decisions.units)
+    moves, between = _moves(decisions.units), _between(module, decisions.units)
     left_out: frozenset[str] = frozenset()
     whole = error = sensitivity.energy(decisions.units)
     slowdown = paid = 1.0
@@ -101,7 +121,10 @@ def greedy_steps(
             saved, new = error - sensitivity.energy(units), cost.slowdown(units)
             if saved < SMALLEST_SHARE * whole or new > budget:
                 continue
-            if _has_float_weights_between_int8(decisions.units, units):
+            if cost.float_share(units) > LARGEST_FLOAT_SHARE:
+                continue
+            in_int8 = {unit.node for unit in units}
+            if any(each.is_float_between_int8(in_int8) for each in between):
                 continue
             price = new + PRICE_OF_SIZE * (cost.growth(units) - 1)
             # What a move saves by sparing conversions makes it no better than free.
@@ -113,24 +136,47 @@ def greedy_steps(
         left_out |= move
 
 
-def _has_float_weights_between_int8(everything: Iterable[Unit], in_int8: Iterable[Unit]) -> bool:
-    """Whether a convolution or linear in float reads int8 values and is read in int8 alone.
+def _between(module: GraphModule, units: Iterable[Unit]) -> list[_Between]:
+    """Of each convolution and linear, which kernel's values it reads and which kernels read its
+    own, by way of whatever is no kernel: transposes and the like."""
+    makers = {unit.output: unit.node for unit in units}
+    readers: dict[tuple[str, str], str] = {
+        (name, unit.reader): unit.node for unit in units for name in unit.inputs
+    }
+    nodes = {node.name: node for node in module.graph.nodes}
 
-    onnxruntime would quantize its weights after all, and with one scale for all channels.
-    """
-    nodes, made, readers = set(), set(), Counter[str]()
-    for unit in in_int8:
-        nodes.add(unit.node)
-        made.add(unit.output)
-        readers.update(set(unit.inputs))
-    all_readers = Counter(name for unit in everything for name in set(unit.inputs))
-    return any(
-        unit.node not in nodes
-        and unit.inputs[0] in made
-        and 0 < all_readers[unit.output] == readers[unit.output]
-        for unit in everything
+    def source(node: Node) -> str | None:
+        while node.name not in makers:
+            data = [each for each in node.all_input_nodes if not is_constant(each)]
+            if len(data) != 1:
+                return None
+            (node,) = data
+        return makers[node.name]
+
+    def sinks(node: Node) -> frozenset[str | None]:
+        found: set[str | None] = set()
+        waiting, seen = [node], {node}
+        while waiting:
+            node = waiting.pop()
+            for user in node.users:
+                if kernel := readers.get((node.name, user.name)):
+                    found.add(kernel)
+                elif user.op == "output":
+                    found.add(None)
+                elif user not in seen:
+                    seen.add(user)
+                    waiting.append(user)
+        return frozenset(found)
+
+    return [
+        _Between(
+            node=unit.node,
+            source=source(nodes[unit.inputs[0]]),
+            sinks=sinks(nodes[unit.output]),
+        )
+        for unit in units
         if unit.kind in ("conv", "linear")
-    )
+    ]
 
 
 def _moves(units: Sequence[Unit]) -> list[frozenset[str]]:
