@@ -135,7 +135,9 @@ def test_a_pad_with_zeros_becomes_the_one_that_convolutions_take() -> None:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             y = self.conv(nn.functional.pad(x, (0, 1, 0, 1)))
-            return nn.functional.pad(nn.functional.pad(y, (1, 1), value=2.0), (1, 1), "reflect")
+            return nn.functional.pad(
+                nn.functional.pad(y, (1, 1), value=2.0), (1, 1, 1, 1), "reflect"
+            )
 
     torch.manual_seed(0)
     network = Padded().eval()
