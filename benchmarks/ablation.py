@@ -42,7 +42,7 @@ from deploy.verify.error_statistics import compare_logits
 
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)
 # In the runtimes, of which Core ML's is an evaluator of ours and slow.
-RUNTIME_PHOTOS = 50
+RUNTIME_PHOTOS = 30
 NONE = Steps(ranges="min-max", learned_rounding=False, bias_correction=False)
 
 
