@@ -225,7 +225,7 @@ def test_a_signal_ends_a_build_and_leaves_nothing(
     # The build, which has made its folders by then, waits for the labels.
     with open_for_reader(labels, child):
         assert list(workplace.rglob(".mobilenet_v2.build-*"))
-        # It has only just opened them. Python drops an interrupt that comes in a destructor's midst.
+        # It has only just opened them, and Python drops an interrupt amid a destructor.
         time.sleep(0.5)
         child.send_signal(how)
         out, err = child.communicate(timeout=60)
