@@ -22,6 +22,7 @@ from deploy.quantize.mixed import BUDGET
 from deploy.recipe import Recipe, make_targets
 from deploy.verify import gates
 from deploy.verify.bundle import verify
+from models.registry import NETWORKS
 
 
 def write_photos(folder: Path, count: int) -> Path:
@@ -94,6 +95,13 @@ def test_pure_int8_leaves_no_convolution_in_float(photos: Path, tmp_path: Path) 
     operators = pure.manifest.artifacts[0].operators
     assert (operators.inside["conv.int8"], operators.float_on_purpose) == (52, ())
     assert pure.mix is None
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_every_network_builds_narrow_and_small(network: str, photos: Path, tmp_path: Path) -> None:
+    built = build(recipe(tmp_path / "bundle", photos, network=network, resolution=(48, 32)))
+    gates.require(built.checks)
+    assert all(artifact.verified for artifact in built.manifest.artifacts)
 
 
 def test_an_untrained_network_still_tells_photos_apart(built: Built) -> None:
