@@ -49,7 +49,7 @@ def onnx(path: Path, image: Array, threads: int) -> Call:
 
 
 def litert(path: Path, image: Array, threads: int) -> Call:
-    from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found]
+    from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=threads)
     interpreter.allocate_tensors()

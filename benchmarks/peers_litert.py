@@ -13,10 +13,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import litert_torch  # type: ignore[import-not-found]
+import litert_torch
 import numpy as np
 import torch
-from ai_edge_quantizer import quantizer, recipe  # type: ignore[import-not-found]
+from ai_edge_quantizer import quantizer, recipe
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ def onnx(program: ExportedProgram, inputs: Array, path: Path) -> None:
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         def __init__(self) -> None:
             self._inputs: Iterator[dict[str, Array]] = ({"input": x[None]} for x in inputs)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_network import SIDE, SmallV3, inputs, small_program
+from small_network import SIDE, SmallV3, decibels, inputs, run, small_program
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
@@ -22,19 +22,8 @@ from deploy.quantize.ranges import (
 )
 from deploy.quantize.units import find_units
 from deploy.quantize.write import COREML, ONNXRUNTIME, XNNPACK, Dialect, qd, write_program
-from deploy.verify.error_statistics import sqnr_db
 
 SHAPE = (1, 3, SIDE, SIDE)
-
-
-def run(program: ExportedProgram, photos: Tensor) -> Tensor:
-    module = graph_module(program)
-    with torch.inference_mode():
-        return torch.cat([module(photo[None]) for photo in photos])
-
-
-def decibels(reference: Tensor, other: Tensor) -> float:
-    return sqnr_db(reference.double().numpy(), (other - reference).double().numpy())
 
 
 def operators(program: ExportedProgram) -> Counter[object]:

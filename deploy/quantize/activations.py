@@ -43,7 +43,12 @@ def choose_activations(
     `weight_errors` holds for each unit what quantization adds to its weight and bias, by the
     names of the nodes that read them.
     """
-    candidates = _candidates(module, units, statistics, setting)
+    moved: dict[str, tuple[str, str]] = {}
+    for unit in units:
+        if unit.kind == "pass":
+            (name,) = unit.inputs
+            moved[unit.output] = moved.get(name, (name, unit.reader))
+    candidates = _candidates(module, units, statistics, moved, setting)
     grams: dict[str, Tensor] = {}
     readers: dict[str, tuple[str, ...]] = {}
     of_weights = dict.fromkeys(weight_errors, 0.0)
@@ -67,17 +72,12 @@ def choose_activations(
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
     logits = visit_gradients(module, names, photos, visit, progress=progress)
-    moved: dict[str, tuple[str, str]] = {}
-    for unit in units:
-        if unit.kind == "pass":
-            (name,) = unit.inputs
-            moved[unit.output] = moved.get(name, (name, unit.reader))
     best = {name: int(each.sum((1, 2)).argmin()) for name, each in grams.items()}
     chosen: dict[str, QParams] = {}
     for unit in units:
         for name in unit.tensors:
-            if unit.kind == "pass" and name == unit.output:
-                chosen[name] = chosen[unit.inputs[0]]
+            if name in moved:
+                chosen[name] = chosen[moved[name][0]]
             elif name not in chosen:
                 # The logits do not depend on one that is not among the best.
                 chosen[name] = candidates[name][best.get(name, 0)]
@@ -115,12 +115,12 @@ def _candidates(
     module: GraphModule,
     units: Iterable[Unit],
     statistics: Mapping[str, TensorStatistics],
+    moved: Mapping[str, tuple[str, str]],
     setting: RangeSetting,
 ) -> dict[str, list[QParams]]:
     before_hardswish = only_read_by_hardswish(module)
     (output,) = module.graph.find_nodes(op="output")
-    moved = {unit.output: unit.inputs[0] for unit in units if unit.kind == "pass"}
-    logits = {moved.get(node.name, node.name) for node in output.all_input_nodes}
+    logits = {moved.get(node.name, (node.name, ""))[0] for node in output.all_input_nodes}
     gates = {unit.output for unit in units if unit.bounds == GATE}
     candidates: dict[str, list[QParams]] = {}
     for unit in units:

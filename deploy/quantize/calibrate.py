@@ -33,6 +33,22 @@ class Observer(Interpreter):
         return value
 
 
+def run_each(
+    interpreter: Interpreter,
+    photos: Tensor,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Tensor]:
+    """What `interpreter` gives for each of `photos` (N, C, H, W), one after another."""
+    results = []
+    with torch.inference_mode():
+        for done, photo in enumerate(photos, start=1):
+            results.append(interpreter.run(photo[None]))
+            if progress:
+                progress(done, len(photos))
+    return results
+
+
 def observe_tensors(
     module: GraphModule,
     names: Iterable[str],
@@ -58,12 +74,7 @@ def observe_tensors(
         kept[name].append(flat[::stride].clone())
         means[name].append({axis: _channel_means(value, axis) for axis in CHANNEL_AXES})
 
-    observer = Observer(module, observe)
-    with torch.inference_mode():
-        for i, photo in enumerate(photos):
-            observer.run(photo[None])
-            if progress:
-                progress(i + 1, len(photos))
+    run_each(Observer(module, observe), photos, progress=progress)
     return {
         name: TensorStatistics(
             low=lows[name],

@@ -24,7 +24,7 @@ from deploy.photos.load import PhotoSet
 from deploy.photos.read import Sample
 from deploy.program import graph_module
 from deploy.quantize.activations import HARDSWISH_ZERO
-from deploy.quantize.calibrate import Observer
+from deploy.quantize.calibrate import Observer, run_each
 from deploy.quantize.decide import Decisions
 from deploy.quantize.ranges import INT8_MAX, INT8_MIN, QParams
 from deploy.quantize.units import only_read_by_hardswish
@@ -201,10 +201,7 @@ def _observe(program: ExportedProgram, decisions: Decisions, inputs: Tensor) -> 
         means[name].append((value.flatten(2).mean(2) if value.dim() > 2 else value).flatten())
         values[name] = value.numel()
 
-    observer = Observer(module, observe)
-    with torch.inference_mode():
-        for photo in inputs:
-            observer.run(photo[None])
+    run_each(Observer(module, observe), inputs)
     return {
         name: _Seen(torch.stack(clipped[name]).float(), values[name], torch.stack(means[name]))
         for name in clipped

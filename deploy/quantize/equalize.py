@@ -25,7 +25,7 @@ from deploy.program import (
     is_constant,
     tidy,
 )
-from deploy.quantize.calibrate import Observer
+from deploy.quantize.calibrate import Observer, run_each
 from deploy.quantize.units import CLAMPS, clamp_bounds
 
 # A channel that hardly ever speaks gets no more than this: its noise is nothing anyway.
@@ -107,10 +107,7 @@ def largest_by_channel(
             seen = value.abs().transpose(0, 1).flatten(1).amax(1)
             largest[name] = torch.maximum(largest[name], seen) if name in largest else seen
 
-    observer = Observer(module, observe)
-    with torch.inference_mode():
-        for photo in photos:
-            observer.run(photo[None])
+    run_each(Observer(module, observe), photos)
     return largest
 
 

@@ -66,7 +66,7 @@ def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Unit]) -> li
             unit, holding = kernels.get(name), {name}
             shape = pure.weights[name].codes.shape
         else:
-            unit, holding = makers.get(name), _holding(pure.units, name)
+            unit, holding = makers.get(name), _holding(pure, name)
             shape = tuple(nodes[name].meta["val"].shape[1:])
         rest = without(pure.units, holding)
         return Part(
@@ -97,15 +97,11 @@ def predicted_db(sensitivity: Sensitivity, units: Iterable[Unit]) -> float:
     return power_ratio_db(sensitivity.logits, sensitivity.energy(units))
 
 
-def _holding(units: Iterable[Unit], tensor: str) -> set[str]:
+def _holding(pure: Decisions, tensor: str) -> set[str]:
     """The kernels that make or read `tensor`, as it is or flattened and the like."""
-    names, found = {tensor}, set()
-    for unit in units:
-        if unit.kind == "pass" and unit.inputs[0] in names:
-            names.add(unit.output)
-        elif names & set(unit.tensors):
-            found.add(unit.node)
-    return found
+    moved = pure.sensitivity.moved
+    names = {tensor, *(name for name, (source, _) in moved.items() if source == tensor)}
+    return {u.node for u in pure.units if u.kind != "pass" and names & set(u.tensors)}
 
 
 def _operator(nodes: dict[str, Node], unit: Unit) -> str:

@@ -17,6 +17,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
 from deploy.program import aten
+from deploy.quantize.calibrate import run_each
 from deploy.quantize.ranges import WEIGHT_MAX
 
 # As a share of the mean diagonal: keeps the inverse finite where inputs are (nearly) dependent.
@@ -60,11 +61,7 @@ def input_moments(
     Zero padding counts as the zeros that it is.
     """
     collector = _Collector(module, set(names))
-    with torch.inference_mode():
-        for done, photo in enumerate(photos, start=1):
-            collector.run(photo[None])
-            if progress:
-                progress(done, len(photos))
+    run_each(collector, photos, progress=progress)
     return {name: total / total[:, -1:, -1:] for name, total in collector.totals.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,26 +9,14 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.node import map_arg
 
+from deploy.quantize.calibrate import run_each
 from deploy.quantize.decide import Decisions, Weights
 from deploy.quantize.ranges import dequantize_weight, fake_quantize
 
 
-def simulate(
-    module: GraphModule,
-    decisions: Decisions,
-    photos: Tensor,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Tensor:
+def simulate(module: GraphModule, decisions: Decisions, photos: Tensor) -> Tensor:
     """Logits (N, classes) of `module` in int8 by `decisions` for `photos` (N, C, H, W) float32."""
-    simulator = _Simulator(module, decisions)
-    logits = []
-    with torch.inference_mode():
-        for done, photo in enumerate(photos, start=1):
-            logits.append(simulator.run(photo[None]))
-            if progress:
-                progress(done, len(photos))
-    return torch.cat(logits)
+    return torch.cat(run_each(_Simulator(module, decisions), photos))
 
 
 class _Simulator(Interpreter):

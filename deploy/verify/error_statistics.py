@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deploy.accuracy import Share, share
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorStatistics:
@@ -24,6 +26,11 @@ class ErrorStatistics:
     max_abs: float
     agreement: float
     clear_flips: int
+
+    @property
+    def agreeing(self) -> Share:
+        """The photos with the same top class, with the interval of their share."""
+        return share(round(self.agreement * self.photos), self.photos)
 
 
 def compare_logits(

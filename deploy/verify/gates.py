@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deploy.accuracy import share
 from deploy.bundle.manifest import Precision
 from deploy.errors import GateError
 from deploy.verify.error_statistics import ErrorStatistics
@@ -92,7 +91,7 @@ def judge_agreement(artifact: str, statistics: ErrorStatistics, least: float) ->
     A failure is certain: the 95 % interval lies below `least`. A few photos can refute, never
     prove.
     """
-    reached = share(round(statistics.agreement * statistics.photos), statistics.photos)
+    reached = statistics.agreeing
     return [
         Check(
             artifact=artifact,

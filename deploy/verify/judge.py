@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.accuracy import share
 from deploy.bundle.manifest import Precision
 from deploy.export.make import Made
 from deploy.quantize.decide import Decisions
@@ -46,9 +45,7 @@ def judge_artifacts(
 def short_of(target: float, judged: Sequence[Judged]) -> list[str]:
     """A warning if an int8 artifact agrees with the float network less often than `target`."""
     shares = {
-        one.made.target.name: share(
-            round(one.statistics.agreement * one.statistics.photos), one.statistics.photos
-        )
+        one.made.target.name: one.statistics.agreeing
         for one in judged
         if one.made.target.precision == "int8" and one.statistics is not None
     }
