@@ -9,7 +9,8 @@
         ├── FetchError       a pinned file could not be had
         ├── ExportError      a network or operator that a format cannot express
         ├── GateError        a proof failed: the artifact is wrong, or was tampered with
-        └── StorageError     the disk is full or refuses
+        ├── StorageError     the disk is full or refuses
+        └── PhoneError       a phone, its adb server or its runner fails: `kind` says how
 
 Every message is one line: what is wrong, then what to do. Only the command line prints them.
 """
@@ -57,3 +58,11 @@ class GateError(RunError):
 
 class StorageError(RunError):
     pass
+
+
+class PhoneError(RunError):
+    """`kind` is one of deploy.phone.faults, which says what helps."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind

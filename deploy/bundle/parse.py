@@ -22,15 +22,10 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     `where` names the bundle in messages. Raises BundleError, of one line that names the field, for
     anything that is not a manifest of a schema that this version reads.
     """
-    if len(data) > MAX_MANIFEST_BYTES:
-        _refuse(where, f"is larger than {MAX_MANIFEST_BYTES} bytes")
     try:
-        text = data.decode("utf-8")
-        content = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-    except (ValueError, RecursionError) as error:
-        _refuse(where, f"is not JSON ({printable(str(error))})")
-    if not isinstance(content, dict):
-        _refuse(where, "is not a JSON object")
+        content = strict_object(data, MAX_MANIFEST_BYTES)
+    except ValueError as error:
+        _refuse(where, str(error))
     version = content.get("schema_version")
     if type(version) is int and version > SCHEMA_VERSION:
         schemas = f"schema {printable(str(version))}, this one reads {SCHEMA_VERSION}"
@@ -38,9 +33,27 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
             f"{where} was written by a newer mobile-deploy ({schemas}): upgrade mobile-deploy"
         )
     try:
-        return Manifest.model_validate_json(text)
+        return Manifest.model_validate_json(data)
     except ValidationError as error:
-        _refuse(where, _first(error))
+        _refuse(where, first_problem(error))
+
+
+def strict_object(data: bytes, most: int) -> dict[str, Any]:
+    """The one JSON object in `data`, of at most `most` bytes of UTF-8, without NaN or a name twice.
+
+    Raises ValueError that says, after the name of a file, what is wrong with it.
+    """
+    if len(data) > most:
+        raise ValueError(f"is larger than {most} bytes")
+    try:
+        content = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"is not JSON ({printable(str(error))})") from error
+    if not isinstance(content, dict):
+        raise ValueError("is not a JSON object")
+    return content
 
 
 def printable(text: str) -> str:
@@ -49,10 +62,10 @@ def printable(text: str) -> str:
     return shown if len(shown) <= 200 else shown[:200] + "..."
 
 
-def _first(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """The first thing wrong, after the path of the field that it is wrong in."""
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
-    field = printable(".".join(str(part) for part in first["loc"])) or "the manifest"
+    field = printable(".".join(str(part) for part in first["loc"])) or "the whole"
     value = first["input"]
     shown = f" {printable(repr(value))}" if isinstance(value, str | int | float) else ""
     others = f" (and {more} more)" if more else ""

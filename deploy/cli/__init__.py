@@ -11,7 +11,18 @@ import sys
 import click
 
 import deploy
-from deploy.cli import build, evaluate, models, run, sensitivity, summary, verify
+from deploy.cli import (
+    build,
+    compare,
+    doctor,
+    evaluate,
+    models,
+    profile,
+    run,
+    sensitivity,
+    summary,
+    verify,
+)
 
 
 @click.group(
@@ -30,6 +41,9 @@ for command in (
     sensitivity.sensitivity,
     verify.verify,
     evaluate.evaluate,
+    profile.profile,
+    compare.compare,
+    doctor.doctor,
 ):
     commands.add_command(command)
 

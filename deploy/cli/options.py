@@ -13,6 +13,8 @@ PATH = click.Path(path_type=Path)
 
 Command = Callable[..., None]
 
+MOST_THREADS = 64
+
 
 def shared_options(command: Command) -> Command:
     """Add --json and --debug, which every command has."""
@@ -49,3 +51,30 @@ def height_and_width(value: str) -> tuple[int, int]:
             f"{value!r} is no size: give pixels such as 224, or height x width such as 160x224"
         )
     return int(sides[1]), int(sides[2] or sides[1])
+
+
+def number_list(value: str) -> tuple[int, ...]:
+    """Numbers of threads, each once.
+
+    >>> number_list("1,2,4")
+    (1, 2, 4)
+    """
+    names = name_list(value)
+    for name in names:
+        if not re.fullmatch("[0-9]{1,2}", name) or int(name) > MOST_THREADS:
+            raise click.BadParameter(
+                f"{name!r} is no number of threads: give some of 0 to {MOST_THREADS}, such as 1,2,4"
+            )
+    return tuple(dict.fromkeys(map(int, names)))
+
+
+def address(value: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT.
+
+    >>> address("192.168.1.7:5555")
+    ('192.168.1.7', 5555)
+    """
+    parts = re.fullmatch(r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", value)
+    if parts is None or not 0 < int(parts[2]) < 65536:
+        raise click.BadParameter(f"{value!r} is no address: give HOST:PORT, such as 10.0.0.7:5555")
+    return parts[1], int(parts[2])

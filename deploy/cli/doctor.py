@@ -1,0 +1,56 @@
+"""mobile-deploy doctor"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from deploy.cli.options import address, shared_options
+from deploy.cli.output import print_json
+
+_MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOCKS", "red")}
+
+
+@click.command(epilog="Example: mobile-deploy doctor")
+@click.option(
+    "--connect",
+    multiple=True,
+    metavar="HOST:PORT",
+    callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
+    help="Connect to a phone over the network first; may be given several times.",
+)
+@click.option(
+    "--adb-server",
+    metavar="HOST:PORT",
+    callback=lambda _, __, value: address(value) if value else None,
+    help="A lab's adb server.  [default: this computer's]",
+)
+@shared_options
+def doctor(
+    *, connect: tuple[str, ...], adb_server: tuple[str, int] | None, as_json: bool, debug: bool
+) -> None:
+    """Say what keeps phones from being measured, and how to mend it.
+
+    Looks at the Python packages, at adb, and at each phone that adb sees. Exits with 1 where
+    something blocks.
+    """
+    from deploy.errors import RunError
+    from deploy.phone.adb import LOCAL
+    from deploy.phone.devices import Server
+    from deploy.phone.doctor import blocking, examine
+
+    host, port = adb_server or (LOCAL, None)
+    findings = []
+    for finding in examine(Server(host=host, port=port, connect=connect)):
+        findings.append(finding)
+        if not as_json:
+            mark, colour = _MARKS[finding.state]
+            click.echo(f"{click.style(f'{mark:6}', fg=colour)}  {finding.about}: {finding.what}")
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in findings]})
+    blocked = blocking(findings)
+    if blocked:
+        first = blocked[0]
+        more = f" (and {len(blocked) - 1} more)" if len(blocked) > 1 else ""
+        raise RunError(f"{first.about} blocks{more}: see the lines marked BLOCKS")

@@ -1,0 +1,74 @@
+"""One line for each device at work, on a terminal; warnings anywhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+import click
+
+from deploy.cli.progress import bar
+from deploy.quiet import hidden_output
+from deploy.reporter import Reporter, Silent
+
+Reporters = Callable[[str], Reporter]
+
+
+@contextmanager
+def watched_devices(debug: bool) -> Iterator[Reporters]:
+    """Make a reporter for each device by its label; they may be used from threads of their own."""
+    if debug:
+        yield lambda label: Warned(label, sys.stderr)
+        return
+    with hidden_output() as stderr:
+        if not stderr.isatty():
+            yield lambda label: Warned(label, stderr)
+            return
+        with bar(stderr) as drawn:
+
+            def line(label: str) -> Reporter:
+                from rich.text import Text
+
+                task = drawn.add_task(f"{label}: starting", total=None)
+                return DeviceLine(
+                    label,
+                    lambda text: drawn.update(task, description=text),
+                    lambda done, total: drawn.update(task, completed=done, total=total),
+                    lambda text: drawn.console.print(Text(text, "yellow"), soft_wrap=True),
+                )
+
+            yield line
+
+
+class Warned(Silent):
+    """Only warnings, each a line with the device's label."""
+
+    def __init__(self, label: str, stream: TextIO) -> None:
+        self._label, self._stream = label, stream
+
+    def warn(self, text: str) -> None:
+        click.echo(f"warning: {self._label}: {text}", file=self._stream)
+
+
+class DeviceLine:
+    """The line of one device: what it does, and how far it is."""
+
+    def __init__(
+        self,
+        label: str,
+        describe: Callable[[str], None],
+        advance: Callable[[int, int | None], None],
+        say: Callable[[str], None],
+    ) -> None:
+        self._label, self._describe, self._advance, self._say = label, describe, advance, say
+
+    def stage(self, text: str) -> None:
+        self._describe(f"{self._label}: {text}")
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self._advance(done, total)
+
+    def warn(self, text: str) -> None:
+        self._say(f"warning: {self._label}: {text}")

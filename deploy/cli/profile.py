@@ -1,0 +1,242 @@
+"""mobile-deploy profile"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy.cli.options import PATH, address, number_list, shared_options
+from deploy.cli.output import print_json
+from deploy.cli.per_op import measure_per_op, show_per_op
+from deploy.cli.phone_progress import watched_devices
+from deploy.cli.progress import watched
+
+if TYPE_CHECKING:
+    from deploy.phone.judge import DeviceReport
+    from deploy.phone.profile import Profiled
+    from deploy.phone.results import RunnerName
+
+
+@click.command(epilog="Example: mobile-deploy profile bundles/mobilenet_v2 --device host")
+@click.argument("bundles", type=PATH, metavar="BUNDLE...", nargs=-1, required=True)
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="SERIAL",
+    help="A phone by its serial, all for every phone, host for this computer; may be given "
+    "several times.  [default: the one phone there is]",
+)
+@click.option(
+    "--artifact",
+    "artifacts",
+    multiple=True,
+    metavar="NAME",
+    help="Only this artifact, such as onnx-int8; may be given several times.  [default: all "
+    "that the runner can run]",
+)
+@click.option(
+    "--runner",
+    type=click.Choice(["app", "native"]),
+    default="app",
+    show_default=True,
+    help="On phones: our Android app, or ExecuTorch's executor_runner (.pte alone).",
+)
+@click.option(
+    "--runner-binary",
+    type=PATH,
+    metavar="FILE",
+    help="executor_runner for the phone's ABI; remembered for the next time.",
+)
+@click.option(
+    "--threads",
+    metavar="N,...",
+    callback=lambda _, __, value: number_list(value) if value else None,
+    help="Numbers of threads, each an arm; 0 is the runtime's own choice.  [default: 1,2,4 as far "
+    "as there are cores]",
+)
+@click.option(
+    "--cores",
+    metavar="CORES",
+    help="Hold the native runner to the big or little cores, all, or a hexadecimal mask.",
+)
+@click.option("--rounds", type=click.IntRange(1, 10_000), default=10, show_default=True)
+@click.option(
+    "--iterations",
+    type=click.IntRange(1, 100_000),
+    default=20,
+    show_default=True,
+    help="Timed inferences of a block.",
+)
+@click.option(
+    "--warmup",
+    type=click.IntRange(0, 100_000),
+    default=5,
+    show_default=True,
+    help="Inferences of a block that are not timed, after the first.",
+)
+@click.option(
+    "--cool-below",
+    type=click.FloatRange(-20, 100),
+    default=38.0,
+    show_default=True,
+    metavar="C",
+    help="A block waits until the battery is cooler than this, in degrees Celsius.",
+)
+@click.option(
+    "--cool-timeout",
+    type=click.FloatRange(0, 86_400),
+    default=120.0,
+    show_default=True,
+    metavar="S",
+    help="How long it waits, in seconds, before it measures all the same: the result is INVALID.",
+)
+@click.option(
+    "--connect",
+    multiple=True,
+    metavar="HOST:PORT",
+    callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
+    help="Connect to a phone over the network first; may be given several times.",
+)
+@click.option(
+    "--adb-server",
+    metavar="HOST:PORT",
+    callback=lambda _, __, value: address(value) if value else None,
+    help="A lab's adb server.  [default: this computer's]",
+)
+@click.option(
+    "--per-op",
+    is_flag=True,
+    help="Where the time goes, operator by operator, on this computer (ONNX).",
+)
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="Write every sample: results.json.")
+@click.option("--csv", type=PATH, metavar="FILE", help="Write every sample as CSV.")
+@shared_options
+def profile(
+    *,
+    bundles: tuple[Path, ...],
+    devices: tuple[str, ...],
+    artifacts: tuple[str, ...],
+    runner: RunnerName,
+    runner_binary: Path | None,
+    threads: tuple[int, ...] | None,
+    cores: str | None,
+    rounds: int,
+    iterations: int,
+    warmup: int,
+    cool_below: float,
+    cool_timeout: float,
+    connect: tuple[str, ...],
+    adb_server: tuple[str, int] | None,
+    per_op: bool,
+    output: Path | None,
+    csv: Path | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """Measure the latency of bundles on phones, and say whether to believe it.
+
+    Each block is a fresh process; blocks of all arms take turns; a hot phone is waited for. Two
+    bundles named together are compared, which is the right way to compare.
+    """
+    if per_op:
+        with watched(debug):
+            from deploy.phone.profile import open_bundles
+
+            opened = open_bundles(bundles, artifacts)
+            profiles = measure_per_op(opened, devices, threads)
+        show_per_op(profiles, as_json)
+        return
+    with watched_devices(debug) as reporters:
+        from deploy.phone.adb import LOCAL
+        from deploy.phone.devices import Server, choose_runner, targets
+        from deploy.phone.host import HOST
+        from deploy.phone.plan import Arms
+        from deploy.phone.profile import open_bundles
+        from deploy.phone.profile import profile as run
+        from deploy.phone.results import Settings
+        from deploy.phone.results_file import check_output, write_csv, write_results
+
+        for path in (output, csv):
+            if path is not None:
+                check_output(path)
+        on_phones = devices != (HOST,)
+        opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
+        host, port = adb_server or (LOCAL, None)
+        cancelled = threading.Event()
+        profiled = run(
+            opened,
+            targets(
+                devices,
+                Server(host=host, port=port, connect=connect),
+                choose_runner(runner, runner_binary, opened, needed=on_phones),
+                cancelled,
+            ),
+            Arms(runner=runner, threads=threads, cores=cores),
+            Settings(
+                rounds=rounds,
+                iterations=iterations,
+                warmup=warmup,
+                cool_below_c=cool_below,
+                cool_timeout_s=cool_timeout,
+                seed=0,
+            ),
+            reporters=reporters,
+            cancelled=cancelled,
+        )
+        if output is not None:
+            write_results(profiled.results, output)
+        if csv is not None:
+            write_csv(profiled.results, csv)
+    render(profiled, as_json)
+
+
+def render(profiled: Profiled, as_json: bool) -> None:
+    """Show what there is, then fail if some of it is missing or not to be believed."""
+    from deploy.cli import phone_tables as tables
+    from deploy.phone.compare import compare_bundles
+    from deploy.phone.judge import judge
+
+    reports = judge(profiled.results)
+    comparisons = [each for report in reports for each in compare_bundles(report)]
+    if as_json:
+        print_json(
+            {
+                "session": profiled.results.session,
+                "devices": [tables.device_facts(report) for report in reports],
+                "comparisons": [tables.comparison_facts(each) for each in comparisons],
+                "failures": {name: str(error) for name, error in profiled.failures.items()},
+                "interrupted": profiled.interrupted,
+            }
+        )
+    elif reports:
+        tables.show_devices(reports)
+        if comparisons:
+            a, b = comparisons[0].a.bundle.label, comparisons[0].b.bundle.label
+            click.echo(f"A: {a}, B: {b}, measured together")
+            tables.show_comparisons(comparisons)
+            click.echo()
+        tables.show_legend()
+    if profiled.interrupted:
+        raise KeyboardInterrupt
+    _fail_if_incomplete(profiled, reports)
+
+
+def _fail_if_incomplete(profiled: Profiled, reports: tuple[DeviceReport, ...]) -> None:
+    from deploy.errors import GateError
+
+    for error in profiled.failures.values():
+        raise error
+    for report in reports:
+        if report.failure:
+            raise GateError(f"{report.device.model} did not finish: {report.failure}")
+    arms = [arm for report in reports for arm in report.arms]
+    invalid = [arm for arm in arms if not arm.valid]
+    if invalid:
+        raise GateError(
+            f"{len(invalid)} of {len(arms)} arms are INVALID ({invalid[0].arm.artifact}: "
+            f"{invalid[0].reasons[0]}): mend that and measure again"
+        )

@@ -1,0 +1,158 @@
+"""An Android phone as a device to measure: its facts, its condition, and getting it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from deploy.phone.faults import fault
+from deploy.phone.parsers import cpu
+from deploy.phone.parsers.battery import parse_battery
+from deploy.phone.parsers.disk import parse_available
+from deploy.phone.parsers.load import busy_share, parse_meminfo, parse_stat
+from deploy.phone.parsers.power import parse_keyguard, parse_power, parse_power_save
+from deploy.phone.parsers.properties import Description, describe, parse_properties
+from deploy.phone.parsers.thermal import parse_thermal
+from deploy.phone.phone import Phone
+from deploy.phone.results import Cluster, Conditions, CoreClock, DeviceFacts, Temperature
+from deploy.phone.runners import Runner
+
+_CPU = "/sys/devices/system/cpu"
+_BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
+# Of one file each with its path, however many cannot be read.
+_CLUSTER_FILES = f"grep -s -H '' {_CPU}/cpufreq/policy*/* {_CPU}/cpu*/cpufreq/cpuinfo_max_freq"
+_CLOCK_FILES = " ".join(
+    [
+        f"{_CPU}/online",
+        f"{_CPU}/cpufreq/policy*/related_cpus",
+        *(f"{_CPU}/cpufreq/policy*/scaling_{name}_freq" for name in ("cur", "max")),
+        *(f"{_CPU}/cpu*/cpufreq/scaling_{name}_freq" for name in ("cur", "max")),
+    ]
+)
+# Over a fifth of a second: long enough to see a download, short beside a block.
+_BUSY_SECONDS = "0.2"
+_DUMP = "dumpsys -t 5"
+
+_LOW_BATTERY = 0.2
+_BUSY_SHARE = 0.25
+_LITTLE_SPACE = 200_000_000
+_TIMES_ALONE = "throttling can be told by the times alone"
+
+
+class AndroidDevice:
+    """One phone, with the runner that is to be used on it."""
+
+    def __init__(self, phone: Phone, runner: Callable[[Phone, Description], Runner]) -> None:
+        """`runner` makes it, once the phone is known. Raises PhoneError."""
+        self._phone = phone
+        self._description = read_description(phone)
+        self.runner = runner(phone, self._description)
+        # Cleaning up goes on after Ctrl-C has ended everything else.
+        calm = replace(phone, adb=replace(phone.adb, cancelled=None))
+        self._last_runner = runner(calm, self._description)
+        self._boot_id = phone.shell(_BOOT_ID).out.strip()
+
+    def facts(self) -> DeviceFacts:
+        seen = self._phone.shell_each(
+            {
+                "clusters": _CLUSTER_FILES,
+                "present": f"cat {_CPU}/present",
+                "mem": "cat /proc/meminfo",
+            }
+        )
+        about = self._description
+        return DeviceFacts(
+            kind="android",
+            virtual=about.virtual,
+            id=about.serialno or self._phone.serial,
+            serial=self._phone.serial,
+            connection=self._phone.connection,
+            manufacturer=about.manufacturer,
+            model=about.model or "unknown",
+            soc=about.soc,
+            os=f"Android {about.release or '?'}",
+            api=about.api,
+            build=about.fingerprint,
+            abi=about.abi or "unknown",
+            ram_bytes=parse_meminfo(seen["mem"]),
+            clusters=tuple(
+                Cluster(cores=each.cores, max_khz=each.max_khz)
+                for each in cpu.clusters(cpu.parse_files(seen["clusters"]))
+            ),
+        )
+
+    def conditions(self, at_s: float) -> Conditions:
+        seen = self._phone.shell_each(
+            {
+                "stat": "cat /proc/stat",
+                "thermal": f"{_DUMP} thermalservice",
+                "battery": f"{_DUMP} battery",
+                "power": f"{_DUMP} power",
+                "window": f"{_DUMP} window",
+                "saver": "settings get global low_power",
+                "clocks": f"grep -s -H '' {_CLOCK_FILES}",
+                "later": f"sleep {_BUSY_SECONDS}; cat /proc/stat",
+            },
+            timeout=60,
+        )
+        thermal, battery = parse_thermal(seen["thermal"]), parse_battery(seen["battery"])
+        return Conditions(
+            at_s=at_s,
+            # A status that somebody forced says nothing of the heat.
+            thermal_status=None if thermal.overridden else thermal.status,
+            temperatures=tuple(
+                Temperature(name=each.name, kind=each.kind, celsius=each.celsius)
+                for each in thermal.sensors
+            ),
+            battery_celsius=None if battery.faked else battery.celsius,
+            battery_level=None if battery.faked else battery.level,
+            charging=None if battery.faked else _first_known(battery.charging, battery.powered),
+            screen_on=parse_power(seen["power"]).screen_on,
+            locked=parse_keyguard(seen["window"]).locked,
+            power_save=parse_power_save(seen["saver"]),
+            busy=busy_share(parse_stat(seen["stat"]), parse_stat(seen["later"])),
+            clocks=tuple(
+                CoreClock(core=each.core, khz=each.khz, allowed_khz=each.allowed_khz)
+                for each in cpu.clocks(cpu.parse_files(seen["clocks"]))
+            ),
+        )
+
+    def warnings(self) -> Sequence[str]:
+        now = self.conditions(0)
+        thermal = parse_thermal(self._phone.shell(f"{_DUMP} thermalservice").out)
+        room = parse_available(self._phone.shell("df -k /data/local/tmp").out)
+        level, busy = now.battery_level, now.busy
+        unfavourable = {
+            "it is a virtual phone: nothing here is of a real one": self._description.virtual,
+            "the screen is locked: some phones slow down then": now.locked,
+            "it is charging, which heats it: unplug it and connect by network": now.charging,
+            "the battery is low: some phones slow down": level is not None and level < _LOW_BATTERY,
+            "battery saver is on: turn it off": now.power_save,
+            "thermal status is forced: adb shell cmd thermalservice reset": thermal.overridden,
+            f"its heat is unknown: {_TIMES_ALONE}": now.thermal_status is None,
+            f"its clocks are unknown: {_TIMES_ALONE}": not now.clocks,
+            "other programs keep it busy": busy is not None and busy > _BUSY_SHARE,
+            "it has little space left": room is not None and room < _LITTLE_SPACE,
+        }
+        return [text for text, holds in unfavourable.items() if holds]
+
+    def recover(self) -> str | None:
+        self._phone.wait_back()
+        boot_id = self._phone.shell(_BOOT_ID).out.strip()
+        rebooted, self._boot_id = boot_id != self._boot_id, boot_id
+        return "the phone rebooted in the middle of the session" if rebooted else None
+
+    def abandon(self) -> None:
+        self._last_runner.stop()
+
+
+def read_description(phone: Phone) -> Description:
+    """What its properties say. Raises PhoneError: not-booted, lost, unauthorized and the rest."""
+    properties = parse_properties(phone.shell("getprop").out)
+    if properties.get("sys.boot_completed") != "1":
+        raise fault("not-booted", f"{phone.serial} has not finished booting")
+    return describe(properties)
+
+
+def _first_known(*values: bool | None) -> bool | None:
+    return next((value for value in values if value is not None), None)

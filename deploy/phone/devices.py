@@ -1,0 +1,153 @@
+"""Which devices to measure on, from what the user named and what adb sees."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.bundle.parse import printable
+from deploy.errors import PhoneError, UserError
+from deploy.phone.adb import LOCAL, Adb, default_port, find_adb
+from deploy.phone.android import AndroidDevice
+from deploy.phone.faults import fault
+from deploy.phone.host import HOST, HostDevice
+from deploy.phone.parsers.devices import AttachedDevice
+from deploy.phone.parsers.properties import Description
+from deploy.phone.phone import Phone
+from deploy.phone.plan import Opened
+from deploy.phone.profile import Target
+from deploy.phone.results import RunnerName
+from deploy.phone.runners import Runner
+from deploy.phone.runners.app import AppRunner
+from deploy.phone.runners.binary import remembered_runner
+from deploy.phone.runners.native import NativeRunner
+from deploy.phone.session import Device
+
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where adb listens, and phones to connect to over the network."""
+
+    host: str = LOCAL
+    port: int | None = None
+    connect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneRunner:
+    """How blocks are run on phones: `binary` is the native runner's, `executorch` the version of
+    the runtime that the .pte artifacts need, if there are any."""
+
+    name: RunnerName
+    binary: Path | None = None
+    executorch: str | None = None
+
+    def make(self, phone: Phone, description: Description) -> Runner:
+        if self.name == "app":
+            return AppRunner(phone, self.executorch)
+        assert self.binary is not None, "asked for before a phone is opened"
+        return NativeRunner(phone, self.binary, description.abilist)
+
+
+def choose_runner(
+    name: RunnerName, binary: Path | None, bundles: Sequence[Opened], *, needed: bool
+) -> PhoneRunner:
+    """What runs the blocks of `bundles` on phones; `needed` says whether there are any.
+
+    Raises UserError where the .pte artifacts are of different versions of ExecuTorch, PhoneError
+    (runner-missing) where the native runner is asked for and no binary is known.
+    """
+    versions = {
+        artifact.runtime.version
+        for opened in bundles
+        for artifact in opened.artifacts
+        if artifact.format == "executorch"
+    }
+    if len(versions) > 1:
+        raise UserError(
+            f"the bundles are of ExecuTorch {' and '.join(sorted(versions))}, and an app has one: "
+            "build them with one version"
+        )
+    if name == "native" and needed:
+        binary = remembered_runner(binary)
+    return PhoneRunner(name=name, binary=binary, executorch=next(iter(versions), None))
+
+
+def open_server(server: Server, cancelled: threading.Event | None = None) -> Adb:
+    """adb, connected to the phones that `server` names. Raises PhoneError."""
+    port = server.port or default_port()
+    adb = Adb(binary=find_adb(), host=server.host, port=port, cancelled=cancelled)
+    for address in server.connect:
+        adb.connect(address)
+    return adb
+
+
+def choose_phones(
+    attached: Sequence[AttachedDevice], wanted: Sequence[str]
+) -> tuple[AttachedDevice, ...]:
+    """The phones to use: those named, every usable one for "all", the only one for nothing.
+
+    Raises PhoneError: no-phone, not-found, or what keeps the phone from being used; UserError
+    where there are several and none is named.
+    """
+    if ALL in wanted:
+        usable = tuple(each for each in attached if each.state == "device")
+        if not usable:
+            raise unusable(attached[0]) if attached else fault("no-phone", "adb sees no phone")
+        return usable
+    if wanted:
+        by_serial = {each.serial: each for each in attached}
+        for serial in wanted:
+            if serial not in by_serial:
+                raise fault("not-found", f"adb sees no phone {printable(serial)}")
+            if by_serial[serial].state != "device":
+                raise unusable(by_serial[serial])
+        return tuple(by_serial[serial] for serial in dict.fromkeys(wanted))
+    if not attached:
+        raise fault("no-phone", "adb sees no phone")
+    if len(attached) > 1:
+        serials = ", ".join(printable(each.serial) for each in attached)
+        raise UserError(f"adb sees {len(attached)} phones: give --device {ALL} or one of {serials}")
+    if attached[0].state != "device":
+        raise unusable(attached[0])
+    return tuple(attached)
+
+
+def targets(
+    wanted: Sequence[str], server: Server, runner: PhoneRunner, cancelled: threading.Event
+) -> list[Target]:
+    """The devices that the user named, to be opened each by its worker. Raises as above."""
+    found: list[Target] = []
+    phones = [name for name in wanted if name != HOST]
+    if HOST in wanted:
+        found.append(Target(label=HOST, runner="host", open=lambda: HostDevice(cancelled)))
+    if phones or not wanted:
+        adb = open_server(server, cancelled)
+        for attached in choose_phones(adb.devices(), phones or server.connect):
+            found.append(_phone_target(Phone(adb, attached.serial), runner))
+    return found
+
+
+def _phone_target(phone: Phone, runner: PhoneRunner) -> Target:
+    def open_phone() -> Device:
+        return AndroidDevice(phone, runner.make)
+
+    return Target(label=printable(phone.serial), runner=runner.name, open=open_phone)
+
+
+def unusable(attached: AttachedDevice) -> PhoneError:
+    """Why a phone in its state, which is not "device", cannot be used."""
+    name = printable(attached.serial)
+    match attached.state:
+        case "unauthorized" | "authorizing":
+            return fault("unauthorized", f"{name} has not accepted this computer's key")
+        case "offline" | "connecting":
+            return fault("offline", f"{name} is offline")
+        case state if state.startswith("no permissions"):
+            return fault("no-permissions", f"{name} may not be opened by this user")
+        case state:
+            return fault("not-booted", f"{name} is in the state {state}")

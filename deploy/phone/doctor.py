@@ -1,0 +1,152 @@
+"""doctor: what keeps phones from being measured, and what to do about it. One line each."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from deploy.bundle.parse import printable
+from deploy.errors import PhoneError
+from deploy.phone.adb import Adb
+from deploy.phone.android import AndroidDevice
+from deploy.phone.devices import Server, open_server, unusable
+from deploy.phone.faults import REMEDIES
+from deploy.phone.parsers.devices import AttachedDevice
+from deploy.phone.parsers.disk import parse_available
+from deploy.phone.phone import Phone
+from deploy.phone.results import Conditions, DeviceFacts
+from deploy.phone.runners.app import AppRunner, check_app
+
+State = Literal["ok", "warning", "blocks"]
+
+# As pyproject.toml names them; what is not one of ours to break needs no line.
+PACKAGES = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "adbutils")
+_FEWEST_BYTES = 300_000_000
+_LOW_BATTERY = 0.2
+_WARM_C = 38.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """`what` was looked at, and what was found; of something amiss also what to do."""
+
+    about: str
+    state: State
+    what: str
+
+
+def examine(server: Server) -> Iterator[Finding]:
+    """Findings as they are made: Python's packages, adb, then each phone."""
+    yield from _packages()
+    try:
+        adb = open_server(server)
+        attached = adb.devices()
+    except PhoneError as error:
+        yield Finding(about="adb", state="blocks", what=str(error))
+        return
+    version = adb.version() or "of unknown version"
+    yield Finding(about="adb", state="ok", what=f"{version}, {adb.binary}, port {adb.port}")
+    if not attached:
+        what = f"none attached: {REMEDIES['no-phone'].text}"
+        yield Finding(about="phones", state="blocks", what=what)
+    for phone in attached:
+        yield from _phone(adb, phone)
+
+
+def _packages() -> Iterator[Finding]:
+    """Each installed at the version that ours asks for; ours may run from a checkout."""
+    for name in PACKAGES:
+        try:
+            version = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            what = f"not installed: pip install {name}"
+            yield Finding(about=name, state="blocks", what=what)
+        else:
+            yield Finding(about=name, state="ok", what=version)
+
+
+def _phone(adb: Adb, attached: AttachedDevice) -> Iterator[Finding]:
+    name = printable(attached.serial)
+    if attached.state != "device":
+        yield Finding(about=name, state="blocks", what=str(unusable(attached)))
+        return
+    phone = Phone(adb, attached.serial)
+    try:
+        device = AndroidDevice(phone, lambda phone, _: AppRunner(phone))
+        facts, now = device.facts(), device.conditions(0)
+        yield Finding(about=name, state="ok", what=_facts(facts))
+        yield _app(name, phone)
+        yield _space(name, phone)
+        yield from _conditions(name, now)
+    except PhoneError as error:
+        yield Finding(about=name, state="blocks", what=str(error))
+
+
+def _facts(facts: DeviceFacts) -> str:
+    cores = " + ".join(str(len(cluster.cores)) for cluster in facts.clusters) or "unknown"
+    virtual = ", virtual: nothing measured on it is of a phone" if facts.virtual else ""
+    return f"{facts.model}, {facts.soc or 'SoC unknown'}, {facts.os}, cores {cores}{virtual}"
+
+
+def _app(name: str, phone: Phone) -> Finding:
+    needed = importlib.metadata.version("executorch")
+    try:
+        app = check_app(phone, needed)
+    except PhoneError as error:
+        # --runner native does without it.
+        return Finding(about=f"{name} app", state="warning", what=str(error))
+    runtimes = f"ExecuTorch {app.executorch}, ONNX Runtime {app.onnxruntime}"
+    return Finding(about=f"{name} app", state="ok", what=f"{app.version}, {runtimes}")
+
+
+def _space(name: str, phone: Phone) -> Finding:
+    free = parse_available(phone.shell("df -k /data/local/tmp").out)
+    about = f"{name} space"
+    if free is None:
+        return Finding(about=about, state="warning", what="unknown: see the phone's settings")
+    text = f"{free / 1e9:.1f} GB free"
+    if free < _FEWEST_BYTES:
+        return Finding(about=about, state="blocks", what=f"{text}: free some on the phone")
+    return Finding(about=about, state="ok", what=text)
+
+
+def _conditions(name: str, now: Conditions) -> Iterator[Finding]:
+    yield _battery(f"{name} battery", now)
+    thermal = now.thermal_status
+    if thermal is None:
+        what = "status unknown (before Android 10, or forced): throttling shows in the times alone"
+        yield Finding(about=f"{name} heat", state="warning", what=what)
+    else:
+        state: State = "ok" if thermal == 0 else "warning"
+        what = f"thermal status {thermal}" + ("" if thermal == 0 else ": let it cool")
+        yield Finding(about=f"{name} heat", state=state, what=what)
+    locked = now.locked
+    what = "locked: unlock it and keep the screen on" if locked else "unlocked"
+    yield Finding(about=f"{name} screen", state="warning" if locked else "ok", what=what)
+    if not now.clocks:
+        what = "unreadable: throttling shows in the times alone"
+        yield Finding(about=f"{name} clocks", state="warning", what=what)
+
+
+def _battery(about: str, now: Conditions) -> Finding:
+    amiss = [
+        text
+        for text, holds in {
+            "low, charge it": now.battery_level is not None and now.battery_level < _LOW_BATTERY,
+            "warm, let it cool": now.battery_celsius is not None and now.battery_celsius > _WARM_C,
+            "charging heats it, unplug it and connect by network": now.charging,
+            "battery saver slows it, turn it off": now.power_save,
+        }.items()
+        if holds
+    ]
+    level = "level unknown" if now.battery_level is None else f"{100 * now.battery_level:.0f} %"
+    heat = "" if now.battery_celsius is None else f", {now.battery_celsius:.1f} C"
+    what = f"{level}{heat}" + (f": {'; '.join(amiss)}" if amiss else "")
+    return Finding(about=about, state="warning" if amiss else "ok", what=what)
+
+
+def blocking(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that keep something from working at all."""
+    return [finding for finding in findings if finding.state == "blocks"]

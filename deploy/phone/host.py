@@ -1,0 +1,109 @@
+"""This computer as a device: for a first figure, and to compare builds without a phone."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from deploy.phone.parsers import cpu
+from deploy.phone.results import Cluster, Conditions, CoreClock, DeviceFacts, Temperature
+from deploy.phone.runners.host import HostRunner
+
+HOST = "host"
+_CPUFREQ = Path("/sys/devices/system/cpu/cpufreq")
+_BUSY_S = 0.2
+_BUSY_SHARE = 0.25
+
+
+class HostDevice:
+    def __init__(self, cancelled: threading.Event) -> None:
+        self.runner = HostRunner(cancelled)
+
+    def facts(self) -> DeviceFacts:
+        system = platform.uname()
+        return DeviceFacts(
+            kind="host",
+            virtual=False,
+            id=f"host-{platform.node() or 'unnamed'}",
+            serial=None,
+            connection="local",
+            manufacturer=None,
+            model=_processor(),
+            soc=None,
+            os=f"{system.system} {system.release}",
+            api=None,
+            build=None,
+            abi=system.machine or "unknown",
+            ram_bytes=psutil.virtual_memory().total,
+            clusters=tuple(
+                Cluster(cores=each.cores, max_khz=each.max_khz) for each in cpu.clusters(_cpufreq())
+            ),
+        )
+
+    def conditions(self, at_s: float) -> Conditions:
+        battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+        return Conditions(
+            at_s=at_s,
+            thermal_status=None,
+            temperatures=_temperatures(),
+            battery_celsius=None,
+            battery_level=battery.percent / 100 if battery else None,
+            charging=battery.power_plugged if battery else None,
+            screen_on=None,
+            locked=None,
+            power_save=None,
+            busy=min(1.0, psutil.cpu_percent(_BUSY_S) / 100),
+            clocks=tuple(
+                CoreClock(core=each.core, khz=each.khz, allowed_khz=each.allowed_khz)
+                for each in cpu.clocks(_cpufreq())
+            ),
+        )
+
+    def warnings(self) -> Sequence[str]:
+        busy = psutil.cpu_percent(_BUSY_S) / 100 > _BUSY_SHARE
+        return [
+            "measured on this computer: it says nothing of how fast a phone is",
+            *(["other programs keep it busy"] if busy else []),
+        ]
+
+    def recover(self) -> str | None:
+        return None
+
+    def abandon(self) -> None:
+        self.runner.stop()
+
+
+def _processor() -> str:
+    """The processor's name where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or "this computer"
+
+
+def _cpufreq() -> dict[str, str]:
+    """Path to content, as the parsers of a phone's files take them."""
+    found = {}
+    for file in _CPUFREQ.glob("policy*/*"):
+        try:
+            found[str(file)] = file.read_text("utf-8", "replace").strip()
+        except OSError:
+            continue
+    return found
+
+
+def _temperatures() -> tuple[Temperature, ...]:
+    if not hasattr(psutil, "sensors_temperatures"):
+        return ()
+    return tuple(
+        Temperature(name=f"{name} {index}", kind="CPU", celsius=reading.current)
+        for name, readings in sorted(psutil.sensors_temperatures().items())
+        for index, reading in enumerate(readings)
+        if -100 <= reading.current <= 300
+    )

@@ -1,0 +1,157 @@
+"""Blocks in the benchmark activity of the Android app: ExecuTorch and ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+
+from deploy.errors import PhoneError
+from deploy.phone.answers import parse_answer
+from deploy.phone.faults import fault
+from deploy.phone.folders import PACKAGE, AppFolder, as_app
+from deploy.phone.parsers.am import parse_started
+from deploy.phone.parsers.packages import AppVersion, parse_app_version, parse_package
+from deploy.phone.parsers.process import ExitRecord, parse_exit_info, parse_pidof
+from deploy.phone.phone import Phone
+from deploy.phone.protocol import PROTOCOL_VERSION, Answer, Request
+from deploy.phone.runners import Ran
+
+ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
+# Often enough to lose little time, seldom enough not to disturb what is being timed.
+_POLL_S = 0.25
+_START_S = 60.0
+
+# android.app.ApplicationExitInfo's reasons.
+_SIGNALED, _LOW_MEMORY, _CRASH, _NATIVE_CRASH, _ANR = 2, 3, 4, 5, 6
+
+
+class AppRunner:
+    """The app on one phone."""
+
+    def __init__(self, phone: Phone, executorch: str | None = None) -> None:
+        """`executorch` is the version that the .pte artifacts to run need."""
+        self._phone, self._executorch = phone, executorch
+        self._folder = AppFolder(phone)
+        self._there: set[str] = set()
+
+    def start(self) -> None:
+        check_app(self._phone, self._executorch)
+        self._phone.shell(f"am force-stop {PACKAGE}")
+        self._folder.make()
+        self._there.clear()
+
+    def put(self, name: str, file: Path) -> None:
+        if name not in self._there:
+            self._folder.put(name, file)
+            self._there.add(name)
+
+    def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
+        assert mask is None, "the shell cannot pin another user's process"
+        answer_name = f"{request.id}.answer.json"
+        with tempfile.TemporaryDirectory() as local:
+            file = Path(local, "request.json")
+            file.write_text(request.to_json(), encoding="utf-8")
+            self._folder.put(f"{request.id}.request.json", file)
+        self._launch(request)
+        try:
+            self._wait_for(answer_name, timeout)
+            return Ran(answer=self._answer(answer_name, request))
+        finally:
+            self._tidy(request)
+
+    def stop(self) -> None:
+        self._phone.shell(f"am force-stop {PACKAGE}")
+        self._folder.remove()
+
+    def _launch(self, request: Request) -> None:
+        # -S ends what may still run: extras that reach a running activity start nothing new.
+        command = f"am start -W -S -n {ACTIVITY} --es id {request.id}"
+        done = self._phone.shell(f"input keyevent KEYCODE_WAKEUP; {command}", timeout=_START_S)
+        started = parse_started(done.out + done.err)
+        if started.status == "error":
+            raise fault(
+                "app-missing", f"cannot start the app on {self._phone.serial} ({started.error})"
+            )
+
+    def _wait_for(self, name: str, timeout: float) -> None:
+        """Until the answer is there, the process is gone, or `timeout` seconds are over."""
+        path = f"{self._folder.path}/{name}"
+        look = {"answer": as_app(f"test -f {path} && echo there"), "process": f"pidof {PACKAGE}"}
+        deadline = time.monotonic() + timeout
+        pid: int | None = None
+        while True:
+            seen = self._phone.shell_each(look)
+            if "there" in seen["answer"]:
+                return
+            running = parse_pidof(seen["process"])
+            if not running:
+                raise self._death(pid)
+            pid = running[0]
+            if time.monotonic() > deadline:
+                raise fault(
+                    "hung", f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
+                )
+            time.sleep(_POLL_S)
+
+    def _death(self, pid: int | None) -> PhoneError:
+        said = self._phone.shell(f"dumpsys activity exit-info {PACKAGE}").out
+        records = parse_exit_info(said)
+        of_pid = [record for record in records if pid is None or record.pid == pid]
+        return _why(of_pid[0] if of_pid else None, self._phone.serial)
+
+    def _answer(self, name: str, request: Request) -> Answer:
+        return parse_answer(self._folder.get(name), request, self._phone.serial)
+
+    def _tidy(self, request: Request) -> None:
+        files = " ".join(
+            f"{self._folder.path}/{request.id}.{kind}.json" for kind in ("request", "answer")
+        )
+        # What went wrong before says more; `stop` and the next run sweep the folder.
+        with contextlib.suppress(PhoneError):
+            self._phone.shell(f"am force-stop {PACKAGE}; {as_app(f'rm -f {files}')}")
+
+
+def check_app(phone: Phone, executorch: str | None) -> AppVersion:
+    """The app that is installed there.
+
+    Raises PhoneError: app-missing, app-not-debuggable, app-old where its protocol or, for .pte
+    artifacts, its ExecuTorch is not the one needed.
+    """
+    package = parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE)
+    if package is None:
+        raise fault("app-missing", f"{PACKAGE} is not installed on {phone.serial}")
+    version = parse_app_version(package.version_name or "")
+    if version is None or version.protocol != PROTOCOL_VERSION:
+        what = package.version_name or "of unknown version"
+        raise fault(
+            "app-old",
+            f"the app on {phone.serial} ({what}) does not speak protocol {PROTOCOL_VERSION}",
+        )
+    if executorch is not None and version.executorch != executorch:
+        raise fault(
+            "app-old",
+            f"the app on {phone.serial} has ExecuTorch {version.executorch}, the bundle needs "
+            f"{executorch}",
+        )
+    if package.debuggable is False:
+        raise fault("app-not-debuggable", f"the app on {phone.serial} is a release build")
+    return version
+
+
+def _why(record: ExitRecord | None, serial: str) -> PhoneError:
+    if record is None:
+        return fault("app-crashed", f"the app on {serial} ended without an answer")
+    detail = f"{record.reason_name}, status {record.status}"
+    if record.description:
+        detail += f", {record.description}"
+    match record.reason:
+        case reason if reason == _LOW_MEMORY or (reason == _SIGNALED and record.status == 9):
+            return fault("killed-for-memory", f"{serial} killed the app for memory ({detail})")
+        case reason if reason in (_CRASH, _NATIVE_CRASH, _SIGNALED):
+            return fault("app-crashed", f"the app on {serial} crashed ({detail})")
+        case reason if reason == _ANR:
+            return fault("hung", f"the app on {serial} did not respond ({detail})")
+        case _:
+            return fault("killed", f"{serial} ended the app ({detail})")
