@@ -26,6 +26,9 @@ def show_devices(reports: Sequence[DeviceReport]) -> None:
     """A table for each device, with what spoils or qualifies its figures below."""
     for report in reports:
         click.echo(_heading(report.device))
+        if not any(arm.arm.blocks for arm in report.arms):
+            click.echo(f"not measured: {report.failure or 'interrupted'}\n")
+            continue
         several = len({arm.bundle.id for arm in report.arms}) > 1
         cores = any(arm.arm.key.cores for arm in report.arms)
         header = ["artifact", "threads", *(["cores"] if cores else []), "p50 ms", "95 %"]

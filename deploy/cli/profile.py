@@ -95,6 +95,12 @@ if TYPE_CHECKING:
     help="How long it waits, in seconds, before it measures all the same: the result is INVALID.",
 )
 @click.option(
+    "--block-timeout",
+    type=click.FloatRange(1, 86_400),
+    metavar="S",
+    help="How long a block may take, in seconds.  [default: 60 and 5 for each inference]",
+)
+@click.option(
     "--connect",
     multiple=True,
     metavar="HOST:PORT",
@@ -129,6 +135,7 @@ def profile(
     warmup: int,
     cool_below: float,
     cool_timeout: float,
+    block_timeout: float | None,
     connect: tuple[str, ...],
     adb_server: tuple[str, int] | None,
     per_op: bool,
@@ -159,6 +166,7 @@ def profile(
         from deploy.phone.profile import profile as run
         from deploy.phone.results import Settings
         from deploy.phone.results_file import check_output, write_csv, write_results
+        from deploy.phone.session import default_block_timeout
 
         for path in (output, csv):
             if path is not None:
@@ -182,6 +190,7 @@ def profile(
                 warmup=warmup,
                 cool_below_c=cool_below,
                 cool_timeout_s=cool_timeout,
+                block_timeout_s=block_timeout or default_block_timeout(warmup, iterations),
                 seed=0,
             ),
             reporters=reporters,
@@ -227,6 +236,7 @@ def render(profiled: Profiled, as_json: bool) -> None:
 
 def _fail_if_incomplete(profiled: Profiled, reports: tuple[DeviceReport, ...]) -> None:
     from deploy.errors import GateError
+    from deploy.phone.judge import label
 
     for error in profiled.failures.values():
         raise error
@@ -237,6 +247,6 @@ def _fail_if_incomplete(profiled: Profiled, reports: tuple[DeviceReport, ...]) -
     invalid = [arm for arm in arms if not arm.valid]
     if invalid:
         raise GateError(
-            f"{len(invalid)} of {len(arms)} arms are INVALID ({invalid[0].arm.artifact}: "
-            f"{invalid[0].reasons[0]}): mend that and measure again"
+            f"{len(invalid)} of {len(arms)} arms are INVALID: {label(invalid[0])}: "
+            f"{invalid[0].reasons[0]}"
         )

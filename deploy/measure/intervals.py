@@ -33,9 +33,9 @@ def quantile_interval(blocks: Blocks, q: float) -> Interval | None:
     American Statistical Association 47 (1952), for cluster samples with a block as the cluster: the
     share of samples up to the sample's quantile varies from block to block; this gives the standard
     error of that share, hence an interval of shares around `q`, by Student's distribution with one
-    degree fewer than there are blocks, and the sample's quantiles at its ends are the interval's. A
-    bootstrap over 10 blocks with percentiles covers 90 % where this covers 95 %
-    (benchmarks/measuring.py), since it neither widens for few blocks nor corrects their spread.
+    degree fewer than there are blocks, and the sample's quantiles at its ends are the interval's.
+    It covers p50 in 95 to 96 % (benchmarks/measuring.py); percentiles of a bootstrap over the same
+    10 blocks cover it in 90 %, since they do not widen for there being few.
     """
     count = len(blocks)
     if count < 2:

@@ -175,8 +175,7 @@ def last_line(text: str) -> str:
 
 
 def _what(arguments: Sequence[str]) -> str:
-    """The adb command alone, without the paths and scripts that follow it."""
-    words = list(arguments)
-    if words[:1] == ["-s"]:
-        words = words[2:]
-    return words[0] if words else ""
+    """The adb command and the phone, without the paths and scripts that follow it."""
+    if arguments[0] == "-s":
+        return f"{arguments[2]} on {arguments[1]}"
+    return arguments[0]

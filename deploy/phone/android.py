@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from deploy.errors import PhoneError
 from deploy.phone.faults import fault
 from deploy.phone.parsers import cpu
 from deploy.phone.parsers.battery import parse_battery
@@ -33,6 +34,7 @@ _CLOCK_FILES = " ".join(
 _BUSY_SECONDS = "0.2"
 _DUMP = "dumpsys -t 5"
 
+_LAST_BACK_S = 15.0
 _LOW_BATTERY = 0.2
 _BUSY_SHARE = 0.25
 _LITTLE_SPACE = 200_000_000
@@ -47,8 +49,10 @@ class AndroidDevice:
         self._phone = phone
         self._description = read_description(phone)
         self.runner = runner(phone, self._description)
-        # Cleaning up goes on after Ctrl-C has ended everything else.
-        calm = replace(phone, adb=replace(phone.adb, cancelled=None))
+        # Cleaning up goes on after Ctrl-C has ended everything else, but not for long.
+        back_s = min(phone.back_s, _LAST_BACK_S)
+        calm = replace(phone, adb=replace(phone.adb, cancelled=None), back_s=back_s)
+        self._last_phone = calm
         self._last_runner = runner(calm, self._description)
         self._boot_id = phone.shell(_BOOT_ID).out.strip()
 
@@ -143,7 +147,11 @@ class AndroidDevice:
         return "the phone rebooted in the middle of the session" if rebooted else None
 
     def abandon(self) -> None:
-        self._last_runner.stop()
+        try:
+            self._last_runner.stop()
+        except PhoneError:
+            self._last_phone.wait_back()
+            self._last_runner.stop()
 
 
 def read_description(phone: Phone) -> Description:

@@ -242,17 +242,18 @@ def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
 
 
 def describe(sign: Sign) -> str:
-    """A sign in words, with its figure."""
+    """A sign in words: its figure, and what helps."""
     percent = f"{100 * sign.figure:.0f} %"
+    blocks = "some blocks take"
     texts = {
-        "too few rounds": f"too few rounds: {sign.figure:.0f} of at least {sign.limit:.0f}",
-        "throttled": f"throttled: some blocks take {percent} more or less time than the others",
+        "too few rounds": f"too few rounds, {sign.figure:.0f}; give --rounds 6 or more",
+        "throttled": f"throttled: {blocks} {percent} more or less time; let it cool and rest",
         "drifting": f"drifting: {percent} from the first block to the last",
-        "unstable": f"unstable: blocks spread by {percent}",
-        "spikes": f"spikes: {percent} of the samples",
-        "clocks lowered": f"throttled: the system lowered a clock by {percent}",
-        "hot": f"hot: thermal status {sign.figure:.0f}",
-        "never cooled": f"hot: {sign.figure:.0f} blocks began before it had cooled",
+        "unstable": f"unstable: blocks spread by {percent}; close other programs, add --rounds",
+        "spikes": f"spikes: {percent} of the samples; close other programs",
+        "clocks lowered": f"throttled: a clock was lowered by {percent}; give a lower --cool-below",
+        "hot": f"hot: thermal status {sign.figure:.0f}; give a lower --cool-below",
+        "never cooled": f"hot: {sign.figure:.0f} blocks began too warm; give more --cool-timeout",
     }
     return texts[sign.kind]
 

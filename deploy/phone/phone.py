@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
@@ -16,7 +17,6 @@ from deploy.phone.adb import Adb, Finished, last_line
 from deploy.phone.faults import fault
 from deploy.phone.parsers.failures import failure_kind
 
-_COMMAND_S = 20.0
 # Slower than the slowest USB 2 port by an order.
 _BYTES_PER_S = 1_000_000
 _BACK_POLL_S = 0.5
@@ -37,11 +37,13 @@ class Phone:
 
     adb: Adb
     serial: str
-    # So that a test need not wait as a lab does.
+    # How long a command may take that has nothing to wait for, and how long to wait for a phone
+    # that is gone.
+    command_s: float = field(default=20.0, kw_only=True)
     back_s: float = field(default=60.0, kw_only=True)
 
     def shell(
-        self, command: str, *, timeout: float = _COMMAND_S, stdin: bytes | Path | None = None
+        self, command: str, *, timeout: float | None = None, stdin: bytes | Path | None = None
     ) -> Shell:
         """Run `command` in the phone's shell and see its end.
 
@@ -57,7 +59,7 @@ class Phone:
         return Shell(out=out[: end.start()], err=done.stderr, code=int(end[1]))
 
     def shell_each(
-        self, commands: Mapping[str, str], *, timeout: float = _COMMAND_S
+        self, commands: Mapping[str, str], *, timeout: float | None = None
     ) -> dict[str, str]:
         """The output of several commands by name, in one go over the wire."""
         mark = f"next-{secrets.token_hex(8)}"
@@ -68,12 +70,12 @@ class Phone:
 
     def push(self, file: Path, remote: str) -> None:
         """Copy a file. Raises PhoneError: no-space, lost, timeout and the rest."""
-        timeout = _COMMAND_S + file.stat().st_size / _BYTES_PER_S
+        timeout = self.command_s + file.stat().st_size / _BYTES_PER_S
         done = self._run(["push", str(file.resolve()), remote], timeout=timeout)
         if done.code != 0:
             raise self._failure(done, "push", f"the copy to {self.serial} broke off")
 
-    def read(self, command: str, *, timeout: float = _COMMAND_S) -> bytes:
+    def read(self, command: str, *, timeout: float | None = None) -> bytes:
         """The raw output of a command. Its end cannot be told: check size or hash."""
         return self._run(["exec-out", command], timeout=timeout).stdout
 
@@ -108,6 +110,10 @@ class Phone:
                 error = fault("not-booted", f"{self.serial} has not finished booting")
             except PhoneError as problem:
                 error = problem
+                if error.kind == "timeout":
+                    # Its connection is up and dead: only a new one helps.
+                    with contextlib.suppress(PhoneError):
+                        self._run(["reconnect"])
             if time.monotonic() > deadline:
                 raise error
             time.sleep(_BACK_POLL_S)
@@ -116,10 +122,12 @@ class Phone:
         self,
         arguments: Sequence[str],
         *,
-        timeout: float = _COMMAND_S,
+        timeout: float | None = None,
         stdin: bytes | Path | None = None,
     ) -> Finished:
-        return self.adb.run(["-s", self.serial, *arguments], timeout=timeout, stdin=stdin)
+        return self.adb.run(
+            ["-s", self.serial, *arguments], timeout=timeout or self.command_s, stdin=stdin
+        )
 
     def _failure(self, done: Finished, command: str, otherwise: str) -> PhoneError:
         said = last_line(done.stderr) or last_line(done.text)

@@ -33,6 +33,7 @@ class Settings(Record):
     warmup: Count
     cool_below_c: Celsius = Field(description="A block begins when the battery is below this.")
     cool_timeout_s: Annotated[float, Field(ge=0)]
+    block_timeout_s: Annotated[float, Field(gt=0)]
     seed: Count = Field(description="Of the timed input where there is no golden one.")
 
 

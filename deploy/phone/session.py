@@ -157,7 +157,9 @@ class Session:
             try:
                 self._copy(state)
                 ran = self._device.runner.run(
-                    self._request(state, number), state.plan.mask, self._timeout()
+                    self._request(state, number),
+                    state.plan.mask,
+                    self._settings.block_timeout_s,
                 )
                 failure = _runner_failure(ran.answer)
                 after = self._device.conditions(self._now())
@@ -240,14 +242,15 @@ class Session:
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 3)
 
-    def _timeout(self) -> float:
-        inferences = 9 + self._settings.warmup + self._settings.iterations
-        return _START_BLOCK_S + _SLOWEST_INFERENCE_S * inferences
-
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
             self._reporter.warn(text)
+
+
+def default_block_timeout(warmup: int, iterations: int) -> float:
+    """Seconds enough for the slowest phone, golden inputs and all."""
+    return _START_BLOCK_S + _SLOWEST_INFERENCE_S * (9 + warmup + iterations)
 
 
 def _is_cool(now: Conditions, below: float) -> bool | None:

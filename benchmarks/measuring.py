@@ -1,0 +1,73 @@
+"""How far the statistics can be trusted, on synthetic devices whose truth is known.
+
+    python benchmarks/measuring.py [--runs 2000]
+
+Prints, in Markdown, each claim of tests/statistical_claims.py with the share of seeded runs in
+which it came out, and the time that the statistics of 8 phones x 20 arms x 1000 samples take.
+Needs no phone. Exits with 1 where a claim fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+# The benchmark and the tests prove the same claims on the same device.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from statistical_claims import CLAIMS, Claim
+from synthetic_device import SyntheticDevice
+
+from deploy.measure import compare_interleaved, signs_in_times, summarize
+
+PHONES, ARMS, ROUNDS, ITERATIONS = 8, 20, 10, 100
+LONGEST_S = 1.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=2000)
+    runs = parser.parse_args().runs
+    print(f"| of {runs} runs | claimed % | came out % |\n|---|---|---|")
+    good = True
+    for claim in CLAIMS:
+        share = claim.came_out(runs) / runs
+        good = good and claim.low <= share <= claim.high
+        print(f"| {claim.name} | {claimed(claim)} | {100 * share:.1f} |", flush=True)
+    seconds = statistics_time()
+    samples = f"{PHONES} phones x {ARMS} arms x {ROUNDS * ITERATIONS} samples"
+    print(f"\nstatistics of {samples}: {seconds:.2f} s")
+    return 0 if good and seconds < LONGEST_S else 1
+
+
+def claimed(claim: Claim) -> str:
+    low, high = f"{100 * claim.low:g}", f"{100 * claim.high:g}"
+    if claim.low > 0:
+        return f"{low} to {high}" if claim.high < 1 else f"at least {low}"
+    return f"at most {high}" if claim.high < 1 else ""
+
+
+def statistics_time() -> float:
+    """Seconds to summarize each arm, look for signs, and compare it with its phone's first."""
+    random = np.random.default_rng(0)
+    phones = [
+        SyntheticDevice().measure(
+            random, slowdowns=[1.0] * ARMS, rounds=ROUNDS, iterations=ITERATIONS
+        )
+        for _ in range(PHONES)
+    ]
+    start = time.perf_counter()
+    for arms in phones:
+        for blocks in arms:
+            summarize(blocks)
+            signs_in_times(blocks)
+            compare_interleaved(arms[0], blocks)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    sys.exit(main())
