@@ -61,6 +61,22 @@ def real_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> RealBu
     )
 
 
+@pytest.fixture(scope="session")
+def phone_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real bundle, small enough to run anywhere in no time: .pte and .onnx, fp32 and int8."""
+    # Not for the tests that need none of it: torch takes seconds to import.
+    from small_build import recipe, write_photos
+
+    from deploy.pipeline import build
+    from deploy.recipe import make_targets
+
+    folder = tmp_path_factory.mktemp("phone")
+    targets = make_targets(["executorch", "onnx"])
+    return build(
+        recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets)
+    ).folder
+
+
 def run_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run one line of shell in `folder`, with this environment's own `mobile-deploy`."""
     scripts = Path(sys.executable).parent

@@ -12,39 +12,17 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from PIL import Image
+from small_build import recipe, write_photos
 
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.errors import GateError
 from deploy.hashing import sha256_folder
 from deploy.pipeline import Built, build
 from deploy.quantize.mixed import BUDGET
-from deploy.recipe import Recipe, make_targets
+from deploy.recipe import make_targets
 from deploy.verify import gates
 from deploy.verify.bundle import verify
 from models.registry import NETWORKS
-
-
-def write_photos(folder: Path, count: int) -> Path:
-    """Coloured blobs: all different, all photos to a decoder."""
-    folder.mkdir()
-    coarse = np.random.default_rng(0).integers(0, 256, (count, 6, 8, 3), np.uint8)
-    for i, pixels in enumerate(coarse):
-        Image.fromarray(pixels).resize((80, 60)).save(folder / f"{i}.png")
-    return folder
-
-
-def recipe(output: Path, photos: Path, **changes: object) -> Recipe:
-    settings: dict[str, object] = {
-        "network": "mobilenet_v2",
-        "weights": "none",
-        "width": 0.35,
-        "resolution": (32, 32),
-        "classes": 10,
-        "targets": make_targets(["onnx"]),
-        **changes,
-    }
-    return Recipe(output=output, photos=photos, **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

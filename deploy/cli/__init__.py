@@ -22,6 +22,7 @@ from deploy.cli import (
     sensitivity,
     summary,
     verify,
+    virtual_phone,
 )
 
 
@@ -44,6 +45,7 @@ for command in (
     profile.profile,
     compare.compare,
     doctor.doctor,
+    virtual_phone.virtual_phone,
 ):
     commands.add_command(command)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deploy.errors import PhoneError
+from deploy.phone.adb import last_line
 from deploy.phone.faults import fault
 from deploy.phone.parsers import cpu
 from deploy.phone.parsers.battery import parse_battery
@@ -54,7 +55,7 @@ class AndroidDevice:
         calm = replace(phone, adb=replace(phone.adb, cancelled=None), back_s=back_s)
         self._last_phone = calm
         self._last_runner = runner(calm, self._description)
-        self._boot_id = phone.shell(_BOOT_ID).out.strip()
+        self._boot_id = last_line(phone.shell(_BOOT_ID).out)
 
     def facts(self) -> DeviceFacts:
         seen = self._phone.shell_each(
@@ -142,7 +143,7 @@ class AndroidDevice:
 
     def recover(self) -> str | None:
         self._phone.wait_back()
-        boot_id = self._phone.shell(_BOOT_ID).out.strip()
+        boot_id = last_line(self._phone.shell(_BOOT_ID).out)
         rebooted, self._boot_id = boot_id != self._boot_id, boot_id
         return "the phone rebooted in the middle of the session" if rebooted else None
 

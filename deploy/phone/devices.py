@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
 
 from deploy.bundle.parse import printable
 from deploy.errors import PhoneError, UserError
@@ -124,7 +129,9 @@ def targets(
     found: list[Target] = []
     phones = [name for name in wanted if name != HOST]
     if HOST in wanted:
-        found.append(Target(label=HOST, runner="host", open=lambda: HostDevice(cancelled)))
+        found.append(
+            Target(label=HOST, runner="host", open=lambda: nullcontext(HostDevice(cancelled)))
+        )
     if phones or not wanted:
         adb = open_server(server, cancelled)
         for attached in choose_phones(adb.devices(), phones or server.connect):
@@ -133,10 +140,24 @@ def targets(
 
 
 def _phone_target(phone: Phone, runner: PhoneRunner) -> Target:
-    def open_phone() -> Device:
-        return AndroidDevice(phone, runner.make)
+    @contextmanager
+    def opened() -> Iterator[Device]:
+        with _alone(phone.serial):
+            yield AndroidDevice(phone, runner.make)
 
-    return Target(label=printable(phone.serial), runner=runner.name, open=open_phone)
+    return Target(label=printable(phone.serial), runner=runner.name, open=opened)
+
+
+@contextmanager
+def _alone(serial: str) -> Iterator[None]:
+    """Two sessions on one phone would measure each other. Raises PhoneError (busy)."""
+    folder = platformdirs.user_runtime_path("mobile-deploy", ensure_exists=True)
+    name = hashlib.sha256(serial.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    try:
+        with FileLock(folder / f"phone-{name}.lock", timeout=0):
+            yield
+    except Timeout:
+        raise fault("busy", f"another mobile-deploy measures on {printable(serial)}") from None
 
 
 def unusable(attached: AttachedDevice) -> PhoneError:

@@ -105,7 +105,7 @@ class Phone:
             try:
                 if self.over_network:
                     self.adb.connect(self.serial)
-                if self.shell("getprop sys.boot_completed").out.strip() == "1":
+                if last_line(self.shell("getprop sys.boot_completed").out) == "1":
                     return
                 error = fault("not-booted", f"{self.serial} has not finished booting")
             except PhoneError as problem:

@@ -15,6 +15,7 @@ from deploy.phone.session import ArmPlan
 from deploy.phone.staging import StagedBundle
 
 DEFAULT_THREADS = (1, 2, 4)
+CORES = ("big", "little", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +92,8 @@ def mask_for(arms: Arms, device: DeviceFacts) -> str | None:
         if not mask or (every and mask >> (max(every) + 1)):
             raise UserError(f"--cores {arms.cores}: {device.model} has {_count(device)} cores")
         return f"{mask:x}"
+    if arms.cores not in CORES:
+        raise UserError(f"--cores {arms.cores}: give big, little, all or a mask such as f0")
     if not clusters:
         raise UserError(f"{device.model} does not tell its clusters: give --cores as a mask")
     if arms.cores == "all":

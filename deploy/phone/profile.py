@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,7 +47,7 @@ class Target:
 
     label: str
     runner: RunnerName
-    open: Callable[[], Device]
+    open: Callable[[], AbstractContextManager[Device]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +118,11 @@ def profile(
         ]
 
         def measure(target: Target) -> MeasuredDevice:
-            device = target.open()
-            facts = device.facts()
-            plans = plan_arms(bundles, staged, replace(arms, runner=target.runner), facts)
-            session = Session(device, plans, settings, reporters(target.label), cancelled)
-            return session.run(facts)
+            with target.open() as device:
+                facts = device.facts()
+                plans = plan_arms(bundles, staged, replace(arms, runner=target.runner), facts)
+                session = Session(device, plans, settings, reporters(target.label), cancelled)
+                return session.run(facts)
 
         with ThreadPoolExecutor(max_workers=len(targets)) as pool:
             futures = [pool.submit(measure, target) for target in targets]

@@ -117,7 +117,7 @@ class Session:
             self._reporter.stage("preparing")
             for warning in self._device.warnings():
                 self._warn(warning)
-            self._device.runner.start()
+            self._start()
             self._rounds()
         except PhoneError as error:
             failure = _failure(error)
@@ -148,13 +148,18 @@ class Session:
                 self._reporter.progress("blocks", self._order, total)
 
     def _block(self, state: _ArmState, number: int) -> Block:
-        """One block of an arm, tried again where that may help."""
+        """One block of an arm, tried again where that may help.
+
+        Raises PhoneError where the phone is gone for good.
+        """
+        waited, cooled = 0.0, None
+        before: Conditions | None = None
+        after: Conditions | None = None
+        ran: Ran | None = None
         for last in (False,) * (TRIES - 1) + (True,):
-            waited, cooled, before = self._wait_until_cool()
-            ran: Ran | None = None
-            after: Conditions | None = None
-            failure: PhoneError | None = None
+            failure = None
             try:
+                waited, cooled, before = self._wait_until_cool()
                 self._copy(state)
                 ran = self._device.runner.run(
                     self._request(state, number),
@@ -170,6 +175,9 @@ class Session:
             # A try that failed is told, not kept: the next one is a whole block of its own.
             self._warn(f"round {number + 1}, {state.plan.artifact.name}: {failure}")
             self._recover()
+        if failure is not None and before is None:
+            raise failure
+        assert before is not None
         state.given_up = failure is not None
         return Block(
             round=number,
@@ -184,11 +192,25 @@ class Session:
             failure=_failure(failure) if failure else None,
         )
 
+    def _start(self) -> None:
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                self._device.runner.start()
+            except PhoneError as error:
+                if last or not helps_again(error):
+                    raise
+                self._warn(f"while preparing: {error}")
+                self._happened(self._device.recover())
+            else:
+                return
+
     def _recover(self) -> None:
-        happened = self._device.recover()
-        if happened:
-            self._warn(happened)
-        self._device.runner.start()
+        self._happened(self._device.recover())
+        self._start()
+
+    def _happened(self, what: str | None) -> None:
+        if what:
+            self._warn(what)
 
     def _copy(self, state: _ArmState) -> None:
         begin = time.perf_counter_ns()

@@ -13,6 +13,10 @@ from deploy.images import normalize
 from models.preprocessing import Preprocessing
 
 
+# Of the flatbuffer of a program, behind the offset of its root.
+IDENTIFIER = b"ET12"
+
+
 def load(path: Path, preprocessing: Preprocessing) -> ExecuTorchClassifier:
     return ExecuTorchClassifier(path, preprocessing)
 
@@ -25,6 +29,11 @@ class ExecuTorchClassifier:
         from executorch.runtime import Runtime
 
         self._preprocessing = preprocessing
+        with path.open("rb") as file:
+            head = file.read(8)
+        # Of anything else the runtime's own complaint may end the process, not the call.
+        if head[4:] != IDENTIFIER:
+            raise GateError(f"{path.name} is no ExecuTorch program: build it again")
         try:
             self._program = Runtime.get().load_program(path)
             method = self._program.load_method("forward")

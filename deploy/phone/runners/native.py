@@ -28,6 +28,8 @@ from deploy.phone.runners import Ran
 
 _LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"
 _PROBE_S = 0.03
+# So many that even a small network is still at work when it is looked at.
+_WATCHED = 50
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 _SIGNALS = 128
 _KILLED = 9
@@ -153,7 +155,7 @@ class NativeRunner:
     ) -> ProcessStatus | None:
         """The last state of a process that runs as the timed one did; None if it was too quick."""
         output = f"{request.id}.watched"
-        executions = 1 + request.warmup + request.iterations
+        executions = max(_WATCHED, 1 + request.warmup + request.iterations)
         ended: list[PhoneError | Shell] = []
 
         def execute() -> None:

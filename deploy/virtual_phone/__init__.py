@@ -1,0 +1,19 @@
+"""A phone in Python that the real adb server believes in: for demonstrations and for tests.
+
+    wire         adb's packets and streams, over TCP
+    services     what a stream is opened for: a shell, exec, file transfer, reboot
+    sync         file transfer
+    shell        Android's shell, as far as a measuring harness uses it; lexer reads its language
+    commands/    what the shell can run, a small file a family; streams is where it reads and writes
+    filesystem   a tree of files in memory; system_files makes /proc and /sys
+    processes    what runs, how it ended, the log
+    profiles     what phones there are, as data
+    device_model clusters, heat, throttling and noise: the times of a block, on the phone's clock
+    benchmark    the demo app's answer to a request; runner is ExecuTorch's executor_runner
+    runtimes     the logits of both: real ones, from this computer's runtimes
+    faults       what can be made to go wrong
+    state        the phone as its commands see it; phone ties it to a port
+
+Nothing that it is told ever runs on this computer's shell or touches its files. Everything that it
+says of itself begins with "Virtual", and so must everything that is made from it.
+"""

@@ -1,0 +1,141 @@
+"""Real logits: an artifact run once in this computer's own runtimes, on raw float32 inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.bundle.manifest import Format
+from deploy.phone.protocol import RunnerErrorKind
+
+Array = npt.NDArray[np.float32]
+
+# So many networks are kept loaded; a session measures fewer.
+_MOST_MODELS = 8
+
+_PTE_IDENTIFIER = b"ET12"
+
+
+class RuntimeFailureError(Exception):
+    """A runtime refused; `kind` is the protocol's."""
+
+    def __init__(self, kind: RunnerErrorKind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+        self.text = text[:4000]
+
+
+@dataclass(frozen=True)
+class Model:
+    """`run` takes float32 of `shape` and gives logits; -1 in the shape is any size."""
+
+    shape: tuple[int, ...]
+    run: Callable[[Array], Array]
+
+
+class HostRuntimes:
+    """Loaded artifacts and the logits that they gave, by hash. For any number of threads."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, Model] = {}
+        self._logits: dict[tuple[str, str], Array] = {}
+        self._lock = threading.Lock()
+
+    def logits(
+        self,
+        form: Format,
+        artifact: bytes,
+        data: bytes | None,
+        shape: tuple[int, ...] | None = None,
+    ) -> Array:
+        """Logits, float32 (classes,), of one input: float32 little-endian; None is all ones.
+
+        `shape` None is the network's own. Raises RuntimeFailureError.
+        """
+        model_hash = hashlib.sha256(artifact).hexdigest()
+        key = (model_hash, f"{shape} {hashlib.sha256(data or b'').hexdigest()}")
+        with self._lock:
+            if key not in self._logits:
+                if model_hash not in self._models:
+                    while len(self._models) >= _MOST_MODELS:
+                        self._models.pop(next(iter(self._models)))
+                    self._models[model_hash] = _load(form, artifact)
+                self._logits[key] = _run(self._models[model_hash], data, shape)
+            return self._logits[key]
+
+
+def _run(model: Model, data: bytes | None, shape: tuple[int, ...] | None) -> Array:
+    shape = shape or model.shape
+    data = np.ones(shape, "<f4").tobytes() if data is None else data
+    fits = len(shape) == len(model.shape) and all(
+        own in (-1, given) for own, given in zip(model.shape, shape, strict=True)
+    )
+    if not fits or len(data) != 4 * int(np.prod(shape)):
+        text = f"{len(data)} bytes for {shape} where the network takes {model.shape}"
+        raise RuntimeFailureError("wrong-shape", text)
+    try:
+        output = model.run(np.frombuffer(data, "<f4").reshape(shape))
+    except Exception as error:  # The runtimes' errors share no public base class.
+        raise RuntimeFailureError("run-failed", str(error)) from error
+    return np.asarray(output, np.float32).reshape(-1)
+
+
+def _load(form: Format, artifact: bytes) -> Model:
+    loaders = {"executorch": _load_executorch, "onnx": _load_onnx}
+    if form not in loaders:
+        raise RuntimeFailureError("runtime-missing", f"no runtime for {form} on Android")
+    try:
+        return loaders[form](artifact)
+    except RuntimeFailureError:
+        raise
+    except ImportError as error:
+        raise RuntimeFailureError("runtime-missing", str(error)) from error
+    except Exception as error:  # The runtimes' errors share no public base class.
+        raise RuntimeFailureError("load-failed", str(error)) from error
+
+
+def _load_executorch(artifact: bytes) -> Model:
+    if artifact[4:8] != _PTE_IDENTIFIER:
+        # The runtime's log of it would end the whole process where it is not UTF-8.
+        raise RuntimeFailureError("load-failed", "this is no ExecuTorch program")
+    import torch
+    from executorch.runtime import Runtime
+
+    program = Runtime.get().load_program(artifact)
+    method = program.load_method("forward")
+    if method is None:
+        raise RuntimeFailureError("load-failed", "the program has no method forward")
+
+    def run(values: Array) -> Array:
+        # The program's memory holds the output until the next run: copied out. Held here, since
+        # the method does not keep its program alive.
+        assert program
+        output = method.execute([torch.from_numpy(values.copy())])[0]
+        return np.array(output.numpy(), np.float32)
+
+    return Model(tuple(method.metadata.input_tensor_meta(0).sizes()), run)
+
+
+def _load_onnx(artifact: bytes) -> Model:
+    import onnxruntime
+
+    from deploy.runtimes.onnx import int8_saturates
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if int8_saturates():
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    session = onnxruntime.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    # A dimension without a size has a name, or nothing.
+    shape = tuple(size if isinstance(size, int) else -1 for size in given.shape)
+    return Model(shape, lambda values: np.asarray(session.run(None, {given.name: values})[0]))
+
+
+SHARED = HostRuntimes()
+"""Of this process: phones that are asked for the same need not run it twice."""

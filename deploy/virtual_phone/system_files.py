@@ -1,0 +1,108 @@
+"""What /proc and /sys tell, made anew whenever somebody looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deploy.virtual_phone.processes import Process
+
+if TYPE_CHECKING:
+    from deploy.virtual_phone.state import State
+
+_BUSY_SHARE = 0.03
+_TICKS = 100
+
+
+def system_files(phone: State) -> dict[str, bytes | None]:
+    """Contents by path; None for a file that may not be read."""
+    texts = {**_proc(phone), **_cpus(phone)}
+    files: dict[str, bytes | None] = {path: text.encode() for path, text in texts.items()}
+    hidden = phone.faults.expects("unreadable-cpufreq")
+    files |= {path: None if hidden else text.encode() for path, text in _cpufreq(phone).items()}
+    return files
+
+
+def _proc(phone: State) -> dict[str, str]:
+    uptime, ram = phone.clock.uptime(), phone.profile.ram_kb
+    cores = phone.profile.cores
+    files = {
+        "/proc/uptime": f"{uptime:.2f} {uptime * cores * (1 - _BUSY_SHARE):.2f}\n",
+        "/proc/sys/kernel/random/boot_id": f"{phone.boot_id}\n",
+        "/proc/meminfo": (
+            f"MemTotal:       {ram:8} kB\nMemFree:        {ram // 8:8} kB\n"
+            f"MemAvailable:   {ram // 2:8} kB\nSwapTotal:             0 kB\n"
+        ),
+        "/proc/stat": _stat(uptime, cores),
+        "/proc/version": "Linux version 5.10.157-virtual (mobile-deploy)\n",
+    }
+    for process in phone.processes.running.values():
+        files[f"/proc/{process.pid}/status"] = _status(process)
+        files[f"/proc/{process.pid}/cmdline"] = f"{process.name}\0"
+    return files
+
+
+def _stat(uptime: float, cores: int) -> str:
+    ticks = int(uptime * _TICKS)
+    busy = int(ticks * _BUSY_SHARE)
+
+    def line(name: str, times: int) -> str:
+        return f"{name} {busy * times} 0 {busy * times // 3} {(ticks - busy) * times} 0 0 0 0 0 0\n"
+
+    return line("cpu ", cores) + "".join(line(f"cpu{core}", 1) for core in range(cores))
+
+
+def _status(process: Process) -> str:
+    return (
+        f"Name:\t{process.name[-15:]}\nState:\tR (running)\nPid:\t{process.pid}\n"
+        f"Uid:\t{process.uid}\t{process.uid}\t{process.uid}\t{process.uid}\n"
+        f"VmHWM:\t{process.peak_kb:8} kB\nVmRSS:\t{process.rss_kb:8} kB\n"
+        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{ranges(process.cores)}\n"
+    )
+
+
+def _cpus(phone: State) -> dict[str, str]:
+    every = ranges(range(phone.profile.cores))
+    fastest = max(cluster.speed for cluster in phone.profile.clusters)
+    folder = "/sys/devices/system/cpu"
+    files = {f"{folder}/{name}": f"{every}\n" for name in ("present", "online", "possible")}
+    for core in range(phone.profile.cores):
+        speed = phone.profile.clusters[phone.profile.cluster_of(core)].speed
+        files[f"{folder}/cpu{core}/online"] = "1\n"
+        files[f"{folder}/cpu{core}/cpu_capacity"] = f"{round(1024 * speed / fastest)}\n"
+    return files
+
+
+def _cpufreq(phone: State) -> dict[str, str]:
+    files = {}
+    for index, cluster in enumerate(phone.profile.clusters):
+        first = phone.profile.first_core(index)
+        allowed = phone.model.allowed_khz(index)
+        now = allowed if phone.processes.running else cluster.min_khz
+        cores = " ".join(str(core) for core in range(first, first + cluster.cores))
+        for name, value in (
+            ("related_cpus", cores),
+            ("affected_cpus", cores),
+            ("cpuinfo_max_freq", cluster.max_khz),
+            ("cpuinfo_min_freq", cluster.min_khz),
+            ("scaling_cur_freq", now),
+            ("scaling_max_freq", allowed),
+            ("scaling_min_freq", cluster.min_khz),
+            ("scaling_governor", "schedutil"),
+        ):
+            files[f"/sys/devices/system/cpu/cpufreq/policy{first}/{name}"] = f"{value}\n"
+    return files
+
+
+def ranges(cores: range | tuple[int, ...]) -> str:
+    """As the kernel writes lists.
+
+    >>> ranges((0, 1, 2, 5, 7)), ranges(range(8))
+    ('0-2,5,7', '0-7')
+    """
+    runs: list[list[int]] = []
+    for core in cores:
+        if runs and runs[-1][-1] == core - 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

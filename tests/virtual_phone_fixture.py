@@ -1,0 +1,128 @@
+"""An adb server of the tests' own, and virtual phones connected to it.
+
+A test module imports the fixtures: `from virtual_phone_fixture import adb_server, phone`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from adbutils._utils import adb_path
+
+from deploy.virtual_phone.phone import VirtualPhone
+
+Done = subprocess.CompletedProcess[bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdbServer:
+    """The real adb on a port, with keys and a log, that no other server knows."""
+
+    port: int
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For whoever starts adb by itself."""
+        return {
+            **os.environ,
+            "HOME": str(self.home),
+            "ANDROID_ADB_SERVER_PORT": str(self.port),
+            "ANDROID_ADB_LOG_PATH": str(self.home / "adb.log"),
+            "ADB_MDNS": "0",
+            # No phone on a cable is any of the tests' business, and looking for one takes 3 s.
+            "ADB_USB": "0",
+            # So that it does not look for emulators, which phones on these ports would be.
+            "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",
+        }
+
+    def run(self, *arguments: str, input: bytes | None = None, timeout: float = 10) -> Done:
+        """`adb ARGUMENTS...`, its outputs as bytes. Raises subprocess.TimeoutExpired."""
+        return subprocess.run(
+            [adb_path(), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL if input is None else None,
+            input=input,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def start(self) -> None:
+        done = self.run("start-server", timeout=30)
+        assert done.returncode == 0, done.stderr
+
+    def kill(self) -> None:
+        self.run("kill-server")
+
+    def restart(self) -> None:
+        """It then knows no phone any more."""
+        self.kill()
+        self.start()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectedPhone:
+    """`serial` is adb's name for it."""
+
+    serial: str
+    phone: VirtualPhone
+    server: AdbServer
+
+    def adb(self, *arguments: str, input: bytes | None = None, timeout: float = 10) -> Done:
+        return self.server.run("-s", self.serial, *arguments, input=input, timeout=timeout)
+
+    def shell(self, command: str, input: bytes | None = None, timeout: float = 10) -> Done:
+        return self.adb("shell", command, input=input, timeout=timeout)
+
+
+class MakePhone(Protocol):
+    def __call__(
+        self,
+        *,
+        profile: str = "pixel",
+        faults: Sequence[str] = (),
+        seed: int = 0,
+        speed: float = 60.0,
+    ) -> ConnectedPhone: ...
+
+
+@pytest.fixture(scope="session")
+def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    server = AdbServer(port=port, home=tmp_path_factory.mktemp("adb"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def phone(adb_server: AdbServer) -> Iterator[MakePhone]:
+    """Makes phones that are connected, and gone after the test."""
+    with ExitStack() as stack:
+
+        def make(
+            *,
+            profile: str = "pixel",
+            faults: Sequence[str] = (),
+            seed: int = 0,
+            speed: float = 60.0,
+        ) -> ConnectedPhone:
+            made = stack.enter_context(
+                VirtualPhone(profile=profile, faults=faults, seed=seed, speed=speed)
+            )
+            adb_server.run("connect", made.serial, timeout=15)
+            stack.callback(adb_server.run, "disconnect", made.serial)
+            return ConnectedPhone(serial=made.serial, phone=made, server=adb_server)
+
+        yield make
