@@ -10,14 +10,14 @@ import pytest
 
 from deploy.phone.parsers.am import parse_started
 from deploy.phone.parsers.battery import parse_battery
-from deploy.phone.parsers.cores import core_list, cores_of, mask_of, parse_core_list
+from deploy.phone.parsers.cores import cores_of, mask_of, parse_core_list
 from deploy.phone.parsers.cpu import CoreClock, CoreCluster, clocks, clusters, parse_files
 from deploy.phone.parsers.deaths import parse_deaths
 from deploy.phone.parsers.devices import parse_devices, parse_version
 from deploy.phone.parsers.disk import parse_available
 from deploy.phone.parsers.failures import FailureKind, failure_kind
 from deploy.phone.parsers.load import busy_share, parse_meminfo, parse_stat
-from deploy.phone.parsers.packages import parse_app_version, parse_package, parse_paths
+from deploy.phone.parsers.packages import parse_app_version, parse_package
 from deploy.phone.parsers.per_op import OperatorTime, parse_profile
 from deploy.phone.parsers.power import (
     parse_keyguard,
@@ -51,7 +51,6 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "mask": cores_of,
     "meminfo": parse_meminfo,
     "package": lambda text: parse_package(text, APP),
-    "package paths": parse_paths,
     "app version": parse_app_version,
     "pidof": parse_pidof,
     "power": parse_power,
@@ -531,8 +530,7 @@ def test_core_lists(text: str, cores: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("cores", [(0,), (4, 5, 6, 7), (0, 2, 3, 9), (1, 3, 5)])
-def test_core_lists_and_masks_go_both_ways(cores: tuple[int, ...]) -> None:
-    assert parse_core_list(core_list(cores)) == cores
+def test_masks_go_both_ways(cores: tuple[int, ...]) -> None:
     assert cores_of(mask_of(cores)) == cores
 
 
@@ -632,8 +630,6 @@ def test_the_installed_package_is_read_and_not_its_neighbours() -> None:
 
 def test_a_package_that_is_not_installed() -> None:
     assert parse_package(fixture("package_absent"), APP) is None
-    assert parse_paths("") == ()
-    assert parse_paths("package:/data/app/~~a==/b/base.apk\r\n") == ("/data/app/~~a==/b/base.apk",)
 
 
 def test_version_of_our_app() -> None:

@@ -15,6 +15,7 @@ from deploy.phone.devices import Server, open_server, unusable
 from deploy.phone.faults import REMEDIES
 from deploy.phone.parsers.devices import AttachedDevice
 from deploy.phone.parsers.disk import parse_available
+from deploy.phone.parsers.power import parse_setting
 from deploy.phone.phone import Phone
 from deploy.phone.results import Conditions, DeviceFacts
 from deploy.phone.runners.app import AppRunner, check_app
@@ -79,6 +80,7 @@ def _phone(adb: Adb, attached: AttachedDevice) -> Iterator[Finding]:
         yield Finding(about=name, state="ok", what=_facts(facts))
         yield _app(name, phone)
         yield _space(name, phone)
+        yield _developer_settings(name, phone)
         yield from _conditions(name, now)
     except PhoneError as error:
         yield Finding(about=name, state="blocks", what=str(error))
@@ -110,6 +112,16 @@ def _space(name: str, phone: Phone) -> Finding:
     if free < _FEWEST_BYTES:
         return Finding(about=about, state="blocks", what=f"{text}: free some on the phone")
     return Finding(about=about, state="ok", what=text)
+
+
+def _developer_settings(name: str, phone: Phone) -> Finding:
+    """Options that a developer may have left on, and that spoil a measurement."""
+    about = f"{name} developer settings"
+    said = phone.shell("settings get global always_finish_activities").out
+    if parse_setting(said) == "1":
+        what = '"Don\'t keep activities" ends the benchmark when it is covered: turn it off'
+        return Finding(about=about, state="warning", what=what)
+    return Finding(about=about, state="ok", what="nothing that spoils a measurement")
 
 
 def _conditions(name: str, now: Conditions) -> Iterator[Finding]:

@@ -12,7 +12,6 @@ from deploy.errors import GateError
 from deploy.images import normalize
 from models.preprocessing import Preprocessing
 
-
 # Of the flatbuffer of a program, behind the offset of its root.
 IDENTIFIER = b"ET12"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 # Above any phone's; keeps a garbled range from filling the memory.
 _MOST_CORES = 1024
@@ -25,21 +25,6 @@ def parse_core_list(text: str) -> tuple[int, ...]:
             return ()
         cores.update(range(first, last + 1))
     return tuple(sorted(cores))
-
-
-def core_list(cores: Iterable[int]) -> str:
-    """The shortest list of those cores; empty for none.
-
-    >>> core_list((7, 0, 1, 2, 3))
-    '0-3,7'
-    """
-    runs: list[list[int]] = []
-    for core in sorted(set(cores)):
-        if runs and core == runs[-1][-1] + 1:
-            runs[-1].append(core)
-        else:
-            runs.append([core])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
 
 
 def mask_of(cores: Sequence[int]) -> str:

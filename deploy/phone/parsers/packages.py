@@ -1,4 +1,4 @@
-"""`pm path` and `dumpsys package`: whether our app is installed, and which."""
+"""`dumpsys package`: whether our app is installed, and which."""
 
 from __future__ import annotations
 
@@ -33,12 +33,6 @@ class AppVersion:
     protocol: int
     executorch: str
     onnxruntime: str
-
-
-def parse_paths(text: str) -> tuple[str, ...]:
-    """The APK files of a package, by `pm path`; empty where it is not installed."""
-    paths = (line.strip().removeprefix("package:") for line in lines_of(text))
-    return tuple(path for path in paths if path.startswith("/"))
 
 
 def parse_package(text: str, package: str) -> Package | None:

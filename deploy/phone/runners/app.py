@@ -9,9 +9,10 @@ from pathlib import Path
 
 from deploy.errors import PhoneError
 from deploy.phone.answers import parse_answer
-from deploy.phone.faults import fault
+from deploy.phone.faults import HarnessKind, fault
 from deploy.phone.folders import PACKAGE, AppFolder, as_app
 from deploy.phone.parsers.am import parse_started
+from deploy.phone.parsers.deaths import DeathKind, parse_deaths
 from deploy.phone.parsers.packages import AppVersion, parse_app_version, parse_package
 from deploy.phone.parsers.process import ExitRecord, parse_exit_info, parse_pidof
 from deploy.phone.phone import Phone
@@ -22,6 +23,15 @@ ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 # Often enough to lose little time, seldom enough not to disturb what is being timed.
 _POLL_S = 0.25
 _START_S = 60.0
+
+_LOG_LINES = 2000
+_KINDS_OF_DEATHS: dict[DeathKind, HarnessKind] = {
+    "java-crash": "app-crashed",
+    "native-crash": "app-crashed",
+    "not-responding": "hung",
+    "low-memory": "killed-for-memory",
+    "died": "killed",
+}
 
 # android.app.ApplicationExitInfo's reasons.
 _SIGNALED, _LOW_MEMORY, _CRASH, _NATIVE_CRASH, _ANR = 2, 3, 4, 5, 6
@@ -96,10 +106,22 @@ class AppRunner:
             time.sleep(_POLL_S)
 
     def _death(self, pid: int | None) -> PhoneError:
-        said = self._phone.shell(f"dumpsys activity exit-info {PACKAGE}").out
-        records = parse_exit_info(said)
-        of_pid = [record for record in records if pid is None or record.pid == pid]
-        return _why(of_pid[0] if of_pid else None, self._phone.serial)
+        """Why the process is gone: by the system's record of it, or before Android 11 by logcat."""
+        said = self._phone.shell_each(
+            {
+                "exit": f"dumpsys activity exit-info {PACKAGE}",
+                "log": f"logcat -d -v threadtime -b main,system,crash -t {_LOG_LINES}",
+            }
+        )
+        for record in parse_exit_info(said["exit"]):
+            if pid is None or record.pid == pid:
+                return _why(record, self._phone.serial)
+        deaths = [each for each in parse_deaths(said["log"], PACKAGE) if each.pid in (pid, None)]
+        where = f"the app on {self._phone.serial}"
+        if not deaths:
+            return fault("app-crashed", f"{where} ended without an answer")
+        kind = _KINDS_OF_DEATHS[deaths[-1].kind]
+        return fault(kind, f"{where} ended ({deaths[-1].text})")
 
     def _answer(self, name: str, request: Request) -> Answer:
         return parse_answer(self._folder.get(name), request, self._phone.serial)
@@ -140,9 +162,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     return version
 
 
-def _why(record: ExitRecord | None, serial: str) -> PhoneError:
-    if record is None:
-        return fault("app-crashed", f"the app on {serial} ended without an answer")
+def _why(record: ExitRecord, serial: str) -> PhoneError:
     detail = f"{record.reason_name}, status {record.status}"
     if record.description:
         detail += f", {record.description}"
