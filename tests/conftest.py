@@ -79,17 +79,34 @@ def phone_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run one line of shell in `folder`, with this environment's own `mobile-deploy`."""
-    scripts = Path(sys.executable).parent
-    assert shutil.which("mobile-deploy", path=str(scripts)), (
-        "mobile-deploy is not installed beside this Python: pip install --editable '.[dev]'"
-    )
-    path = os.pathsep.join([str(scripts), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "-ec", line],
         cwd=folder,
-        env={**os.environ, "PATH": path},
+        env=_with_our_command(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def start_command(line: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Start one line of shell in `folder`, and return once it has said something."""
+    process = subprocess.Popen(
+        ["bash", "-c", f"exec {line}"],
+        cwd=folder,
+        env=_with_our_command(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    return process
+
+
+def _with_our_command() -> dict[str, str]:
+    scripts = Path(sys.executable).parent
+    assert shutil.which("mobile-deploy", path=str(scripts)), (
+        "mobile-deploy is not installed beside this Python: pip install --editable '.[dev]'"
+    )
+    return {**os.environ, "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]])}

@@ -85,6 +85,14 @@ def test_the_stored_schema_is_the_codes(file: str, made: object) -> None:
     assert (SCHEMAS / f"{file}.schema.json").read_text() == json_text(made())  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("name", ["benchmark-request", "benchmark-answer", "results"])
+def test_every_field_is_described_in_the_schema(name: str) -> None:
+    content = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    for record in (content, *content["$defs"].values()):
+        for field, about in record.get("properties", {}).items():
+            assert about.get("description"), f"{record['title']}.{field}"
+
+
 def test_a_good_answer_is_read() -> None:
     assert parse(answer()).logits[0].values().tolist() == [1.0, 2.0]
 

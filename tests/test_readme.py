@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import REAL_BUILD, RealBundle, run_command
+from conftest import REAL_BUILD, RealBundle, run_command, start_command
+from virtual_phone_fixture import AdbServer, adb_server
 
 from deploy.assets import fetch_all
 from deploy.photos.samples import SAMPLES
 from deploy.weights import fetch_weights, find_source
+
+__all__ = ["adb_server"]
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CLASSES = 10
@@ -69,8 +75,32 @@ def test_the_main_job_is_the_readmes_first_command() -> None:
     assert COMMANDS[0] == REAL_BUILD
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_adb_server(adb_server: AdbServer) -> Iterator[None]:
+    """The virtual phone of the README is no guest of the user's own server."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in adb_server.environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def background() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """What the README leaves running, ended with the module."""
+    running: list[subprocess.Popen[bytes]] = []
+    yield running
+    for process in running:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
 @pytest.mark.parametrize("line", OTHERS)
-def test_command_runs_as_written(line: str, workplace: Path) -> None:
+def test_command_runs_as_written(
+    line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
+) -> None:
+    if line.endswith(" &"):
+        background.append(start_command(line.removesuffix(" &"), workplace))
+        return
     done = run_command(line, workplace)
     assert done.returncode == 0, done.stderr
     assert done.stdout

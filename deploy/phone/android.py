@@ -10,6 +10,7 @@ from deploy.phone.adb import last_line
 from deploy.phone.faults import fault
 from deploy.phone.parsers import cpu
 from deploy.phone.parsers.battery import parse_battery
+from deploy.phone.parsers.cores import parse_core_list
 from deploy.phone.parsers.disk import parse_available
 from deploy.phone.parsers.load import busy_share, parse_meminfo, parse_stat
 from deploy.phone.parsers.power import parse_keyguard, parse_power, parse_power_save
@@ -80,10 +81,7 @@ class AndroidDevice:
             build=about.fingerprint,
             abi=about.abi or "unknown",
             ram_bytes=parse_meminfo(seen["mem"]),
-            clusters=tuple(
-                Cluster(cores=each.cores, max_khz=each.max_khz)
-                for each in cpu.clusters(cpu.parse_files(seen["clusters"]))
-            ),
+            clusters=_clusters(seen["clusters"], seen["present"]),
         )
 
     def conditions(self, at_s: float) -> Conditions:
@@ -161,6 +159,15 @@ def read_description(phone: Phone) -> Description:
     if properties.get("sys.boot_completed") != "1":
         raise fault("not-booted", f"{phone.serial} has not finished booting")
     return describe(properties)
+
+
+def _clusters(files: str, present: str) -> tuple[Cluster, ...]:
+    """By their highest clocks; all cores alike where the phone does not tell these."""
+    told = cpu.clusters(cpu.parse_files(files))
+    if told:
+        return tuple(Cluster(cores=each.cores, max_khz=each.max_khz) for each in told)
+    cores = parse_core_list(last_line(present))
+    return (Cluster(cores=cores, max_khz=None),) if cores else ()
 
 
 def _first_known(*values: bool | None) -> bool | None:

@@ -75,9 +75,11 @@ def compare_files(
     notes: list[str] = []
     arms = []
     for first, second in _pairs(before, after, anyway, notes):
-        ours = {arm.arm.key: arm for arm in second.arms}
+        # One bundle in each file is taken to be the same one at two times, whatever its folder.
+        several = any(len({arm.bundle.label for arm in one.arms}) > 1 for one in (first, second))
+        theirs = {_identity(arm, several): arm for arm in second.arms}
         for arm in first.arms:
-            other = ours.get(arm.arm.key)
+            other = theirs.get(_identity(arm, several))
             if other is None or not arm.blocks or not other.blocks:
                 continue
             for problem in _problems(arm, other):
@@ -136,6 +138,10 @@ def _problems(a: ArmReport, b: ArmReport) -> Iterator[str]:
     for name, arm in (("first", a), ("second", b)):
         if arm.reasons:
             yield f"the {name} is INVALID ({arm.reasons[0]})"
+
+
+def _identity(arm: ArmReport, several: bool) -> tuple[ArmKey, str | None]:
+    return arm.arm.key, arm.bundle.label if several else None
 
 
 def _runtime(arm: ArmReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import threading
 from collections.abc import Sequence
@@ -39,9 +40,7 @@ class HostDevice:
             build=None,
             abi=system.machine or "unknown",
             ram_bytes=psutil.virtual_memory().total,
-            clusters=tuple(
-                Cluster(cores=each.cores, max_khz=each.max_khz) for each in cpu.clusters(_cpufreq())
-            ),
+            clusters=_clusters(),
         )
 
     def conditions(self, at_s: float) -> Conditions:
@@ -85,6 +84,14 @@ def _processor() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or "this computer"
+
+
+def _clusters() -> tuple[Cluster, ...]:
+    """As the system tells them; all cores alike where it does not, as in most virtual machines."""
+    told = cpu.clusters(_cpufreq())
+    if told:
+        return tuple(Cluster(cores=each.cores, max_khz=each.max_khz) for each in told)
+    return (Cluster(cores=tuple(range(os.cpu_count() or 1)), max_khz=None),)
 
 
 def _cpufreq() -> dict[str, str]:

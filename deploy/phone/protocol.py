@@ -83,14 +83,14 @@ class Request(Record):
 
     schema_version: int = Field(ge=1, description="Runners refuse a newer one than they know.")
     id: DeviceName = Field(description="Names the block; the answer repeats it.")
-    artifact: RequestedArtifact
+    artifact: RequestedArtifact = Field(description="What is to be measured.")
     threads: Annotated[int, Field(ge=0, le=64)] = Field(
         description="Threads of the runtime; 0 leaves the choice to it."
     )
     warmup: Count = Field(description="Inferences after the first that are not timed.")
     iterations: Positive = Field(description="Timed inferences.")
     shape: tuple[Positive, ...] = Field(min_length=1, description="Shape of the float32 input.")
-    input: TimedInput
+    input: TimedInput = Field(description="What the timed inferences are given.")
     golden: tuple[GoldenInput, ...] = Field(
         description="Golden inputs whose logits the answer gives, run after the timing; one that "
         "is only timed is here too."
@@ -114,7 +114,7 @@ class Request(Record):
 class RunnerError(Record):
     """Why there are no figures."""
 
-    kind: RunnerErrorKind
+    kind: RunnerErrorKind = Field(description="One of a closed list.")
     text: Annotated[str, Field(max_length=4000)] = Field(description="In the runtime's own words.")
 
 
@@ -141,7 +141,7 @@ class ThermalReading(Record):
 class GoldenAnswer(Record):
     """The logits for one golden input."""
 
-    index: Count
+    index: Count = Field(description="Which of the bundle's golden photos.")
     logits: Annotated[str, Field(max_length=4_000_000)] = Field(
         description="Base64 of float32, little-endian: exact, and able to hold a NaN."
     )
@@ -163,16 +163,18 @@ class GoldenAnswer(Record):
 class Answer(Record):
     """What one block gave. Times are of a monotonic clock, of inference alone."""
 
-    schema_version: int = Field(ge=1)
+    schema_version: int = Field(ge=1, description="Readers refuse a newer one than they know.")
     id: DeviceName = Field(description="The request's.")
-    status: Literal["ok", "error"]
+    status: Literal["ok", "error"] = Field(description="Whether there are figures.")
     error: RunnerError | None = Field(description="null where status is ok.")
     runner: RunnerFacts | None = Field(description="null where the runner did not come so far.")
     load_ns: Nanoseconds | None = Field(description="From the file to a network ready to run.")
     first_ns: Nanoseconds | None = Field(description="The first inference.")
     iterations_ns: tuple[Nanoseconds, ...] = Field(description="Every timed inference, in order.")
-    thermal_before: ThermalReading | None
-    thermal_after: ThermalReading | None
+    thermal_before: ThermalReading | None = Field(
+        description="Before loading; null where the system does not tell."
+    )
+    thermal_after: ThermalReading | None = Field(description="After the last timed inference.")
     memory_before_bytes: Positive | None = Field(description="Resident, before loading.")
     memory_peak_bytes: Positive | None = Field(description="Highest resident of the process.")
     logits: tuple[GoldenAnswer, ...] = Field(description="One for each of the request's golden.")
