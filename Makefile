@@ -22,12 +22,13 @@ endif
 demo: $(VENV)/installed
 	$(VENV)/bin/mobile-deploy build mobilenet_v2
 
-# pytest last: its summary is the verdict.
+# pytest last: its summary is the verdict. Two workers, each with a file at a time: a build among the
+# tests holds gigabytes.
 test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) bundles

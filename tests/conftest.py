@@ -19,6 +19,16 @@ import pytest
 REAL_BUILD = "mobile-deploy build mobilenet_v2"
 
 
+# What takes minutes starts first, so that no worker is left alone with it at the end.
+LONGEST = ("test_readme", "test_user_network_build", "test_trained_networks", "test_pipeline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files to the front; all else keeps its order."""
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class RealBundle:
     """Where the build was started, the bundle below it, and the JSON that it printed."""

@@ -35,6 +35,12 @@ AFTER_THE_BUNDLE = (
     "deploy.runtimes.onnx",
     "deploy.evaluate",
     "deploy.images",
+    "deploy.phone.compare",
+    "deploy.phone.devices",
+    "deploy.phone.doctor",
+    "deploy.phone.judge",
+    "deploy.phone.per_op",
+    "deploy.phone.profile",
 )
 BEFORE_THE_BUNDLE = ("deploy.quantize", "deploy.export", "deploy.network", "deploy.program")
 FACTS_WITHOUT_NETWORKS = {"models", "models.preprocessing", "models.pinned"}
@@ -85,6 +91,11 @@ def test_what_reads_a_bundle_needs_no_network_no_quantization_no_exporter(module
     assert module in followed
     assert not {name for name in followed if name.startswith(BEFORE_THE_BUNDLE)}
     assert {name for name in followed if name.startswith("models")} <= FACTS_WITHOUT_NETWORKS
+
+
+def test_statistics_know_arrays_alone() -> None:
+    followed = all_that_follow("deploy.measure")
+    assert {name for name in followed if not name.startswith("deploy.measure")} <= {"deploy"}
 
 
 def test_the_help_imports_no_toolkit() -> None:
