@@ -129,6 +129,29 @@ def test_per_op_shows_where_the_time_goes(environment: dict[str, str], phone_bun
     assert "event tracer" in pte.stderr
 
 
+def test_per_op_of_a_phone_is_its_runners_etdump(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected = phone()
+    elf = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
+    plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
+    plain.write_bytes(elf)
+    tracing.write_bytes(elf + b"event_tracer")
+    asked = (
+        *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
+        *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),
+    )
+    done = run(environment, *asked, str(tracing))
+    assert done.returncode == 0, done.stderr
+    (profile,) = json.loads(done.stdout)["profiles"]
+    assert profile["where"] == "Virtual Pixel"
+    assert profile["operators"][0]["operator"] == "delegate"
+    without = run(environment, *asked, str(plain))
+    assert without.returncode == 1
+    assert "writes no ETDump: build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON" in without.stderr
+    assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
+
+
 def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(
     phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
 ) -> None:

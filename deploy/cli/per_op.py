@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from deploy.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from deploy.phone.per_op import OperatorProfile
+    from deploy.phone.phone import Phone
     from deploy.phone.plan import Opened
 
 _SHOWN = 15
@@ -20,20 +22,36 @@ _SHOWN = 15
 def measure_per_op(
     opened: Sequence[Opened], devices: Sequence[str], threads: Sequence[int] | None
 ) -> list[OperatorProfile]:
-    """A profile for each .onnx; with the first of `threads`. Raises UserError."""
+    """A profile of each .onnx on this computer, with the first of `threads`. Raises UserError."""
     from deploy.errors import UserError
     from deploy.phone.host import HOST
     from deploy.phone.per_op import WITHOUT_EVENTS, profile_operators
 
     if tuple(devices) not in ((), (HOST,)):
-        raise UserError(f"--per-op is for this computer: leave --device out, or give {HOST}")
-    wanted = [
-        (one.bundle, each) for one in opened for each in one.artifacts if each.format == "onnx"
-    ]
+        raise UserError(
+            f"--per-op is for this computer, or a phone with --runner native: give --device {HOST}"
+        )
+    wanted = [(one, each) for one in opened for each in one.artifacts if each.format == "onnx"]
     if not wanted:
         raise UserError(WITHOUT_EVENTS)
-    count = threads[0] if threads else 1
-    return [profile_operators(bundle, artifact, count) for bundle, artifact in wanted]
+    return [profile_operators(one.bundle, each, _first(threads)) for one, each in wanted]
+
+
+def trace_per_op(
+    opened: Sequence[Opened], phone: Phone, binary: Path, threads: Sequence[int] | None
+) -> list[OperatorProfile]:
+    """A profile of each .pte on `phone`, with the first of `threads`. Raises PhoneError."""
+    from deploy.phone.per_op import trace_operators
+
+    return [
+        trace_operators(one, each, _first(threads), phone, binary)
+        for one in opened
+        for each in one.artifacts
+    ]
+
+
+def _first(threads: Sequence[int] | None) -> int:
+    return threads[0] if threads else 1
 
 
 def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
@@ -46,7 +64,7 @@ def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
     for each in profiles:
         total = sum(operator.total_ns for operator in each.operators) or 1
         threads = threads_text(each.threads)
-        click.echo(click.style(f"{each.artifact}, {threads}, this computer", bold=True))
+        click.echo(click.style(f"{each.artifact}, {threads}, {each.where}", bold=True))
         rows = [
             [
                 operator.name if len(operator.name) <= 48 else f"...{operator.name[-45:]}",

@@ -10,7 +10,7 @@ import click
 
 from deploy.cli.options import PATH, address, number_list, shared_options
 from deploy.cli.output import print_json
-from deploy.cli.per_op import measure_per_op, show_per_op
+from deploy.cli.per_op import measure_per_op, show_per_op, trace_per_op
 from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
@@ -116,7 +116,8 @@ if TYPE_CHECKING:
 @click.option(
     "--per-op",
     is_flag=True,
-    help="Where the time goes, operator by operator, on this computer (ONNX).",
+    help="Where the time goes, operator by operator: of ONNX on this computer; of .pte on a phone "
+    "whose native runner has the event tracer.",
 )
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write every sample: results.json.")
 @click.option("--csv", type=PATH, metavar="FILE", help="Write every sample as CSV.")
@@ -149,16 +150,23 @@ def profile(
     Each block is a fresh process; blocks of all arms take turns; a hot phone is waited for. Two
     bundles named together are compared, which is the right way to compare.
     """
+    host, port = adb_server or ("127.0.0.1", None)
     if per_op:
         with watched(debug):
+            from deploy.phone.devices import Server, the_phone
             from deploy.phone.profile import open_bundles
+            from deploy.phone.runners.binary import remembered_runner
 
-            opened = open_bundles(bundles, artifacts)
-            profiles = measure_per_op(opened, devices, threads)
+            if runner == "native":
+                opened = open_bundles(bundles, artifacts, native=True)
+                binary = remembered_runner(runner_binary)
+                phone = the_phone(devices, Server(host=host, port=port, connect=connect))
+                profiles = trace_per_op(opened, phone, binary, threads)
+            else:
+                profiles = measure_per_op(open_bundles(bundles, artifacts), devices, threads)
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
-        from deploy.phone.adb import LOCAL
         from deploy.phone.devices import Server, choose_runner, targets
         from deploy.phone.host import HOST
         from deploy.phone.plan import Arms
@@ -173,7 +181,6 @@ def profile(
                 check_output(path)
         on_phones = devices != (HOST,)
         opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
-        host, port = adb_server or (LOCAL, None)
         cancelled = threading.Event()
         profiled = run(
             opened,

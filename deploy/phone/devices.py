@@ -122,6 +122,15 @@ def choose_phones(
     return tuple(attached)
 
 
+def the_phone(wanted: Sequence[str], server: Server) -> Phone:
+    """The one phone that is meant. Raises as `choose_phones`, and UserError for several."""
+    adb = open_server(server)
+    chosen = choose_phones(adb.devices(), wanted or server.connect)
+    if len(chosen) > 1:
+        raise UserError("this is for one phone at a time: name it with --device")
+    return Phone(adb, chosen[0].serial)
+
+
 def targets(
     wanted: Sequence[str], server: Server, runner: PhoneRunner, cancelled: threading.Event
 ) -> list[Target]:

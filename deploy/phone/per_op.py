@@ -1,4 +1,5 @@
-"""Where the time of an .onnx goes on this computer, by onnxruntime's own profile."""
+"""Where the time goes, operator by operator: by onnxruntime's own profile on this computer, or by
+the ETDump of a native runner on a phone."""
 
 from __future__ import annotations
 
@@ -12,14 +13,22 @@ from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.errors import UserError
 from deploy.images import normalize
+from deploy.phone.android import AndroidDevice
+from deploy.phone.etdump import parse_etdump
 from deploy.phone.parsers.per_op import OperatorTime, parse_profile
+from deploy.phone.phone import Phone
+from deploy.phone.plan import Opened
+from deploy.phone.protocol import PROTOCOL_VERSION, Request, TimedInput
+from deploy.phone.runners.native import NativeRunner
+from deploy.phone.session import default_block_timeout
+from deploy.phone.staging import stage
 
 _WARM_UP, _RUNS = 5, 30
 
 WITHOUT_EVENTS = (
-    "ExecuTorch tells no times by operator unless its runtime is built with the event tracer "
-    "(-DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON), and the Python wheel's "
-    "is not: name an ONNX artifact with --artifact onnx-int8"
+    "ExecuTorch tells no times by operator unless its runtime has the event tracer, which the "
+    "Python wheel's lacks: name an ONNX artifact with --artifact onnx-int8, or a phone and "
+    "--runner native"
 )
 
 
@@ -28,6 +37,7 @@ class OperatorProfile:
     """Operators hottest first; `runs` inferences are in their times."""
 
     artifact: str
+    where: str
     threads: int
     runs: int
     operators: tuple[OperatorTime, ...]
@@ -58,7 +68,49 @@ def profile_operators(bundle: Bundle, artifact: Artifact, threads: int) -> Opera
         text = Path(session.end_profiling()).read_text("utf-8", "replace")
     return OperatorProfile(
         artifact=artifact.name,
+        where="this computer",
         threads=threads,
         runs=_WARM_UP + _RUNS,
         operators=parse_profile(text),
+    )
+
+
+def trace_operators(
+    opened: Opened, artifact: Artifact, threads: int, phone: Phone, binary: Path
+) -> OperatorProfile:
+    """Run a .pte on `phone` in a runner built with the event tracer, and read its ETDump.
+
+    Raises PhoneError: runner-missing where the runner has no event tracer, and the rest.
+    """
+    device = AndroidDevice(phone, lambda phone, about: NativeRunner(phone, binary, about.abilist))
+    runner = device.runner
+    assert isinstance(runner, NativeRunner)
+    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
+        staged = stage(opened.bundle, [artifact], Path(folder))
+        request = Request(
+            schema_version=PROTOCOL_VERSION,
+            id="trace",
+            artifact=staged.artifacts[artifact.name],
+            threads=threads,
+            warmup=_WARM_UP - 1,
+            iterations=_RUNS,
+            shape=opened.bundle.manifest.input.shape,
+            input=TimedInput(golden=0, seed=None),
+            golden=staged.golden[:1],
+            sustained=False,
+        )
+        try:
+            runner.start()
+            for name, file in staged.files_for(artifact).items():
+                runner.put(name, file)
+            timeout = default_block_timeout(request.warmup, request.iterations)
+            dump = runner.trace(request, None, timeout)
+        finally:
+            device.abandon()
+    return OperatorProfile(
+        artifact=artifact.name,
+        where=device.facts().model,
+        threads=threads,
+        runs=_WARM_UP + _RUNS,
+        operators=parse_etdump(dump, phone.serial),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from deploy.virtual_phone.benchmark import real_seconds
 from deploy.virtual_phone.commands.call import Call, number
 from deploy.virtual_phone.device_model import work_of
+from deploy.virtual_phone.etdump import etdump_of
 from deploy.virtual_phone.processes import Process
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
 from deploy.virtual_phone.state import State
@@ -25,6 +27,8 @@ _MACHINE_AT = 18
 _MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
 _ABORTED, _SEGMENTATION_FAULT = 134, 139
 _RSS_KB = 9_800
+# A binary that holds these words was built with the event tracer, as far as this phone knows.
+_TRACER = b"event_tracer"
 
 _DEFAULTS = {
     "model_path": "model.pte",
@@ -35,6 +39,7 @@ _DEFAULTS = {
     "method_name": "",
     "cpu_threads": "-1",
     "data_path": "",
+    "etdump_path": "",
 }
 _MOST_EXECUTIONS = 10**6
 _MOST_THREADS = 64
@@ -167,6 +172,7 @@ class _Run:
         self._log("I", f"Model executed successfully {executions} time(s) in {total:.6f} ms.")
         self._log("I", "1 outputs: ")
         self._write(logits)
+        await self._trace(times.executions_ns)
         phone.end_block()
         return 0
 
@@ -188,6 +194,12 @@ class _Run:
         elif mode == "summary":
             shown = ", ".join(f"{value:.6f}" for value in logits[:100])
             self._call.out(f"OutputX 0: tensor(sizes=[1, {len(logits)}], [{shown}])\n")
+
+    async def _trace(self, executions_ns: Sequence[int]) -> None:
+        """An ETDump, from a runner that has the event tracer; others write none."""
+        path = self._flags["etdump_path"]
+        if path and _TRACER in self._call.files.read(self._call.argv[0]):
+            self._call.files.write(path, await asyncio.to_thread(etdump_of, executions_ns))
 
     def _give_up(self, text: str) -> int:
         self._log("F", f"In function main(), assert failed: {text}")

@@ -26,6 +26,7 @@ from deploy.phone.protocol import (
 )
 from deploy.phone.runners import Ran
 
+WITH_EVENTS = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
 _LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"
 _PROBE_S = 0.03
 # So many that even a small network is still at work when it is looked at.
@@ -100,6 +101,18 @@ class NativeRunner:
             cores_seen=seen.cores_allowed if seen else None,
         )
 
+    def trace(self, request: Request, mask: str | None, timeout: float) -> bytes:
+        """The ETDump of a block, not to be timed otherwise. Raises PhoneError (runner-missing)
+        where the runner was built without the event tracer, and so writes none."""
+        timed = next(each for each in request.golden if each.index == request.input.golden)
+        name = f"{request.id}.etdump"
+        executions = 1 + request.warmup + request.iterations
+        self._execute(request, timed, executions, mask, timeout, f" --etdump_path={name}")
+        there = self._phone.shell(f"test -s {self._folder.path}/{name}")
+        if there.code != 0:
+            raise fault("runner-missing", f"{self._binary.name} writes no ETDump: {WITH_EVENTS}")
+        return self._folder.get(name)
+
     def stop(self) -> None:
         pids = parse_pidof(self._phone.shell(f"pidof {self._name}").out)
         for pid in pids:
@@ -113,10 +126,11 @@ class NativeRunner:
         executions: int,
         mask: str | None,
         timeout: float,
+        more: str = "",
     ) -> tuple[RunnerLog, np.typing.NDArray[np.float32]]:
         """Its log with `executions` times, and the logits, float32 (classes,)."""
         output = f"{request.id}.out"
-        done = self._shell(request, image, executions, mask, timeout, output)
+        done = self._shell(request, image, executions, mask, timeout, output, more)
         text = done.out + "\n" + done.err
         log = parse_runner_log(text)
         if not log.iterations_ns and not log.error:
@@ -138,6 +152,7 @@ class NativeRunner:
         mask: str | None,
         timeout: float,
         output: str,
+        more: str = "",
     ) -> Shell:
         pinned = f"taskset {mask} " if mask else ""
         # 0 leaves the number of threads to the runner, which is what leaving the option out does.
@@ -146,7 +161,7 @@ class NativeRunner:
             f"logcat -c; cd {self._folder.path} && {pinned}./{self._name}"
             f" --model_path={request.artifact.file} --inputs={image.file}"
             f" --num_executions={executions}{threads} --print_output=none"
-            f" --output_file={output}",
+            f" --output_file={output}{more}",
             timeout=timeout,
         )
 
