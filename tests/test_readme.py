@@ -94,7 +94,7 @@ def background() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait(20)
 
 
-@pytest.mark.parametrize("line", OTHERS)
+@pytest.mark.parametrize("line", OTHERS, ids=[" ".join(line.split()) for line in OTHERS])
 def test_command_runs_as_written(
     line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
 ) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 
 import click
 
 from deploy.cli.options import shared_options
 from deploy.cli.output import print_json, print_table
+from deploy.quiet import hidden_output
 
 
 @click.command("virtual-phone", epilog="Example: mobile-deploy virtual-phone --profile budget")
@@ -69,4 +71,6 @@ def virtual_phone(
         else:
             click.echo(f"{phone.state.model_name} is at {phone.serial}; Ctrl-C ends it\n")
             click.echo(f"    adb connect {phone.serial}")
-        threading.Event().wait()
+        # Its runtimes are talkative when they load what they are to run.
+        with nullcontext() if debug else hidden_output():
+            threading.Event().wait()
