@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -84,20 +85,22 @@ class AndroidDevice:
             clusters=_clusters(seen["clusters"], seen["present"]),
         )
 
-    def conditions(self, at_s: float) -> Conditions:
-        seen = self._phone.shell_each(
-            {
-                "stat": "cat /proc/stat",
-                "thermal": f"{_DUMP} thermalservice",
-                "battery": f"{_DUMP} battery",
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        commands = {
+            "thermal": f"{_DUMP} thermalservice",
+            "battery": f"{_DUMP} battery",
+            "clocks": f"grep -s -H '' {_CLOCK_FILES}",
+        }
+        if whole:
+            # The screen's two are the slow ones on a real phone.
+            commands |= {
                 "power": f"{_DUMP} power",
-                "window": f"{_DUMP} window",
+                "window": f"{_DUMP} window policy",
                 "saver": "settings get global low_power",
-                "clocks": f"grep -s -H '' {_CLOCK_FILES}",
+                "stat": "cat /proc/stat",
                 "later": f"sleep {_BUSY_SECONDS}; cat /proc/stat",
-            },
-            timeout=60,
-        )
+            }
+        seen = defaultdict(str, self._phone.shell_each(commands, timeout=60))
         thermal, battery = parse_thermal(seen["thermal"]), parse_battery(seen["battery"])
         return Conditions(
             at_s=at_s,

@@ -43,7 +43,7 @@ class HostDevice:
             clusters=_clusters(),
         )
 
-    def conditions(self, at_s: float) -> Conditions:
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
         battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
         return Conditions(
             at_s=at_s,
@@ -55,7 +55,7 @@ class HostDevice:
             screen_on=None,
             locked=None,
             power_save=None,
-            busy=min(1.0, psutil.cpu_percent(_BUSY_S) / 100),
+            busy=min(1.0, psutil.cpu_percent(_BUSY_S) / 100) if whole else None,
             clocks=tuple(
                 CoreClock(core=each.core, khz=each.khz, allowed_khz=each.allowed_khz)
                 for each in cpu.clocks(_cpufreq())

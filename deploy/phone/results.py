@@ -129,7 +129,8 @@ class Temperature(Record):
 
 
 class Conditions(Record):
-    """What the harness saw around a block. Unknown is null or empty."""
+    """What the harness saw around a block. Unknown is null or empty; after a block only heat,
+    battery and clocks are looked at."""
 
     at_s: Annotated[float, Field(ge=0)] = Field(description="Seconds since the session began.")
     thermal_status: Annotated[int, Field(ge=0, le=6)] | None = Field(

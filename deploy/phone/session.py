@@ -45,8 +45,11 @@ class Device(Protocol):
     def facts(self) -> DeviceFacts:
         """What it is. Raises PhoneError."""
 
-    def conditions(self, at_s: float) -> Conditions:
-        """How it is now, `at_s` seconds into the session. Raises PhoneError."""
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        """How it is now, `at_s` seconds into the session; heat and clocks alone where not `whole`.
+
+        Raises PhoneError.
+        """
 
     def warnings(self) -> Sequence[str]:
         """What is unfavourable, though it can be measured. Raises PhoneError."""
@@ -167,7 +170,7 @@ class Session:
                     self._settings.block_timeout_s,
                 )
                 failure = _runner_failure(ran.answer)
-                after = self._device.conditions(self._now())
+                after = self._device.conditions(self._now(), whole=False)
             except PhoneError as error:
                 failure = error
             if failure is None or last or not helps_again(failure):
