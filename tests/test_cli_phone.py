@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -270,7 +271,7 @@ def test_a_virtual_phone_of_the_command_line_is_measured(
     adb_server.run("disconnect", serial)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Virtual Budget (")
-    assert "its heat is unknown" in done.stderr
+    assert "its heat is unknown" in done.stdout
     virtual.send_signal(signal.SIGINT)
     assert virtual.wait(20) == 130
 
@@ -289,4 +290,55 @@ def test_a_second_session_on_one_phone_is_refused(
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert second.returncode == 1
-    assert f"another mobile-deploy measures on {connected.serial}" in second.stderr
+    assert f"another session measures on {connected.serial}" in second.stderr
+
+
+def test_being_told_to_terminate_keeps_what_there_is_too(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected, file = phone(seed=5), tmp_path / "partial.json"
+    process = start(
+        environment,
+        *("profile", str(phone_bundle), "--device", connected.serial, "--rounds", "500"),
+        *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
+    )
+    deadline = time.monotonic() + 60
+    while not any("block-1-" in each for each in connected.phone.commands):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert read_results(file).devices[0].interrupted
+    assert not [path for path in connected.phone.files if "/bench/" in path]
+
+
+def test_a_target_that_cannot_do_what_is_asked_loses_nothing_of_the_others(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.json"
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", "host", "--device", phone(seed=6).serial),
+        *("--artifact", "onnx-int8", "--threads", "7", "--rounds", "6", "-o", str(file)),
+    )
+    many_cores = (os.cpu_count() or 1) >= 7
+    assert done.returncode == 2 or many_cores
+    assert "VALID" in done.stdout
+    assert len(read_results(file).devices) == (2 if many_cores else 1)
+
+
+def test_a_phone_that_is_there_and_cannot_be_used_is_told_among_all(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path
+) -> None:
+    phone(seed=7)
+    phone(seed=8, faults=["unauthorized"])
+    time.sleep(1)
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", "all", "--artifact", "onnx-int8"),
+        *("--threads", "1", "--rounds", "6"),
+    )
+    assert done.returncode == 1
+    assert "accept this computer's key" in done.stderr
+    assert "VALID" in done.stdout

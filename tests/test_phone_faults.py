@@ -218,7 +218,7 @@ def test_what_the_phone_lacks_ends_its_session_by_its_kind(
 
 WARNED = [
     ("screen-locked", "locked"),
-    ("low-battery", "battery is low"),
+    ("low-battery", "battery was low"),
     ("charging", "charging"),
     ("thermal-unknown", "heat is unknown"),
     ("forced-thermal", "forced"),
@@ -230,9 +230,22 @@ WARNED = [
 def test_what_is_unfavourable_is_told_and_measured(
     phone: MakePhone, measure: Measure, fault: str, words: str
 ) -> None:
-    device = only_device(measure(phone(faults=[fault])))
-    assert any(words in warning for warning in device.warnings)
-    assert all(block.answer for block in device.arms[0].blocks)
+    profiled = measure(phone(faults=[fault]))
+    (report,) = judge(profiled.results)
+    assert any(words in warning for warning in report.warnings)
+    assert all(block.answer for block in only_device(profiled).arms[0].blocks)
+
+
+def test_a_runner_that_was_left_running_is_ended(phone: MakePhone, measure: Measure) -> None:
+    connected = phone()
+    binary = f"{SHELL_FOLDER}/runner-0a"
+    connected.shell(f"mkdir -p {SHELL_FOLDER}")
+    connected.shell(f"cat > {binary}; chmod 755 {binary}", input=RUNNER)
+    connected.shell(f"echo x > {SHELL_FOLDER}-network-old.pte")
+    assert len(left_behind(connected)) == 2
+    only_device(measure(connected, runner="app"))
+    assert left_behind(connected) == []
+    assert "pidof runner-0a" in "\n".join(connected.phone.commands)
 
 
 @pytest.mark.parametrize("fault", ["crlf", "clock-jumps", "odd-names"])

@@ -15,7 +15,7 @@ from deploy.cli.run import run
 from deploy.errors import UserError
 from deploy.phone.compare import compare_bundles, compare_files
 from deploy.phone.judge import ArmReport, judge
-from deploy.phone.results import Results
+from deploy.phone.results import Cluster, Failure, Results
 from deploy.phone.results_file import CSV_COLUMNS, read_results, write_csv, write_results
 
 
@@ -87,6 +87,56 @@ def test_what_is_not_comparable_is_refused_unless_told_to(other: Results, why: s
     told = compare_files(judge(session()), judge(other), floor=0.03, anyway=True)
     assert len(told.arms) == 1
     assert why in " ".join(told.notes)
+
+
+def test_an_arm_without_figures_is_no_silent_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = session((1.0, 1.0), seed=1)
+    blocks = dead.devices[0].arms[1].blocks
+    gone = blocks[0].model_copy(
+        update={"answer": None, "failure": Failure(kind="hung", text="it hung")}
+    )
+    arm = dead.devices[0].arms[1].model_copy(update={"blocks": (gone,)})
+    device = dead.devices[0].model_copy(update={"arms": (dead.devices[0].arms[0], arm)})
+    write_results(session((1.0, 1.0)), tmp_path / "a.json")
+    write_results(dead.model_copy(update={"devices": (device,)}), tmp_path / "b.json")
+    files = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    assert run(commands, ["compare", *files]) == 2
+    assert "the second has no figures (it hung)" in capsys.readouterr().err
+    assert run(commands, ["compare", *files, "--anyway"]) == 0
+    assert run(commands, ["compare", *files, "--anyway", "--fail-above", "5"]) == 1
+
+
+def test_phones_that_share_a_serial_number_are_told_apart() -> None:
+    one, other = session(phone="clone"), session((1.5,), phone="clone")
+    renamed = other.devices[0].device.model_copy(update={"model": "Other"})
+    both = one.model_copy(
+        update={
+            "devices": (
+                one.devices[0],
+                other.devices[0].model_copy(update={"device": renamed}),
+            ),
+        }
+    )
+    compared = compare_files(judge(both), judge(both), floor=0.03)
+    assert [each.comparison.ratio for each in compared.arms] == [1.0, 1.0]
+
+
+def test_a_lowered_clock_of_another_core_is_not_the_arms() -> None:
+    results = session(allowed_khz=(2_000_000,) * 5 + (1_500_000,))
+    device = results.devices[0]
+    clusters = (Cluster(cores=(0,), max_khz=2_000_000), Cluster(cores=(1,), max_khz=3_000_000))
+    arm = device.arms[0]
+    for cores, valid in (("big", True), ("2", True), ("little", False), ("1", False)):
+        key = arm.key.model_copy(update={"cores": cores, "runner": "native"})
+        changed = device.model_copy(
+            update={
+                "device": device.device.model_copy(update={"clusters": clusters}),
+                "arms": (arm.model_copy(update={"key": key}),),
+            }
+        )
+        assert only_arm(results.model_copy(update={"devices": (changed,)})).valid is valid, cores
 
 
 @pytest.fixture

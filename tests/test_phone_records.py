@@ -12,8 +12,8 @@ from deploy.bundle.manifest import json_text
 from deploy.errors import PhoneError, UserError
 from deploy.phone import protocol, results
 from deploy.phone.answers import parse_answer
+from deploy.phone.core_choice import held_cores, mask_for, normal
 from deploy.phone.faults import REMEDIES, fault
-from deploy.phone.plan import Arms, mask_for
 from deploy.phone.protocol import (
     PROTOCOL_VERSION,
     Answer,
@@ -191,27 +191,32 @@ THREE = device((0, 1, 2, 3), (4, 5, 6), (7,))
 
 
 @pytest.mark.parametrize(
-    ("cores", "mask"),
-    [("little", "f"), ("big", "f0"), ("all", "ff"), ("80", "80"), ("0xF0", "f0"), (None, None)],
+    ("cores", "mask", "held"),
+    [
+        ("little", "f", (0, 1, 2, 3)),
+        ("big", "f0", (4, 5, 6, 7)),
+        ("all", "ff", tuple(range(8))),
+        ("80", "80", (7,)),
+        ("0xF0", "f0", (4, 5, 6, 7)),
+    ],
 )
-def test_cores_become_the_mask_that_taskset_takes(cores: str | None, mask: str | None) -> None:
-    assert mask_for(Arms(runner="native", threads=None, cores=cores), THREE) == mask
+def test_cores_become_the_mask_that_taskset_takes(
+    cores: str, mask: str, held: tuple[int, ...]
+) -> None:
+    assert mask_for(normal(cores), THREE) == mask
+    assert held_cores(normal(cores), THREE) == held
 
 
 @pytest.mark.parametrize(
-    ("runner", "cores", "phone", "said"),
+    ("cores", "phone", "said"),
     [
-        ("app", "big", THREE, "needs --runner native"),
-        ("native", "100", THREE, "has 8 cores"),
-        ("native", "0", THREE, "has 8 cores"),
-        ("native", "fast", THREE, "big, little, all"),
-        ("native", "big", device((0, 1, 2, 3)), "one kind of core"),
-        ("native", "big", device(), "does not tell"),
+        ("100", THREE, "has 8 cores"),
+        ("0", THREE, "big, little, all"),
+        ("fast", THREE, "big, little, all"),
+        ("big", device((0, 1, 2, 3)), "one kind of core"),
+        ("big", device(), "does not tell"),
     ],
 )
-def test_cores_that_cannot_be_had_are_refused(
-    runner: str, cores: str, phone: DeviceFacts, said: str
-) -> None:
-    arms = Arms(runner=runner, threads=None, cores=cores)  # type: ignore[arg-type]
+def test_cores_that_cannot_be_had_are_refused(cores: str, phone: DeviceFacts, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        mask_for(arms, phone)
+        mask_for(normal(cores), phone)

@@ -27,6 +27,7 @@ TOOLKITS = {"torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxsc
 
 # Right of the bundle: works from its folder alone, where no network was ever built.
 AFTER_THE_BUNDLE = (
+    "deploy.apps.stage",
     "deploy.bundle.open",
     "deploy.bundle.write",
     "deploy.verify.bundle",

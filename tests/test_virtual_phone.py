@@ -398,7 +398,7 @@ def test_a_line_of_garbage_never_ends_the_shell() -> None:
 def test_every_profile_says_that_it_is_virtual(profile: str) -> None:
     assert typed("getprop ro.product.model", profile=profile)[1].startswith("Virtual ")
     assert typed("getprop ro.product.manufacturer", profile=profile)[1] == "mobile-deploy\n"
-    assert typed("getprop ro.serialno", profile=profile)[1] == "virtual-0\n"
+    assert typed("getprop ro.serialno", profile=profile)[1] == f"virtual-{profile}-0\n"
     related = "grep -s -H '' /sys/devices/system/cpu/cpufreq/policy*/related_cpus"
     lines = typed(related, profile=profile)[1].splitlines()
     assert len(lines) == len(PROFILES[profile].clusters)
@@ -849,7 +849,7 @@ def test_the_command_is_a_phone_until_ctrl_c(adb_server: Any) -> None:
         adb_server.run("disconnect", where["serial"])
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 130
-    assert said == b"virtual-9\n"
+    assert said == b"virtual-pixel-9\n"
 
 
 def test_the_command_lists_faults_and_refuses_others() -> None:

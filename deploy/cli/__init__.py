@@ -12,6 +12,7 @@ import click
 
 import deploy
 from deploy.cli import (
+    app,
     build,
     compare,
     doctor,
@@ -46,6 +47,7 @@ for command in (
     compare.compare,
     doctor.doctor,
     virtual_phone.virtual_phone,
+    app.app,
 ):
     commands.add_command(command)
 

@@ -62,17 +62,19 @@ def compare(
     )
     if as_json:
         arms = [comparison_facts(each) for each in compared.arms]
-        print_json({"arms": arms, "notes": list(compared.notes)})
+        print_json({"arms": arms, "missing": list(compared.missing), "notes": list(compared.notes)})
     else:
         show_comparisons(compared.arms)
         click.echo(
-            f"\nA: {before}, B: {after}. B/A: ratio of the medians with its 95 % interval, "
+            f"A: {before}, B: {after}. B/A: ratio of the medians with its 95 % interval, "
             f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
         )
-        for note in compared.notes:
+        for note in (*compared.missing, *compared.notes):
             click.echo(f"note: {note}")
     if fail_above is None:
         return
+    if compared.missing:
+        raise GateError(f"not all could be compared: {compared.missing[0]}")
     slower = [each for each in compared.arms if each.slower_beyond(fail_above)]
     if slower:
         worst = max(slower, key=lambda each: each.comparison.ratio)

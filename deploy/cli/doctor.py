@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from deploy.cli.options import address, shared_options
+from deploy.cli.options import PATH, address, shared_options
 from deploy.cli.output import print_json
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOCKS", "red")}
 
 
-@click.command(epilog="Example: mobile-deploy doctor")
+@click.command(epilog="Example: mobile-deploy doctor bundles/mobilenet_v2")
+@click.argument("bundle", type=PATH, metavar="[BUNDLE]", required=False)
 @click.option(
     "--connect",
     multiple=True,
@@ -28,21 +30,28 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOC
 )
 @shared_options
 def doctor(
-    *, connect: tuple[str, ...], adb_server: tuple[str, int] | None, as_json: bool, debug: bool
+    *,
+    bundle: Path | None,
+    connect: tuple[str, ...],
+    adb_server: tuple[str, int] | None,
+    as_json: bool,
+    debug: bool,
 ) -> None:
     """Say what keeps phones from being measured, and how to mend it.
 
-    Looks at the Python packages, at adb, and at each phone that adb sees. Exits with 1 where
-    something blocks.
+    Looks at the Python packages, at adb, and at each phone that adb sees; with a BUNDLE, at whether
+    the app there has the runtime that it needs. Exits with 1 where something blocks.
     """
+    from deploy.bundle.open import open_bundle
     from deploy.errors import RunError
     from deploy.phone.adb import LOCAL
     from deploy.phone.devices import Server
-    from deploy.phone.doctor import blocking, examine
+    from deploy.phone.doctor import blocking, examine, executorch_of
 
+    executorch = executorch_of(open_bundle(bundle)) if bundle is not None else None
     host, port = adb_server or (LOCAL, None)
     findings = []
-    for finding in examine(Server(host=host, port=port, connect=connect)):
+    for finding in examine(Server(host=host, port=port, connect=connect), executorch):
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.state]

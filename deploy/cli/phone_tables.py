@@ -60,25 +60,32 @@ def show_legend() -> None:
 
 
 def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
-    """B against A, an arm a row."""
-    rows = []
-    several = len({each.device.id for each in comparisons}) > 1
+    """B against A, an arm a row; a table for each device and pair of bundles."""
+    groups: dict[tuple[str, str, str, str], list[ArmComparison]] = {}
     for each in comparisons:
-        key, found = each.key, each.comparison
-        name = each.b.arm.artifact if each.together else each.a.arm.artifact
-        rows.append(
-            [
-                f"{each.device.model} {name}" if several else name,
-                "-" if key.threads is None else str(key.threads or "default"),
-                _p50(each.a),
-                _p50(each.b),
-                f"{found.ratio:.3f}",
-                _ratio_interval(found.interval),
-                f"{found.p_value:.3f}",
-                found.verdict + (f" ({_remedy(each)})" if found.remedy else ""),
-            ]
-        )
-    print_table(["artifact", "threads", "A ms", "B ms", "B/A", "95 %", "p", "B is"], rows)
+        a, b = each.a.bundle, each.b.bundle
+        groups.setdefault((each.device.id, each.device.model, a.label, b.label), []).append(each)
+    for (_, model, a_label, b_label), group in groups.items():
+        together = ", measured together" if group[0].together else ""
+        click.echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
+        header = ["artifact", "threads", "cores", "A ms", "B ms", "B/A", "95 %", "p", "B is"]
+        print_table(*_without_empty(header, [_comparison_row(each) for each in group]))
+        click.echo()
+
+
+def _comparison_row(each: ArmComparison) -> list[str]:
+    key, found = each.key, each.comparison
+    return [
+        each.a.arm.artifact if key.runner != "native" else f"{each.a.arm.artifact} (native)",
+        "-" if key.threads is None else str(key.threads or "default"),
+        key.cores or "-",
+        _p50(each.a),
+        _p50(each.b),
+        f"{found.ratio:.3f}",
+        _ratio_interval(found.interval),
+        f"{found.p_value:.3f}",
+        found.verdict + (f" ({_remedy(each)})" if found.remedy else ""),
+    ]
 
 
 def device_facts(report: DeviceReport) -> dict[str, object]:
@@ -168,6 +175,8 @@ def picture(arm: ArmReport) -> str:
 def _show_notes(report: DeviceReport) -> None:
     from deploy.phone.judge import label, threads_text
 
+    for warning in report.warnings:
+        click.echo(f"note: {warning}")
     for arm in report.arms:
         name = label(arm)
         for reason in arm.reasons:

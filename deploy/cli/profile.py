@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,6 @@ from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
-    from deploy.phone.judge import DeviceReport
     from deploy.phone.profile import Profiled
     from deploy.phone.results import RunnerName
 
@@ -153,27 +153,34 @@ def profile(
     host, port = adb_server or ("127.0.0.1", None)
     if per_op:
         with watched(debug):
-            from deploy.phone.devices import Server, the_phone
+            from deploy.errors import UserError
+            from deploy.phone.devices import Server, alone, the_phone
             from deploy.phone.profile import open_bundles
-            from deploy.phone.runners.binary import remembered_runner
+            from deploy.phone.runners.binary import known_runner
 
+            if output is not None or csv is not None:
+                raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
             if runner == "native":
                 opened = open_bundles(bundles, artifacts, native=True)
-                binary = remembered_runner(runner_binary)
+                binary = known_runner(runner_binary)
                 phone = the_phone(devices, Server(host=host, port=port, connect=connect))
-                profiles = trace_per_op(opened, phone, binary, threads)
+                with alone(phone):
+                    profiles = trace_per_op(opened, phone, binary, threads)
             else:
                 profiles = measure_per_op(open_bundles(bundles, artifacts), devices, threads)
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
+        from deploy.errors import StorageError
+        from deploy.phone.core_choice import normal
         from deploy.phone.devices import Server, choose_runner, targets
         from deploy.phone.host import HOST
         from deploy.phone.plan import Arms
         from deploy.phone.profile import open_bundles
         from deploy.phone.profile import profile as run
-        from deploy.phone.results import Settings
+        from deploy.phone.results import Results, Settings
         from deploy.phone.results_file import check_output, write_csv, write_results
+        from deploy.phone.runners.binary import remember_runner
         from deploy.phone.session import default_block_timeout
 
         for path in (output, csv):
@@ -182,6 +189,13 @@ def profile(
         on_phones = devices != (HOST,)
         opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
         cancelled = threading.Event()
+
+        def keep(results: Results) -> None:
+            # What can be written is, in case all else is lost; the end tells what cannot.
+            if output is not None:
+                with suppress(StorageError):
+                    write_results(results, output)
+
         profiled = run(
             opened,
             targets(
@@ -190,7 +204,7 @@ def profile(
                 choose_runner(runner, runner_binary, opened, needed=on_phones),
                 cancelled,
             ),
-            Arms(runner=runner, threads=threads, cores=cores),
+            Arms(runner=runner, threads=threads, cores=normal(cores) if cores else None),
             Settings(
                 rounds=rounds,
                 iterations=iterations,
@@ -202,16 +216,26 @@ def profile(
             ),
             reporters=reporters,
             cancelled=cancelled,
+            keep=keep,
         )
-        if output is not None:
-            write_results(profiled.results, output)
-        if csv is not None:
-            write_csv(profiled.results, csv)
+        if runner_binary is not None and any(
+            block.answer
+            for each in profiled.results.devices
+            for arm in each.arms
+            for block in arm.blocks
+        ):
+            remember_runner(runner_binary)
     render(profiled, as_json)
+    # After the figures are shown: a full disk must not take them away.
+    if output is not None:
+        write_results(profiled.results, output)
+    if csv is not None:
+        write_csv(profiled.results, csv)
+    fail_if_incomplete(profiled)
 
 
 def render(profiled: Profiled, as_json: bool) -> None:
-    """Show what there is, then fail if some of it is missing or not to be believed."""
+    """Show what there is."""
     from deploy.cli import phone_tables as tables
     from deploy.phone.compare import compare_bundles
     from deploy.phone.judge import judge
@@ -228,25 +252,26 @@ def render(profiled: Profiled, as_json: bool) -> None:
                 "interrupted": profiled.interrupted,
             }
         )
-    elif reports:
+        return
+    if reports:
         tables.show_devices(reports)
-        if comparisons:
-            a, b = comparisons[0].a.bundle.label, comparisons[0].b.bundle.label
-            click.echo(f"A: {a}, B: {b}, measured together")
-            tables.show_comparisons(comparisons)
-            click.echo()
+        tables.show_comparisons(comparisons)
         tables.show_legend()
+    if len(profiled.failures) > 1:
+        for name, error in profiled.failures.items():
+            click.echo(f"not measured: {name}: {error}")
+
+
+def fail_if_incomplete(profiled: Profiled) -> None:
+    """Raise for the first thing that is missing or not to be believed."""
+    from deploy.errors import GateError
+    from deploy.phone.judge import judge, label
+
     if profiled.interrupted:
         raise KeyboardInterrupt
-    _fail_if_incomplete(profiled, reports)
-
-
-def _fail_if_incomplete(profiled: Profiled, reports: tuple[DeviceReport, ...]) -> None:
-    from deploy.errors import GateError
-    from deploy.phone.judge import label
-
     for error in profiled.failures.values():
         raise error
+    reports = judge(profiled.results)
     for report in reports:
         if report.failure:
             raise GateError(f"{report.device.model} did not finish: {report.failure}")

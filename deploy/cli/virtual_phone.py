@@ -27,7 +27,13 @@ from deploy.quiet import hidden_output
     metavar="NAME[:N]",
     help="Something that goes wrong, always or the first N times; repeatable.",
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of the noise in times.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of the noise in times and of its serial number: two phones need two.",
+)
 @click.option(
     "--speed",
     default=60.0,

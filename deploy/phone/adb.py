@@ -6,8 +6,10 @@ stalls, so the binary is driven here. docs/decisions/adb-binary.md says more.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -62,9 +64,9 @@ class Adb:
         arguments: Sequence[str],
         *,
         timeout: float = _SHORT_S,
-        stdin: bytes | Path | None = None,
+        stdin: Path | None = None,
     ) -> Finished:
-        """Run adb with `arguments`, each handed over as it is; `stdin` is data or a file.
+        """Run adb with `arguments`, each handed over as it is; `stdin` is a file.
 
         Raises PhoneError: timeout where it does not end in `timeout` seconds, server where the
         binary cannot be run. Raises CancelledError.
@@ -74,8 +76,8 @@ class Adb:
             # Named, even the own host keeps the client from starting a server.
             command[1:1] = ["-H", self.host]
         with ExitStack() as stack:
-            source: IO[bytes] | int = subprocess.PIPE
-            if isinstance(stdin, Path):
+            source: IO[bytes] | int = subprocess.DEVNULL
+            if stdin is not None:
                 source = stack.enter_context(stdin.open("rb"))
             try:
                 # A session of its own: Ctrl-C is ours to pass on, once the phone is left clean.
@@ -88,8 +90,7 @@ class Adb:
                 )
             except OSError as error:
                 raise fault("server", f"cannot run {self.binary} ({error.strerror})") from error
-            data = None if isinstance(stdin, Path) else stdin or b""
-            stdout, stderr = self._communicate(process, data, arguments, timeout)
+            stdout, stderr = self._communicate(process, arguments, timeout)
         return Finished(
             stdout=stdout,
             stderr=stderr.decode("utf-8", "replace").replace("\r", ""),
@@ -99,7 +100,6 @@ class Adb:
     def _communicate(
         self,
         process: subprocess.Popen[bytes],
-        data: bytes | None,
         arguments: Sequence[str],
         timeout: float,
     ) -> tuple[bytes, bytes]:
@@ -108,7 +108,7 @@ class Adb:
         try:
             while True:
                 try:
-                    return process.communicate(data, timeout=_LOOK_S)
+                    return process.communicate(timeout=_LOOK_S)
                 except subprocess.TimeoutExpired:
                     if self.cancelled is not None and self.cancelled.is_set():
                         raise CancelledError from None
@@ -117,7 +117,9 @@ class Adb:
                         raise fault("timeout", what) from None
         finally:
             if process.returncode is None:
-                process.kill()
+                # adb may be a script that started another: its children hold the pipes.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()
 
     def devices(self) -> tuple[AttachedDevice, ...]:

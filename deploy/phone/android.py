@@ -37,11 +37,8 @@ _CLOCK_FILES = " ".join(
 _BUSY_SECONDS = "0.2"
 _DUMP = "dumpsys -t 5"
 
-_LAST_BACK_S = 15.0
-_LOW_BATTERY = 0.2
-_BUSY_SHARE = 0.25
+_LAST_COMMAND_S, _LAST_BACK_S = 5.0, 10.0
 _LITTLE_SPACE = 200_000_000
-_TIMES_ALONE = "throttling can be told by the times alone"
 
 
 class AndroidDevice:
@@ -53,8 +50,12 @@ class AndroidDevice:
         self._description = read_description(phone)
         self.runner = runner(phone, self._description)
         # Cleaning up goes on after Ctrl-C has ended everything else, but not for long.
-        back_s = min(phone.back_s, _LAST_BACK_S)
-        calm = replace(phone, adb=replace(phone.adb, cancelled=None), back_s=back_s)
+        calm = replace(
+            phone,
+            adb=replace(phone.adb, cancelled=None),
+            command_s=min(phone.command_s, _LAST_COMMAND_S),
+            back_s=min(phone.back_s, _LAST_BACK_S),
+        )
         self._last_phone = calm
         self._last_runner = runner(calm, self._description)
         self._boot_id = last_line(phone.shell(_BOOT_ID).out)
@@ -124,29 +125,21 @@ class AndroidDevice:
         )
 
     def warnings(self) -> Sequence[str]:
-        now = self.conditions(0)
         thermal = parse_thermal(self._phone.shell(f"{_DUMP} thermalservice").out)
         room = parse_available(self._phone.shell("df -k /data/local/tmp").out)
-        level, busy = now.battery_level, now.busy
-        unfavourable = {
+        told = {
             "it is a virtual phone: nothing here is of a real one": self._description.virtual,
-            "the screen is locked: some phones slow down then": now.locked,
-            "it is charging, which heats it: unplug it and connect by network": now.charging,
-            "the battery is low: some phones slow down": level is not None and level < _LOW_BATTERY,
-            "battery saver is on: turn it off": now.power_save,
+            "it is an emulator: nothing here is of a real phone": self._description.emulator,
             "thermal status is forced: adb shell cmd thermalservice reset": thermal.overridden,
-            f"its heat is unknown: {_TIMES_ALONE}": now.thermal_status is None,
-            f"its clocks are unknown: {_TIMES_ALONE}": not now.clocks,
-            "other programs keep it busy": busy is not None and busy > _BUSY_SHARE,
             "it has little space left": room is not None and room < _LITTLE_SPACE,
         }
-        return [text for text, holds in unfavourable.items() if holds]
+        return [text for text, holds in told.items() if holds]
 
     def recover(self) -> str | None:
         self._phone.wait_back()
         boot_id = last_line(self._phone.shell(_BOOT_ID).out)
         rebooted, self._boot_id = boot_id != self._boot_id, boot_id
-        return "the phone rebooted in the middle of the session" if rebooted else None
+        return str(fault("rebooted", f"{self._phone.serial} restarted")) if rebooted else None
 
     def abandon(self) -> None:
         try:

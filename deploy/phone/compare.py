@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -32,9 +32,11 @@ class ArmComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class FileComparison:
-    """`notes` say what was compared all the same."""
+    """`missing` are arms that one of the two has no figures of; `notes` say what was compared
+    though it should not be."""
 
     arms: tuple[ArmComparison, ...]
+    missing: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -66,29 +68,41 @@ def compare_files(
     floor: float,
     anyway: bool = False,
 ) -> FileComparison:
-    """The arms that both have. `floor` is what two sessions may differ by, 0.03 for 3 %.
+    """The arms that both were asked for. `floor` is what two sessions may differ by, 0.03 for 3 %.
 
-    Raises UserError where they were measured on other phones or in other runtimes, where an arm is
-    not to be believed, and where they have no arm in common; with `anyway` the first two only end
-    up in the notes.
+    Raises UserError where they were measured on other devices or in other runtimes, where an arm
+    is not to be believed or has no figures, and where they have no arm in common; with `anyway` all
+    but the last only end up in `missing` and `notes`.
     """
     notes: list[str] = []
+    missing: list[str] = []
+
+    def tolerate(what: str, where: list[str]) -> None:
+        if not anyway:
+            raise UserError(
+                f"{what}: measure again, or say --anyway to compare what can be compared"
+            )
+        where.append(what)
+
     arms = []
-    for first, second in _pairs(before, after, anyway, notes):
+    for first, second in _pairs(before, after, tolerate, notes, missing):
+        if first.interrupted or second.interrupted:
+            notes.append(f"{printable(second.device.model)}: a session was interrupted")
         # One bundle in each file is taken to be the same one at two times, whatever its folder.
-        several = any(len({arm.bundle.label for arm in one.arms}) > 1 for one in (first, second))
+        several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
         theirs = {_identity(arm, several): arm for arm in second.arms}
         for arm in first.arms:
             other = theirs.get(_identity(arm, several))
-            if other is None or not arm.blocks or not other.blocks:
+            if other is None:
+                continue
+            if empty := [each for each in (arm, other) if not each.blocks]:
+                why = empty[0].reasons[0]
+                tolerate(
+                    f"{label(arm)}: the {_place(empty[0], arm)} has no figures ({why})", missing
+                )
                 continue
             for problem in _problems(arm, other):
-                if not anyway:
-                    raise UserError(
-                        f"{label(arm)}: {problem}: measure again, or say --anyway to compare "
-                        "nevertheless"
-                    )
-                notes.append(f"{label(arm)}: {problem}")
+                tolerate(f"{label(arm)}: {problem}", notes)
             arms.append(
                 ArmComparison(
                     device=second.device,
@@ -104,31 +118,50 @@ def compare_files(
             "the two have no arm in common: measure the same network, artifacts, threads and "
             "runner in both"
         )
-    return FileComparison(arms=tuple(arms), notes=tuple(notes))
+    return FileComparison(arms=tuple(arms), missing=tuple(missing), notes=tuple(notes))
+
+
+Tolerate = Callable[[str, list[str]], None]
+
+
+def _place(arm: ArmReport, first: ArmReport) -> str:
+    return "first" if arm is first else "second"
 
 
 def _pairs(
     before: Sequence[DeviceReport],
     after: Sequence[DeviceReport],
-    anyway: bool,
+    tolerate: Tolerate,
     notes: list[str],
+    missing: list[str],
 ) -> Iterator[tuple[DeviceReport, DeviceReport]]:
-    """Devices with the same identity; or, where each file has one, these two, if told so."""
-    theirs = {report.device.id: report for report in before}
-    shared = [(theirs[each.device.id], each) for each in after if each.device.id in theirs]
+    """The same device in both; or, where each file has one, these two, if that is tolerated."""
+    first, second = _by_identity(before), _by_identity(after)
+    shared = [key for key in first if key in second]
     if not shared and len(before) == len(after) == 1:
-        a, b = before[0].device, after[0].device
-        what = f"measured on different devices, {printable(a.model)} and {printable(b.model)}"
-        if not anyway:
-            raise UserError(f"{what}: measure both on one, or say --anyway to compare nevertheless")
-        notes.append(what)
-        shared = [(before[0], after[0])]
+        a, b = (printable(each.device.model) for each in (before[0], after[0]))
+        tolerate(f"measured on different devices, {a} and {b}", notes)
+        yield before[0], after[0]
+        return
     if not shared:
         raise UserError("the two files have no device in common: measure both on one")
-    for first, second in shared:
-        if first.device.build != second.device.build:
-            notes.append(f"{printable(second.device.model)} runs another system build than before")
-        yield first, second
+    for key, report in first.items():
+        if key not in second:
+            name = printable(report.device.model)
+            tolerate(f"{name} ({printable(report.device.id)}) is in the first alone", missing)
+            continue
+        if report.device.build != second[key].device.build:
+            notes.append(f"{printable(report.device.model)} runs another system build than before")
+        yield report, second[key]
+
+
+def _by_identity(reports: Sequence[DeviceReport]) -> dict[tuple[str | None, ...], DeviceReport]:
+    """By what a phone is; where two of a file claim to be the same, by what adb calls them too."""
+    claims = [(each.device.id, each.device.model, each.device.soc) for each in reports]
+    return {
+        (*claim, each.device.serial if claims.count(claim) > 1 else None): each
+        for claim, each in zip(claims, reports, strict=True)
+    }
 
 
 def _problems(a: ArmReport, b: ArmReport) -> Iterator[str]:
@@ -148,5 +181,7 @@ def _runtime(arm: ArmReport) -> str:
     for block in arm.arm.blocks:
         if block.answer and block.answer.runner:
             runner = block.answer.runner
-            return f"{runner.runtime} {runner.runtime_version or 'of unknown version'}"
+            # The native runner does not tell its runtime's version: its own hash stands for it.
+            version = runner.runtime_version or f"in {runner.version}"
+            return f"{runner.runtime} {version}"
     return "unknown"

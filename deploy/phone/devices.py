@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from deploy.bundle.parse import printable
 from deploy.errors import PhoneError, UserError
-from deploy.phone.adb import LOCAL, Adb, default_port, find_adb
+from deploy.phone.adb import LOCAL, Adb, default_port, find_adb, last_line
 from deploy.phone.android import AndroidDevice
 from deploy.phone.faults import fault
 from deploy.phone.host import HOST, HostDevice
@@ -26,7 +26,7 @@ from deploy.phone.profile import Target
 from deploy.phone.results import RunnerName
 from deploy.phone.runners import Runner
 from deploy.phone.runners.app import AppRunner
-from deploy.phone.runners.binary import remembered_runner
+from deploy.phone.runners.binary import known_runner
 from deploy.phone.runners.native import NativeRunner
 from deploy.phone.session import Device
 
@@ -53,7 +53,7 @@ class PhoneRunner:
 
     def make(self, phone: Phone, description: Description) -> Runner:
         if self.name == "app":
-            return AppRunner(phone, self.executorch)
+            return AppRunner(phone, description.abilist, self.executorch)
         assert self.binary is not None, "asked for before a phone is opened"
         return NativeRunner(phone, self.binary, description.abilist)
 
@@ -78,7 +78,7 @@ def choose_runner(
             "build them with one version"
         )
     if name == "native" and needed:
-        binary = remembered_runner(binary)
+        binary = known_runner(binary)
     return PhoneRunner(name=name, binary=binary, executorch=next(iter(versions), None))
 
 
@@ -143,30 +143,48 @@ def targets(
         )
     if phones or not wanted:
         adb = open_server(server, cancelled)
-        for attached in choose_phones(adb.devices(), phones or server.connect):
-            found.append(_phone_target(Phone(adb, attached.serial), runner))
+        attached = adb.devices()
+        for each in choose_phones(attached, phones or server.connect):
+            found.append(_phone_target(Phone(adb, each.serial), runner))
+        if ALL in phones:
+            left = [each for each in attached if each.state != "device"]
+            found += [_refused_target(each, runner) for each in left]
     return found
 
 
 def _phone_target(phone: Phone, runner: PhoneRunner) -> Target:
     @contextmanager
     def opened() -> Iterator[Device]:
-        with _alone(phone.serial):
+        with alone(phone):
             yield AndroidDevice(phone, runner.make)
 
     return Target(label=printable(phone.serial), runner=runner.name, open=opened)
 
 
+def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> Target:
+    """A phone that is there and cannot be used: it is told like one that fails."""
+
+    def refuse() -> AbstractContextManager[Device]:
+        raise unusable(attached)
+
+    return Target(label=printable(attached.serial), runner=runner.name, open=refuse)
+
+
 @contextmanager
-def _alone(serial: str) -> Iterator[None]:
-    """Two sessions on one phone would measure each other. Raises PhoneError (busy)."""
-    folder = platformdirs.user_runtime_path("mobile-deploy", ensure_exists=True)
-    name = hashlib.sha256(serial.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def alone(phone: Phone) -> Iterator[None]:
+    """Two sessions on one phone would measure each other. Raises PhoneError (busy).
+
+    By the serial number of its own: adb may know the phone by USB and by network too.
+    """
+    itself = last_line(phone.shell("getprop ro.serialno").out) or phone.serial
+    folder = platformdirs.user_cache_path("mobile-deploy") / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256(itself.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
         with FileLock(folder / f"phone-{name}.lock", timeout=0):
             yield
     except Timeout:
-        raise fault("busy", f"another mobile-deploy measures on {printable(serial)}") from None
+        raise fault("busy", f"another session measures on {phone.serial}") from None
 
 
 def unusable(attached: AttachedDevice) -> PhoneError:

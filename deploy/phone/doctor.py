@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from deploy.bundle.open import Bundle
 from deploy.bundle.parse import printable
 from deploy.errors import PhoneError
 from deploy.phone.adb import Adb
@@ -38,8 +39,12 @@ class Finding:
     what: str
 
 
-def examine(server: Server) -> Iterator[Finding]:
-    """Findings as they are made: Python's packages, adb, then each phone."""
+def examine(server: Server, executorch: str | None = None) -> Iterator[Finding]:
+    """Findings as they are made: Python's packages, adb, then each phone.
+
+    `executorch` is the version that a bundle's .pte artifacts need; None for what is installed.
+    """
+    executorch = executorch or _installed("executorch")
     yield from _packages()
     try:
         adb = open_server(server)
@@ -53,32 +58,44 @@ def examine(server: Server) -> Iterator[Finding]:
         what = f"none attached: {REMEDIES['no-phone'].text}"
         yield Finding(about="phones", state="blocks", what=what)
     for phone in attached:
-        yield from _phone(adb, phone)
+        yield from _phone(adb, phone, executorch)
+
+
+def executorch_of(bundle: Bundle) -> str | None:
+    """The version of ExecuTorch that the bundle's .pte artifacts need; None without any."""
+    of_pte = [each for each in bundle.manifest.artifacts if each.format == "executorch"]
+    return of_pte[0].runtime.version if of_pte else None
 
 
 def _packages() -> Iterator[Finding]:
-    """Each installed at the version that ours asks for; ours may run from a checkout."""
+    """Each with the version that is installed."""
     for name in PACKAGES:
-        try:
-            version = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        version = _installed(name)
+        if version is None:
             what = f"not installed: pip install {name}"
             yield Finding(about=name, state="blocks", what=what)
         else:
             yield Finding(about=name, state="ok", what=version)
 
 
-def _phone(adb: Adb, attached: AttachedDevice) -> Iterator[Finding]:
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _phone(adb: Adb, attached: AttachedDevice, executorch: str | None) -> Iterator[Finding]:
     name = printable(attached.serial)
     if attached.state != "device":
         yield Finding(about=name, state="blocks", what=str(unusable(attached)))
         return
     phone = Phone(adb, attached.serial)
     try:
-        device = AndroidDevice(phone, lambda phone, _: AppRunner(phone))
+        device = AndroidDevice(phone, lambda phone, about: AppRunner(phone, about.abilist))
         facts, now = device.facts(), device.conditions(0)
         yield Finding(about=name, state="ok", what=_facts(facts))
-        yield _app(name, phone)
+        yield _app(name, phone, executorch)
         yield _space(name, phone)
         yield _developer_settings(name, phone)
         yield from _conditions(name, now)
@@ -92,10 +109,9 @@ def _facts(facts: DeviceFacts) -> str:
     return f"{facts.model}, {facts.soc or 'SoC unknown'}, {facts.os}, cores {cores}{virtual}"
 
 
-def _app(name: str, phone: Phone) -> Finding:
-    needed = importlib.metadata.version("executorch")
+def _app(name: str, phone: Phone, executorch: str | None) -> Finding:
     try:
-        app = check_app(phone, needed)
+        app = check_app(phone, executorch)
     except PhoneError as error:
         # --runner native does without it.
         return Finding(about=f"{name} app", state="warning", what=str(error))

@@ -81,7 +81,9 @@ REMEDIES: dict[str, Remedy] = {
         "--runner-binary FILE, or take --runner app"
     ),
     "runner-abi": Remedy(text="build executor_runner for the phone's ABI (docs/native-runner.md)"),
-    "runner-failed": Remedy(text="run the artifact with --debug to see the runner's log"),
+    "runner-failed": Remedy(
+        text="run mobile-deploy verify on the bundle, and build the runner for its ExecuTorch"
+    ),
     "wrong-abi": Remedy(text="the app runs on arm64-v8a and x86_64 only: take another phone"),
     "busy": Remedy(text="wait for the other mobile-deploy to end, or name another --device"),
     "unexpected": Remedy(text="run again with --debug and report it"),

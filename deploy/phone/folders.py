@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 from pathlib import Path
 from typing import Protocol
 
 from deploy.hashing import sha256_file
 from deploy.phone.faults import fault
+from deploy.phone.parsers.process import parse_pidof
 from deploy.phone.phone import Phone
 
 PACKAGE = "dev.mobiledeploy.demo"
@@ -31,6 +33,19 @@ class DeviceFolder(Protocol):
         """All of it."""
 
 
+def sweep(phone: Phone) -> None:
+    """End and remove what an earlier run, of whichever runner, left under the shell's user.
+
+    When adb loses its phone only the shell there is told: a runner may go on without it.
+    """
+    left = phone.shell(f"ls {SHELL_FOLDER}").out.split()
+    for name in left:
+        if re.fullmatch(r"runner-[0-9a-f]+", name):
+            for pid in parse_pidof(phone.shell(f"pidof {name}").out):
+                phone.shell(f"kill -9 {pid}")
+    phone.shell(f"rm -rf {SHELL_FOLDER} {SHELL_FOLDER}-*")
+
+
 class ShellFolder:
     """Under /data/local/tmp, where the shell may run what it has."""
 
@@ -38,7 +53,8 @@ class ShellFolder:
         self.phone, self.path = phone, SHELL_FOLDER
 
     def make(self) -> None:
-        done = self.phone.shell(f"rm -rf {self.path}; mkdir -p {self.path}")
+        sweep(self.phone)
+        done = self.phone.shell(f"mkdir -p {self.path}")
         if done.code != 0:
             raise fault("unexpected", f"cannot make {self.path} on {self.phone.serial}: {done.err}")
 
@@ -52,7 +68,7 @@ class ShellFolder:
         return _get(self.phone, "", f"{self.path}/{name}")
 
     def remove(self) -> None:
-        self.phone.shell(f"rm -rf {self.path}")
+        sweep(self.phone)
 
 
 class AppFolder:
@@ -62,6 +78,7 @@ class AppFolder:
         self.phone, self.path = phone, _APP_FOLDER
 
     def make(self) -> None:
+        sweep(self.phone)
         done = self.phone.shell(
             f"{as_app(f'rm -rf {self.path}')}; {as_app(f'mkdir -p {self.path}')}"
         )

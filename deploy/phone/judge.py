@@ -22,7 +22,7 @@ from deploy.measure import (
     signs_in_times,
     summarize,
 )
-from deploy.phone.parsers.cores import cores_of
+from deploy.phone.core_choice import held_cores
 from deploy.phone.results import (
     Arm,
     Conditions,
@@ -34,6 +34,11 @@ from deploy.phone.results import (
 )
 from deploy.verify.error_statistics import ErrorStatistics, compare_logits
 from deploy.verify.gates import judge_golden
+
+LOW_BATTERY = 0.2
+# Of all cores: a quarter is two of eight.
+BUSY_SHARE = 0.25
+_TIMES_ALONE = "throttling shows in the times alone"
 
 # The same file on the same processor: what differs by more is broken now and then.
 _REPEATED_DB = 40.0
@@ -93,18 +98,18 @@ def judge(results: Results) -> tuple[DeviceReport, ...]:
 
 
 def _judge_device(device: MeasuredDevice, bundles: dict[str, MeasuredBundle]) -> DeviceReport:
-    arms = tuple(_judge_arm(arm, bundles[arm.bundle]) for arm in device.arms)
+    arms = tuple(_judge_arm(arm, bundles[arm.bundle], device.device) for arm in device.arms)
     return DeviceReport(
         device=device.device,
         arms=arms,
         recommended=tuple(_recommend(arms)),
-        warnings=device.warnings,
+        warnings=(*_of_conditions(device), *device.warnings),
         failure=device.failure.text if device.failure else None,
         interrupted=device.interrupted,
     )
 
 
-def _judge_arm(arm: Arm, bundle: MeasuredBundle) -> ArmReport:
+def _judge_arm(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmReport:
     artifact = next(each for each in bundle.artifacts if each.name == arm.artifact)
     answered = [block for block in arm.blocks if block.answer and block.answer.status == "ok"]
     answers = [block.answer for block in answered if block.answer]
@@ -114,7 +119,7 @@ def _judge_arm(arm: Arm, bundle: MeasuredBundle) -> ArmReport:
         if block.answer
     )
     golden, wrong = _judge_answers(arm, bundle, artifact)
-    signs = _signs(arm, blocks)
+    signs = _signs(arm, blocks, device)
     failed = [block.failure.text for block in arm.blocks if block.failure]
     return ArmReport(
         arm=arm,
@@ -139,10 +144,10 @@ def _judge_arm(arm: Arm, bundle: MeasuredBundle) -> ArmReport:
     )
 
 
-def _signs(arm: Arm, blocks: Sequence[Block]) -> list[Sign]:
+def _signs(arm: Arm, blocks: Sequence[Block], device: DeviceFacts) -> list[Sign]:
     seen = [each for block in arm.blocks for each in (block.before, block.after) if each]
     around = [
-        clocks_lowered(_allowed(arm, seen)),
+        clocks_lowered(_allowed(held_cores(arm.key.cores, device), seen)),
         heated([each.thermal_status for each in seen]),
         never_cooled([block.cooled for block in arm.blocks]),
     ]
@@ -150,11 +155,11 @@ def _signs(arm: Arm, blocks: Sequence[Block]) -> list[Sign]:
     return [*in_times, *(sign for sign in around if sign)]
 
 
-def _allowed(arm: Arm, seen: Sequence[Conditions]) -> npt.NDArray[np.float64]:
-    """The highest allowed clocks in kHz, (readings, cores), NaN where unknown; of the arm's cores
-    where it is held to some."""
-    held = cores_of(arm.key.cores or "")
-    cores = sorted({clock.core for each in seen for clock in each.clocks} & set(held or range(256)))
+def _allowed(held: Sequence[int], seen: Sequence[Conditions]) -> npt.NDArray[np.float64]:
+    """The highest allowed clocks in kHz, (readings, cores), NaN where unknown; of the cores that
+    the arm is held to, if it is."""
+    cores = sorted({clock.core for each in seen for clock in each.clocks})
+    cores = [core for core in cores if not held or core in held]
     table = np.full((len(seen), len(cores)), np.nan)
     for row, each in enumerate(seen):
         known = {clock.core: clock.allowed_khz for clock in each.clocks}
@@ -163,12 +168,38 @@ def _allowed(arm: Arm, seen: Sequence[Conditions]) -> npt.NDArray[np.float64]:
     return table
 
 
+def _of_conditions(device: MeasuredDevice) -> list[str]:
+    """What was unfavourable before some block, though it could be measured."""
+    before = [block.before for arm in device.arms for block in arm.blocks]
+    android = device.device.kind == "android"
+    conditions: dict[str, list[bool | None]] = {
+        "the screen was locked: some phones slow down then": [each.locked for each in before],
+        "it was charging, which heats it: connect by network": [each.charging for each in before],
+        "battery saver was on: turn it off": [each.power_save for each in before],
+        "the battery was low: some phones slow down then": [
+            each.battery_level is not None and each.battery_level < LOW_BATTERY for each in before
+        ],
+        "other programs kept it busy": [
+            each.busy is not None and each.busy > BUSY_SHARE for each in before
+        ],
+        f"its heat is unknown: {_TIMES_ALONE}": [
+            android and each.thermal_status is None for each in before
+        ],
+        f"its clocks are unknown: {_TIMES_ALONE}": [android and not each.clocks for each in before],
+    }
+    return [
+        f"{text} ({sum(map(bool, seen))} of {len(seen)} blocks)"
+        for text, seen in conditions.items()
+        if any(seen)
+    ]
+
+
 def _judge_answers(
     arm: Arm, bundle: MeasuredBundle, artifact: MeasuredArtifact
 ) -> tuple[ErrorStatistics | None, list[str]]:
     """The fullest answer against the float network, and every reason not to believe the answers."""
     given = [
-        {each.index: each.values() for each in block.answer.logits}
+        {each.index: _comparable(each.values(), artifact) for each in block.answer.logits}
         for block in arm.blocks
         if block.answer and block.answer.status == "ok"
     ]
@@ -176,8 +207,10 @@ def _judge_answers(
         return None, []
     fullest = max(given, key=len)
     try:
-        reference = _logits(bundle.float_logits, bundle)
-        own = _logits(artifact.own_logits, bundle) if artifact.own_logits else None
+        reference = _comparable(_logits(bundle.float_logits, bundle), artifact)
+        own = None
+        if artifact.own_logits:
+            own = _comparable(_logits(artifact.own_logits, bundle), artifact)
     except ValueError:
         return None, ["the results hold no golden logits to judge its answers by"]
     if not fullest:
@@ -197,6 +230,18 @@ def _judge_answers(
     if not wrong and not all(_repeats(fullest, each) for each in given):
         wrong = ["wrong answers: the same photo got other answers in another block"]
     return statistics, wrong
+
+
+def _comparable(
+    logits: npt.NDArray[np.float32], artifact: MeasuredArtifact
+) -> npt.NDArray[np.float32]:
+    """Logits (..., classes) as they are; of Core ML, whose packages end in a softmax, the
+    probabilities: their logarithms lack a constant, and what float16 is too coarse for."""
+    if artifact.format != "coreml" or not logits.size:
+        return logits
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: npt.NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def _repeats(
@@ -220,10 +265,10 @@ def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
     for report in arms:
         if report.valid and report.summary:
             key = report.arm.key
-            group = groups.setdefault((report.bundle.label, report.arm.artifact, key.cores), {})
+            group = groups.setdefault((report.bundle.id, report.arm.artifact, key.cores), {})
             group[key.threads] = report
     found = []
-    for (label, artifact, cores), group in groups.items():
+    for (_, artifact, cores), group in groups.items():
         if len(group) < 2:
             continue
         cheapest_first = sorted(group, key=lambda threads: threads or math.inf)
@@ -231,7 +276,7 @@ def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
         assert best.summary is not None
         found.append(
             Recommendation(
-                bundle=label,
+                bundle=best.bundle.label,
                 artifact=artifact,
                 threads=best.arm.key.threads,
                 cores=cores,

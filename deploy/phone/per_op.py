@@ -23,7 +23,7 @@ from deploy.phone.runners.native import NativeRunner
 from deploy.phone.session import default_block_timeout
 from deploy.phone.staging import stage
 
-_WARM_UP, _RUNS = 5, 30
+_RUNS = 30
 
 WITHOUT_EVENTS = (
     "ExecuTorch tells no times by operator unless its runtime has the event tracer, which the "
@@ -63,14 +63,14 @@ def profile_operators(bundle: Bundle, artifact: Artifact, threads: int) -> Opera
             str(bundle.path_of(artifact)), options, providers=["CPUExecutionProvider"]
         )
         inputs: dict[str, np.typing.NDArray[np.float32]] = {artifact.input.name: image}
-        for _ in range(_WARM_UP + _RUNS):
+        for _ in range(_RUNS):
             session.run(None, inputs)
         text = Path(session.end_profiling()).read_text("utf-8", "replace")
     return OperatorProfile(
         artifact=artifact.name,
         where="this computer",
         threads=threads,
-        runs=_WARM_UP + _RUNS,
+        runs=_RUNS,
         operators=parse_profile(text),
     )
 
@@ -92,8 +92,8 @@ def trace_operators(
             id="trace",
             artifact=staged.artifacts[artifact.name],
             threads=threads,
-            warmup=_WARM_UP - 1,
-            iterations=_RUNS,
+            warmup=0,
+            iterations=_RUNS - 1,
             shape=opened.bundle.manifest.input.shape,
             input=TimedInput(golden=0, seed=None),
             golden=staged.golden[:1],
@@ -111,6 +111,6 @@ def trace_operators(
         artifact=artifact.name,
         where=device.facts().model,
         threads=threads,
-        runs=_WARM_UP + _RUNS,
+        runs=_RUNS,
         operators=parse_etdump(dump, phone.serial),
     )

@@ -43,7 +43,7 @@ class Phone:
     back_s: float = field(default=60.0, kw_only=True)
 
     def shell(
-        self, command: str, *, timeout: float | None = None, stdin: bytes | Path | None = None
+        self, command: str, *, timeout: float | None = None, stdin: Path | None = None
     ) -> Shell:
         """Run `command` in the phone's shell and see its end.
 
@@ -82,7 +82,10 @@ class Phone:
     @cached_property
     def features(self) -> frozenset[str]:
         """What this phone and this adb both offer, such as shell_v2."""
-        return frozenset(self._run(["features"]).text.split())
+        done = self._run(["features"])
+        if done.code != 0:
+            raise self._failure(done, "features", f"{self.serial} does not tell its features")
+        return frozenset(done.text.split())
 
     @property
     def over_network(self) -> bool:
@@ -93,7 +96,8 @@ class Phone:
     def connection(self) -> Literal["usb", "tcp"]:
         """How adb reaches it; phones paired over wireless debugging have names without a port."""
         paired = self.serial.endswith("._adb-tls-connect._tcp")
-        return "tcp" if self.over_network or paired else "usb"
+        emulated = self.serial.startswith("emulator-")
+        return "tcp" if self.over_network or paired or emulated else "usb"
 
     def wait_back(self) -> None:
         """Wait until the phone answers again, after it was lost or has rebooted.
@@ -123,7 +127,7 @@ class Phone:
         arguments: Sequence[str],
         *,
         timeout: float | None = None,
-        stdin: bytes | Path | None = None,
+        stdin: Path | None = None,
     ) -> Finished:
         return self.adb.run(
             ["-s", self.serial, *arguments], timeout=timeout or self.command_s, stdin=stdin

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.errors import UserError
-from deploy.phone.parsers.cores import mask_of
+from deploy.phone.core_choice import mask_for
 from deploy.phone.results import ArmKey, DeviceFacts, RunnerName
 from deploy.phone.session import ArmPlan
 from deploy.phone.staging import StagedBundle
 
 DEFAULT_THREADS = (1, 2, 4)
-CORES = ("big", "little", "all")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A bundle of which some artifacts are to be measured; `id` is the hash of its manifest."""
+    """A bundle of which some artifacts are to be measured.
+
+    `id` is the hash of its manifest, `label` what to call it, unlike any other of the session.
+    """
 
     bundle: Bundle
     id: str
+    label: str
     artifacts: tuple[Artifact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arms:
-    """What was asked for: `threads` None for 1, 2 and 4 as far as there are cores; `cores` big,
-    little, all, a hexadecimal mask, or None to leave the process free."""
+    """What was asked for: `threads` None for 1, 2 and 4 as far as there are cores; `cores` in their
+    normal spelling, None to leave the process free."""
 
     runner: RunnerName
     threads: tuple[int, ...] | None
@@ -45,7 +47,7 @@ def plan_arms(
     Raises UserError for threads or cores that the device does not have, and for cores where the
     runner cannot be held to any.
     """
-    mask = mask_for(arms, device)
+    mask = _mask(arms, device)
     threads = _threads(arms, device)
     return [
         ArmPlan(
@@ -76,8 +78,7 @@ def network_text(bundle: Bundle) -> str:
     return f"{network.name}{width} {network.resolution[0]}x{network.resolution[1]}"
 
 
-def mask_for(arms: Arms, device: DeviceFacts) -> str | None:
-    """The bare hexadecimal mask that taskset takes. Raises UserError, see `plan_arms`."""
+def _mask(arms: Arms, device: DeviceFacts) -> str | None:
     if arms.cores is None:
         return None
     if arms.runner != "native":
@@ -85,24 +86,7 @@ def mask_for(arms: Arms, device: DeviceFacts) -> str | None:
             "--cores needs --runner native: the shell cannot pin an app's process, and this "
             "computer's cores are left alone"
         )
-    clusters = [cluster.cores for cluster in device.clusters]
-    every = [core for cluster in clusters for core in cluster]
-    if re.fullmatch("(0x)?[0-9a-f]{1,16}", arms.cores.lower()):
-        mask = int(arms.cores, 16)
-        if not mask or (every and mask >> (max(every) + 1)):
-            raise UserError(f"--cores {arms.cores}: {device.model} has {_count(device)} cores")
-        return f"{mask:x}"
-    if arms.cores not in CORES:
-        raise UserError(f"--cores {arms.cores}: give big, little, all or a mask such as f0")
-    if not clusters:
-        raise UserError(f"{device.model} does not tell its clusters: give --cores as a mask")
-    if arms.cores == "all":
-        return mask_of(every)
-    if len(clusters) == 1:
-        raise UserError(f"{device.model} has one kind of core: leave --cores {arms.cores} out")
-    # Slowest first: what is not the slowest is big, be it one cluster or three.
-    chosen = clusters[:1] if arms.cores == "little" else clusters[1:]
-    return mask_of([core for cluster in chosen for core in cluster])
+    return mask_for(arms.cores, device)
 
 
 def _threads(arms: Arms, device: DeviceFacts) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import base64
 import secrets
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -20,14 +21,15 @@ import deploy
 from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.bundle.parse import printable
-from deploy.errors import PhoneError, UserError
+from deploy.errors import DeployError, UserError
 from deploy.hashing import sha256_file
+from deploy.phone.adb import CancelledError
+from deploy.phone.faults import fault
 from deploy.phone.plan import Arms, Opened, plan_arms
 from deploy.phone.results import (
     RESULTS_VERSION,
     MeasuredArtifact,
     MeasuredBundle,
-    MeasuredDevice,
     Results,
     RunnerName,
     Settings,
@@ -39,6 +41,7 @@ from deploy.reporter import Reporter, Silent
 # What a block can run: Core ML is measured by the iOS app, whose export has the same envelope.
 RUNNABLE = ("executorch", "onnx")
 _LOOK_S = 0.2
+_KEEP_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Profiled:
     """`failures`, by the target's label, are of those that could not even be opened."""
 
     results: Results
-    failures: dict[str, PhoneError]
+    failures: dict[str, DeployError]
     interrupted: bool
 
 
@@ -69,6 +72,7 @@ def open_bundles(
     twice, and what `open_bundle` and `check_integrity` raise.
     """
     formats = ("executorch",) if native else RUNNABLE
+    labels = _labels(folders)
     opened = []
     for folder in folders:
         bundle = open_bundle(folder)
@@ -83,7 +87,8 @@ def open_bundles(
             )
         check_integrity(bundle)
         manifest = sha256_file(folder / MANIFEST_FILE)
-        opened.append(Opened(bundle=bundle, id=manifest, artifacts=tuple(chosen)))
+        label = labels[folder]
+        opened.append(Opened(bundle=bundle, id=manifest, label=label, artifacts=tuple(chosen)))
     found = {each.name for one in opened for each in one.artifacts}
     for name in artifacts:
         if name not in found:
@@ -103,60 +108,105 @@ def profile(
     *,
     reporters: Callable[[str], Reporter] = lambda label: Silent(),
     cancelled: threading.Event | None = None,
+    keep: Callable[[Results], None] | None = None,
 ) -> Profiled:
     """Measure every arm on every target, one worker a target; a target that fails harms no other.
 
     Ctrl-C, or setting `cancelled`, ends all soon, cleans the phones and gives what there is, marked
-    interrupted. Raises UserError where `arms` cannot be had on a device.
+    interrupted. `keep` is given what there is so far now and then, in case all else is lost.
     """
     cancelled = cancelled or threading.Event()
-    started = datetime.now(UTC)
+    sessions: dict[str, Session] = {}
+    empty = Results(
+        schema_version=RESULTS_VERSION,
+        tool=Tool(name="mobile-deploy", version=deploy.__version__),
+        session=secrets.token_hex(8),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        settings=settings,
+        bundles=tuple(_facts(each) for each in bundles),
+        devices=(),
+    )
+
+    def so_far() -> Results:
+        devices = tuple(
+            sessions[target.label].measured() for target in targets if target.label in sessions
+        )
+        return empty.model_copy(update={"devices": devices})
+
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as local:
         staged = [
             stage(each.bundle, each.artifacts, _folder(Path(local), index))
             for index, each in enumerate(bundles)
         ]
 
-        def measure(target: Target) -> MeasuredDevice:
+        def measure(target: Target) -> None:
             with target.open() as device:
                 facts = device.facts()
                 plans = plan_arms(bundles, staged, replace(arms, runner=target.runner), facts)
-                session = Session(device, plans, settings, reporters(target.label), cancelled)
-                return session.run(facts)
+                reporter = reporters(target.label)
+                session = Session(device, facts, plans, settings, reporter, cancelled)
+                sessions[target.label] = session
+                session.run()
 
         with ThreadPoolExecutor(max_workers=len(targets)) as pool:
-            futures = [pool.submit(measure, target) for target in targets]
-            _wait(futures, cancelled)
-    devices: list[MeasuredDevice] = []
-    failures: dict[str, PhoneError] = {}
-    for target, future in zip(targets, futures, strict=True):
-        try:
-            devices.append(future.result())
-        except PhoneError as error:
-            failures[target.label] = error
-    return Profiled(
-        results=Results(
-            schema_version=RESULTS_VERSION,
-            tool=Tool(name="mobile-deploy", version=deploy.__version__),
-            session=secrets.token_hex(8),
-            started=started.isoformat(timespec="seconds"),
-            settings=settings,
-            bundles=tuple(_facts(each) for each in bundles),
-            devices=tuple(devices),
-        ),
-        failures=failures,
-        interrupted=cancelled.is_set(),
-    )
+            try:
+                futures = [pool.submit(measure, target) for target in targets]
+                _wait(futures, cancelled, lambda: keep(so_far()) if keep else None)
+            except BaseException:
+                # The pool waits for its workers: they must know that they are to end.
+                cancelled.set()
+                raise
+    failures = {
+        target.label: error
+        for target, future in zip(targets, futures, strict=True)
+        if (error := _error(future)) is not None
+    }
+    return Profiled(results=so_far(), failures=failures, interrupted=cancelled.is_set())
 
 
-def _wait(futures: Sequence[Future[MeasuredDevice]], cancelled: threading.Event) -> None:
-    """Until all are done; Ctrl-C asks them to end, and waits for the phones to be clean."""
+def _error(future: Future[None]) -> DeployError | None:
+    """Why a target gave nothing; None where it gave something, or was interrupted."""
+    error = future.exception()
+    if error is None or isinstance(error, CancelledError):
+        return None
+    if isinstance(error, DeployError):
+        return error
+    # One device's accident must not lose the others' results.
+    unexpected = fault("unexpected", f"{type(error).__name__}: {error}")
+    unexpected.__cause__ = error
+    return unexpected
+
+
+def _wait(
+    futures: Sequence[Future[None]], cancelled: threading.Event, keep: Callable[[], None]
+) -> None:
+    """Until all are done, keeping what there is now and then.
+
+    Ctrl-C, and being told to terminate, ask them to end, and wait for the phones to be clean.
+    """
+    kept = time.monotonic()
     while True:
         try:
             if not wait(futures, timeout=_LOOK_S).not_done:
                 return
-        except KeyboardInterrupt:
+            if time.monotonic() - kept > _KEEP_S:
+                keep()
+                kept = time.monotonic()
+        except (KeyboardInterrupt, SystemExit):
             cancelled.set()
+
+
+def _labels(folders: Sequence[Path]) -> dict[Path, str]:
+    """The folder's name, or as much of its path as tells it from the others'."""
+    labels: dict[Path, str] = {}
+    for folder in folders:
+        parts = folder.resolve().parts
+        others = [other.resolve().parts for other in folders if other != folder]
+        depth = 1
+        while depth < len(parts) and any(other[-depth:] == parts[-depth:] for other in others):
+            depth += 1
+        labels[folder] = printable("/".join(parts[-depth:])) or "bundle"
+    return labels
 
 
 def _folder(parent: Path, index: int) -> Path:
@@ -169,7 +219,7 @@ def _facts(opened: Opened) -> MeasuredBundle:
     bundle, network = opened.bundle, opened.bundle.manifest.network
     return MeasuredBundle(
         id=opened.id,
-        label=printable(bundle.folder.resolve().name) or "bundle",
+        label=opened.label,
         network=network.name,
         width=f"{network.width:g}" if network.width is not None else "-",
         resolution=network.resolution,

@@ -39,6 +39,12 @@ def check_output(path: Path) -> None:
         raise UserError(f"{path} is a folder: name a file to write")
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path.parent} is no folder: make it, or write elsewhere")
+    part = _part(path)
+    try:
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
 
 
 def write_results(results: Results, path: Path) -> None:
@@ -78,6 +84,10 @@ def read_results(path: Path) -> Results:
         _refuse(where, first_problem(error))
     known = {(bundle.id, each.name) for bundle in results.bundles for each in bundle.artifacts}
     for device in results.devices:
+        try:
+            _check_logits(device)
+        except ValueError as error:
+            _refuse(where, f"holds answers that cannot be read ({error})")
         for arm in device.arms:
             if (arm.bundle, arm.artifact) not in known:
                 _refuse(where, f"has an arm of an unknown artifact, {arm.artifact}")
@@ -105,13 +115,25 @@ def _rows(device: MeasuredDevice, labels: dict[str, str]) -> Iterator[list[objec
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         part.write_text(text, encoding="utf-8")
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
         raise StorageError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _check_logits(device: MeasuredDevice) -> None:
+    """Raises ValueError for logits that cannot be decoded."""
+    for arm in device.arms:
+        for block in arm.blocks:
+            for each in block.answer.logits if block.answer else ():
+                each.values()
 
 
 def _refuse(where: str, what: str) -> NoReturn:

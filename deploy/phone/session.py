@@ -81,17 +81,7 @@ class _ArmState:
 
     plan: ArmPlan
     blocks: list[Block] = field(default_factory=list)
-    push_ns: int | None = None
     given_up: bool = False
-
-    def arm(self) -> Arm:
-        return Arm(
-            key=self.plan.key,
-            bundle=self.plan.bundle_id,
-            artifact=self.plan.artifact.name,
-            push_ns=self.push_ns,
-            blocks=tuple(self.blocks),
-        )
 
 
 class Session:
@@ -100,43 +90,63 @@ class Session:
     def __init__(
         self,
         device: Device,
+        facts: DeviceFacts,
         plans: Sequence[ArmPlan],
         settings: Settings,
         reporter: Reporter,
         cancelled: threading.Event,
     ) -> None:
-        self._device, self._settings = device, settings
+        self._device, self._facts, self._settings = device, facts, settings
         self._reporter, self._cancelled = reporter, cancelled
         self._arms = [_ArmState(plan) for plan in plans]
         self._began = time.monotonic()
         self._order = 0
         self._cools = True
+        self._over = False
+        self._failure: Failure | None = None
+        self._push_ns: dict[str, int] = {}
         self._warnings: list[str] = []
 
-    def run(self, facts: DeviceFacts) -> MeasuredDevice:
+    def run(self) -> MeasuredDevice:
         """Measure. Whatever happens, the blocks so far are in the result and the phone is clean."""
-        failure: Failure | None = None
         try:
             self._reporter.stage("preparing")
             for warning in self._device.warnings():
                 self._warn(warning)
             self._start()
             self._rounds()
+            self._over = True
         except PhoneError as error:
-            failure = _failure(error)
+            self._failure = _failure(error)
+            self._over = True
         except CancelledError:
             self._cancelled.set()
         finally:
+            self._reporter.stage("cleaning up")
             try:
                 self._device.abandon()
             except PhoneError as error:
                 self._warn(f"could not clean up ({error.kind}): the next run does")
+        return self.measured()
+
+    def measured(self) -> MeasuredDevice:
+        """What there is so far; may be asked from another thread while it runs."""
         return MeasuredDevice(
-            device=facts,
-            arms=tuple(state.arm() for state in self._arms),
+            device=self._facts,
+            arms=tuple(self._arm(state) for state in self._arms),
             warnings=tuple(self._warnings),
-            failure=failure,
-            interrupted=self._cancelled.is_set(),
+            failure=self._failure,
+            interrupted=not self._over,
+        )
+
+    def _arm(self, state: _ArmState) -> Arm:
+        plan = state.plan
+        return Arm(
+            key=plan.key,
+            bundle=plan.bundle_id,
+            artifact=plan.artifact.name,
+            push_ns=self._push_ns.get(plan.staged.artifacts[plan.artifact.name].file),
+            blocks=tuple(state.blocks),
         )
 
     def _rounds(self) -> None:
@@ -155,12 +165,10 @@ class Session:
 
         Raises PhoneError where the phone is gone for good.
         """
-        waited, cooled = 0.0, None
-        before: Conditions | None = None
-        after: Conditions | None = None
-        ran: Ran | None = None
         for last in (False,) * (TRIES - 1) + (True,):
-            failure = None
+            before: Conditions | None = None
+            ran: Ran | None = None
+            failure: PhoneError | None = None
             try:
                 waited, cooled, before = self._wait_until_cool()
                 self._copy(state)
@@ -170,7 +178,6 @@ class Session:
                     self._settings.block_timeout_s,
                 )
                 failure = _runner_failure(ran.answer)
-                after = self._device.conditions(self._now(), whole=False)
             except PhoneError as error:
                 failure = error
             if failure is None or last or not helps_again(failure):
@@ -178,9 +185,9 @@ class Session:
             # A try that failed is told, not kept: the next one is a whole block of its own.
             self._warn(f"round {number + 1}, {state.plan.artifact.name}: {failure}")
             self._recover()
-        if failure is not None and before is None:
+        if before is None:
+            assert failure is not None
             raise failure
-        assert before is not None
         state.given_up = failure is not None
         return Block(
             round=number,
@@ -190,10 +197,19 @@ class Session:
             waited_s=waited,
             cooled=cooled,
             before=before,
-            after=after,
+            after=None if failure else self._conditions_after(),
             answer=ran.answer if ran else None,
             failure=_failure(failure) if failure else None,
         )
+
+    def _conditions_after(self) -> Conditions | None:
+        """None where the phone is lost just then, which spoils no answer that is there."""
+        try:
+            return self._device.conditions(self._now(), whole=False)
+        except PhoneError as error:
+            self._warn(f"after a block: {error}")
+            self._recover()
+            return None
 
     def _start(self) -> None:
         for last in (False,) * (TRIES - 1) + (True,):
@@ -216,11 +232,13 @@ class Session:
             self._warn(what)
 
     def _copy(self, state: _ArmState) -> None:
-        begin = time.perf_counter_ns()
-        for name, file in state.plan.staged.files_for(state.plan.artifact).items():
+        """See that all files are there; how long the artifact took holds for all of its arms."""
+        staged, artifact = state.plan.staged, state.plan.artifact
+        for name, file in staged.files_for(artifact).items():
+            begin = time.perf_counter_ns()
             self._device.runner.put(name, file)
-        if state.push_ns is None:
-            state.push_ns = max(1, time.perf_counter_ns() - begin)
+            if name == staged.artifacts[artifact.name].file:
+                self._push_ns.setdefault(name, max(1, time.perf_counter_ns() - begin))
 
     def _request(self, state: _ArmState, number: int) -> Request:
         """All golden inputs are answered in the first round, later the timed one alone."""

@@ -85,7 +85,7 @@ class State:
     @property
     def serial(self) -> str:
         """The phone's own serial number, not what adb calls it."""
-        return f"virtual-{self.seed}"
+        return f"virtual-{self.profile.name}-{self.seed}"
 
     @property
     def model_name(self) -> str:

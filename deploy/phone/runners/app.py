@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -14,17 +15,19 @@ from deploy.phone.folders import PACKAGE, AppFolder, as_app
 from deploy.phone.parsers.am import parse_started
 from deploy.phone.parsers.deaths import DeathKind, parse_deaths
 from deploy.phone.parsers.packages import AppVersion, parse_app_version, parse_package
+from deploy.phone.parsers.power import parse_keyguard
 from deploy.phone.parsers.process import ExitRecord, parse_exit_info, parse_pidof
 from deploy.phone.phone import Phone
 from deploy.phone.protocol import PROTOCOL_VERSION, Answer, Request
 from deploy.phone.runners import Ran
 
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
+RUNS_ON = {"arm64-v8a", "x86_64"}
 # Often enough to lose little time, seldom enough not to disturb what is being timed.
 _POLL_S = 0.25
 _START_S = 60.0
 
-_LOG_LINES = 2000
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.000")
 _KINDS_OF_DEATHS: dict[DeathKind, HarnessKind] = {
     "java-crash": "app-crashed",
     "native-crash": "app-crashed",
@@ -40,13 +43,17 @@ _SIGNALED, _LOW_MEMORY, _CRASH, _NATIVE_CRASH, _ANR = 2, 3, 4, 5, 6
 class AppRunner:
     """The app on one phone."""
 
-    def __init__(self, phone: Phone, executorch: str | None = None) -> None:
-        """`executorch` is the version that the .pte artifacts to run need."""
-        self._phone, self._executorch = phone, executorch
+    def __init__(self, phone: Phone, abis: tuple[str, ...], executorch: str | None = None) -> None:
+        """`abis` are those that the phone runs; `executorch` is the version that the .pte
+        artifacts need."""
+        self._phone, self._abis, self._executorch = phone, abis, executorch
         self._folder = AppFolder(phone)
         self._there: set[str] = set()
+        self._began = ""
 
     def start(self) -> None:
+        if not RUNS_ON & set(self._abis):
+            raise fault("wrong-abi", f"{self._phone.serial} runs {', '.join(self._abis)}")
         check_app(self._phone, self._executorch)
         self._phone.shell(f"am force-stop {PACKAGE}")
         self._folder.make()
@@ -78,7 +85,10 @@ class AppRunner:
     def _launch(self, request: Request) -> None:
         # -S ends what may still run: extras that reach a running activity start nothing new.
         command = f"am start -W -S -n {ACTIVITY} --es id {request.id}"
-        done = self._phone.shell(f"input keyevent KEYCODE_WAKEUP; {command}", timeout=_START_S)
+        prepare = "date '+%Y-%m-%d %H:%M:%S.000'; input keyevent KEYCODE_WAKEUP"
+        done = self._phone.shell(f"{prepare}; {command}", timeout=_START_S)
+        began = _TIME.search(done.out)
+        self._began = began[0] if began else ""
         started = parse_started(done.out + done.err)
         if started.status == "error":
             raise fault(
@@ -88,7 +98,8 @@ class AppRunner:
     def _wait_for(self, name: str, timeout: float) -> None:
         """Until the answer is there, the process is gone, or `timeout` seconds are over."""
         path = f"{self._folder.path}/{name}"
-        look = {"answer": as_app(f"test -f {path} && echo there"), "process": f"pidof {PACKAGE}"}
+        # In this order: the app may answer and end between the two.
+        look = {"process": f"pidof {PACKAGE}", "answer": as_app(f"test -f {path} && echo there")}
         deadline = time.monotonic() + timeout
         pid: int | None = None
         while True:
@@ -100,23 +111,30 @@ class AppRunner:
                 raise self._death(pid)
             pid = running[0]
             if time.monotonic() > deadline:
-                raise fault(
-                    "hung", f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
-                )
+                what = f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
+                locked = parse_keyguard(self._phone.shell("dumpsys window policy").out).locked
+                raise fault("locked" if locked else "hung", what)
             time.sleep(_POLL_S)
 
     def _death(self, pid: int | None) -> PhoneError:
-        """Why the process is gone: by the system's record of it, or before Android 11 by logcat."""
+        """Why the process is gone: by the system's record of it, or before Android 11 by logcat.
+
+        `pid` is None where it went before it was seen: then only what is later than its start
+        counts, by the phone's own clock.
+        """
         said = self._phone.shell_each(
             {
                 "exit": f"dumpsys activity exit-info {PACKAGE}",
-                "log": f"logcat -d -v threadtime -b main,system,crash -t {_LOG_LINES}",
+                "log": f"logcat -d -v threadtime -b main,system,crash -T '{self._began[5:]}'",
             }
         )
         for record in parse_exit_info(said["exit"]):
-            if pid is None or record.pid == pid:
+            later = (record.timestamp or "") >= self._began
+            if record.pid == pid or (pid is None and later):
                 return _why(record, self._phone.serial)
-        deaths = [each for each in parse_deaths(said["log"], PACKAGE) if each.pid in (pid, None)]
+        deaths = [
+            each for each in parse_deaths(said["log"], PACKAGE) if pid is None or each.pid == pid
+        ]
         where = f"the app on {self._phone.serial}"
         if not deaths:
             return fault("app-crashed", f"{where} ended without an answer")

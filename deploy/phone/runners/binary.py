@@ -10,23 +10,30 @@ from deploy.errors import UserError
 from deploy.phone.faults import fault
 
 
-def remembered_runner(named: Path | None) -> Path:
-    """`named`, remembered from now on, or the one that was remembered.
+def known_runner(named: Path | None) -> Path:
+    """`named`, or the one that was remembered.
 
     Raises UserError where `named` is no file, PhoneError (runner-missing) where none is known or
     the one that was is gone.
     """
-    memory = platformdirs.user_config_path("mobile-deploy") / "runner-binary"
     if named is not None:
         if not named.is_file():
             raise UserError(f"{named} is no file: name executor_runner, built for the phone's ABI")
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(f"{named.resolve()}\n", encoding="utf-8")
         return named
     try:
-        known = Path(memory.read_text(encoding="utf-8").strip())
+        known = Path(_memory().read_text(encoding="utf-8").strip())
     except OSError:
         raise fault("runner-missing", "no runner binary is known") from None
     if not known.is_file():
         raise fault("runner-missing", f"the runner binary {known} is gone")
     return known
+
+
+def remember_runner(binary: Path) -> None:
+    """Take it from now on where none is named: one that has measured."""
+    _memory().parent.mkdir(parents=True, exist_ok=True)
+    _memory().write_text(f"{binary.resolve()}\n", encoding="utf-8")
+
+
+def _memory() -> Path:
+    return platformdirs.user_config_path("mobile-deploy") / "runner-binary"

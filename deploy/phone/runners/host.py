@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+import deploy
 from deploy.phone.adb import CancelledError, last_line
 from deploy.phone.answers import parse_answer
 from deploy.phone.faults import fault
@@ -45,6 +46,8 @@ class HostRunner:
         with log.open("wb") as stream:
             process = subprocess.Popen(
                 [*command, str(answered)],
+                # Python looks there first: not into the user's folder, which may hold any name.
+                cwd=Path(deploy.__file__).parents[1],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from deploy.errors import PhoneError
 from deploy.hashing import sha256_file
+from deploy.phone.adb import last_line
 from deploy.phone.elf import abi_of
 from deploy.phone.faults import fault
 from deploy.phone.folders import ShellFolder
@@ -28,6 +30,7 @@ from deploy.phone.runners import Ran
 
 WITH_EVENTS = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
 _LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"
+_TIME = re.compile(r"\d\d-\d\d \d\d:\d\d:\d\d\.000")
 _PROBE_S = 0.03
 # So many that even a small network is still at work when it is looked at.
 _WATCHED = 50
@@ -114,9 +117,6 @@ class NativeRunner:
         return self._folder.get(name)
 
     def stop(self) -> None:
-        pids = parse_pidof(self._phone.shell(f"pidof {self._name}").out)
-        for pid in pids:
-            self._phone.shell(f"kill -9 {pid}")
         self._folder.remove()
 
     def _execute(
@@ -133,10 +133,10 @@ class NativeRunner:
         done = self._shell(request, image, executions, mask, timeout, output, more)
         text = done.out + "\n" + done.err
         log = parse_runner_log(text)
-        if not log.iterations_ns and not log.error:
+        began = _TIME.search(done.out)
+        if began and not log.iterations_ns and not log.error:
             # The Android build of the runner speaks to logcat.
-            text = self._phone.shell(_LOGCAT).out
-            log = parse_runner_log(text)
+            log = parse_runner_log(self._phone.shell(f"{_LOGCAT} -T '{began[0]}'").out)
         self._check(done, log, executions)
         data = self._folder.get(f"{output}-0.bin")
         self._phone.shell(f"rm -f {self._folder.path}/{output}-0.bin")
@@ -158,7 +158,7 @@ class NativeRunner:
         # 0 leaves the number of threads to the runner, which is what leaving the option out does.
         threads = f" --cpu_threads={request.threads}" if request.threads else ""
         return self._phone.shell(
-            f"logcat -c; cd {self._folder.path} && {pinned}./{self._name}"
+            f"date '+%m-%d %H:%M:%S.000'; cd {self._folder.path} && {pinned}./{self._name}"
             f" --model_path={request.artifact.file} --inputs={image.file}"
             f" --num_executions={executions}{threads} --print_output=none"
             f" --output_file={output}{more}",
@@ -196,7 +196,7 @@ class NativeRunner:
     def _check(self, done: Shell, log: RunnerLog, executions: int) -> None:
         """Raise what its exit code and its log say went wrong."""
         serial = self._phone.serial
-        said = log.error or done.err.strip() or f"exit code {done.code}"
+        said = log.error or last_line(done.err) or f"exit code {done.code}"
         if done.code in (_NOT_EXECUTABLE, _NOT_FOUND):
             raise fault("runner-abi", f"{serial} cannot run {self._binary.name} ({said})")
         # A missing operator ends the runner by abort: the log knows better than the exit code.

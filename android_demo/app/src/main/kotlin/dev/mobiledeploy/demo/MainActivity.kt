@@ -1,0 +1,153 @@
+package dev.mobiledeploy.demo
+
+import android.Manifest.permission.CAMERA
+import android.app.Activity
+import android.content.ActivityNotFoundException
+import android.content.Intent
+import android.net.Uri
+import android.os.Bundle
+import android.provider.Settings
+import android.view.View
+import android.view.ViewGroup
+import android.widget.RadioGroup
+import android.widget.TextView
+import android.widget.Toast
+import dev.mobiledeploy.demo.session.SessionState
+import dev.mobiledeploy.demo.ui.AboutScreen
+import dev.mobiledeploy.demo.ui.BenchmarkScreen
+import dev.mobiledeploy.demo.ui.CameraScreen
+import dev.mobiledeploy.demo.ui.GalleryScreen
+import dev.mobiledeploy.demo.ui.Screen
+import dev.mobiledeploy.demo.ui.SetupPicker
+import dev.mobiledeploy.demo.ui.Words
+import dev.mobiledeploy.demo.ui.visibleIf
+
+/** One screen at a time, what is set up above it, the way to the others below. */
+class MainActivity : Activity() {
+    lateinit var content: ViewGroup
+        private set
+    private lateinit var words: Words
+    private lateinit var picker: SetupPicker
+    private lateinit var camera: CameraScreen
+    private lateinit var screens: Map<Int, Screen>
+    private lateinit var tabs: RadioGroup
+    private var unobserve: () -> Unit = {}
+    private var shown: Screen? = null
+
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        setContentView(R.layout.activity_main)
+        words = Words(this)
+        picker = SetupPicker(
+            findViewById(R.id.choices),
+            findViewById(R.id.threads),
+            app.session,
+            words,
+        )
+        content = findViewById(R.id.content)
+        tabs = findViewById(R.id.tabs)
+        camera = CameraScreen(this, words)
+        screens = mapOf(
+            R.id.tab_camera to camera,
+            R.id.tab_gallery to GalleryScreen(this, words),
+            R.id.tab_benchmark to BenchmarkScreen(this, words),
+            R.id.tab_about to AboutScreen(this, words),
+        )
+        screens.values.forEach { content.addView(it.view.apply { visibility = View.GONE }) }
+        // Before onStart, or the camera would be opened first whatever was shown.
+        savedInstanceState?.let { tabs.check(it.getInt(TAB)) }
+    }
+
+    override fun onStart() {
+        super.onStart()
+        tabs.setOnCheckedChangeListener { _, _ -> draw(app.session.state.value) }
+        unobserve = app.session.state.observe(::draw)
+    }
+
+    override fun onSaveInstanceState(state: Bundle) {
+        super.onSaveInstanceState(state)
+        state.putInt(TAB, tabs.checkedRadioButtonId)
+    }
+
+    override fun onStop() {
+        tabs.setOnCheckedChangeListener(null)
+        unobserve()
+        show(null)
+        super.onStop()
+    }
+
+    private fun draw(state: SessionState) {
+        val ready = state as? SessionState.Ready
+        ready?.let(picker::draw)
+        findViewById<View>(R.id.setup).visibility = visibleIf(ready != null)
+        tabs.visibility = visibleIf(ready != null)
+        val message = findViewById<TextView>(R.id.session_message)
+        message.visibility = visibleIf(ready == null)
+        message.text = when (state) {
+            is SessionState.Opening -> getString(R.string.opening)
+            is SessionState.NoNetwork -> words.nothing(state.refused)
+            is SessionState.Ready -> ""
+        }
+        show(if (ready == null) null else screens.getValue(tabs.checkedRadioButtonId))
+    }
+
+    private fun show(screen: Screen?) {
+        if (screen === shown) return
+        shown?.hide()
+        shown?.view?.visibility = View.GONE
+        shown = screen
+        screen?.view?.visibility = View.VISIBLE
+        screen?.show()
+    }
+
+    /** By how much the display is turned from the phone's own upright position. */
+    @Suppress("DEPRECATION") // Its successor needs Android 11.
+    fun displayDegrees(): Int = windowManager.defaultDisplay.rotation * 90
+
+    /** Ask for the camera; where the user has refused for good, show where to allow it. */
+    fun askForCamera() {
+        if (asked && !shouldShowRequestPermissionRationale(CAMERA)) {
+            val settings = Uri.fromParts("package", packageName, null)
+            open(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, settings), 0)
+        } else {
+            requestPermissions(arrayOf(CAMERA), CAMERA_REQUEST)
+        }
+        asked = true
+    }
+
+    private var asked: Boolean
+        get() = getPreferences(MODE_PRIVATE).getBoolean(ASKED, false)
+        set(value) = getPreferences(MODE_PRIVATE).edit().putBoolean(ASKED, value).apply()
+
+    override fun onRequestPermissionsResult(code: Int, names: Array<String>, results: IntArray) {
+        super.onRequestPermissionsResult(code, names, results)
+        camera.open()
+    }
+
+    /** Let the user choose a photo, which needs no permission. */
+    fun askForPhoto() {
+        val intent = Intent(Intent.ACTION_OPEN_DOCUMENT)
+            .addCategory(Intent.CATEGORY_OPENABLE)
+            .setType("image/*")
+        open(intent, PHOTO_REQUEST)
+    }
+
+    override fun onActivityResult(code: Int, result: Int, data: Intent?) {
+        super.onActivityResult(code, result, data)
+        val photo = data?.data
+        if (code == PHOTO_REQUEST && result == RESULT_OK && photo != null) app.gallery.open(photo)
+    }
+
+    private fun open(intent: Intent, code: Int) = try {
+        startActivityForResult(intent, code)
+    } catch (_: ActivityNotFoundException) {
+        Toast.makeText(this, R.string.no_other_app, Toast.LENGTH_LONG).show()
+    }
+
+    private companion object {
+        const val CAMERA_REQUEST = 1
+        const val PHOTO_REQUEST = 2
+        const val ASKED = "asked for the camera"
+        const val TAB = "tab"
+    }
+}

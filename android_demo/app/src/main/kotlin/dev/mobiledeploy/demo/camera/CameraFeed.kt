@@ -1,0 +1,137 @@
+package dev.mobiledeploy.demo.camera
+
+import android.annotation.SuppressLint
+import android.graphics.ImageFormat
+import android.graphics.SurfaceTexture
+import android.hardware.camera2.CameraAccessException
+import android.hardware.camera2.CameraCaptureSession
+import android.hardware.camera2.CameraDevice
+import android.hardware.camera2.CameraManager
+import android.hardware.camera2.CaptureRequest
+import android.media.Image
+import android.media.ImageReader
+import android.view.Surface
+import dev.mobiledeploy.demo.core.Plane
+import dev.mobiledeploy.demo.core.YuvFrame
+import dev.mobiledeploy.demo.session.Worker
+
+/**
+ * An open camera that shows its preview on [texture] and hands each frame it can to [onFrame].
+ *
+ * Everything happens on the worker, one thing after the other, so no frame is read after closing.
+ * Frames that come while one is being dealt with are dropped.
+ */
+class CameraFeed(
+    private val manager: CameraManager,
+    private val camera: Camera,
+    private val texture: SurfaceTexture,
+    private val worker: Worker,
+    private val onFrame: (YuvFrame) -> Unit,
+    private val onFailure: (CameraFailure) -> Unit,
+) {
+    private var device: CameraDevice? = null
+    private var closed = false
+    private val preview = Surface(texture)
+    private val reader = ImageReader.newInstance(
+        camera.size.width,
+        camera.size.height,
+        ImageFormat.YUV_420_888,
+        2,
+    )
+
+    fun open() = worker.run {
+        texture.setDefaultBufferSize(camera.size.width, camera.size.height)
+        reader.setOnImageAvailableListener({ frameIsThere() }, worker.handler)
+        attempt(::openDevice)
+    }
+
+    /** Give back camera and preview, once the frame at work is done. */
+    fun close() = worker.run {
+        closed = true
+        device?.close()
+        reader.close()
+        preview.release()
+    }
+
+    // The screen asks for the permission first; without it the attempt fails in words.
+    @SuppressLint("MissingPermission")
+    private fun openDevice() = manager.openCamera(
+        camera.id,
+        object : CameraDevice.StateCallback() {
+            override fun onOpened(opened: CameraDevice) {
+                if (closed) return opened.close()
+                device = opened
+                attempt { startSession(opened) }
+            }
+
+            override fun onDisconnected(lost: CameraDevice) = fail(lost, CameraFailure.TAKEN)
+
+            override fun onError(lost: CameraDevice, error: Int) = fail(
+                lost,
+                when (error) {
+                    ERROR_CAMERA_IN_USE, ERROR_MAX_CAMERAS_IN_USE -> CameraFailure.TAKEN
+                    ERROR_CAMERA_DISABLED -> CameraFailure.FORBIDDEN
+                    else -> CameraFailure.BROKEN
+                },
+            )
+        },
+        worker.handler,
+    )
+
+    private fun fail(lost: CameraDevice, failure: CameraFailure) {
+        lost.close()
+        device = null
+        onFailure(failure)
+    }
+
+    // Its successor needs Android 9.
+    @Suppress("DEPRECATION")
+    private fun startSession(opened: CameraDevice) = opened.createCaptureSession(
+        listOf(preview, reader.surface),
+        object : CameraCaptureSession.StateCallback() {
+            override fun onConfigured(session: CameraCaptureSession) {
+                if (closed) return
+                val request = opened.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
+                request.addTarget(preview)
+                request.addTarget(reader.surface)
+                request.set(
+                    CaptureRequest.CONTROL_AF_MODE,
+                    CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
+                )
+                attempt { session.setRepeatingRequest(request.build(), null, worker.handler) }
+            }
+
+            override fun onConfigureFailed(session: CameraCaptureSession) =
+                onFailure(CameraFailure.BROKEN)
+        },
+        worker.handler,
+    )
+
+    private fun frameIsThere() {
+        if (!closed) reader.acquireLatestImage()?.use { onFrame(it.toYuv()) }
+    }
+
+    private fun attempt(work: () -> Unit) = try {
+        work()
+    } catch (error: CameraAccessException) {
+        onFailure(
+            when (error.reason) {
+                CameraAccessException.CAMERA_IN_USE,
+                CameraAccessException.MAX_CAMERAS_IN_USE,
+                -> CameraFailure.TAKEN
+                CameraAccessException.CAMERA_DISABLED -> CameraFailure.FORBIDDEN
+                else -> CameraFailure.BROKEN
+            },
+        )
+    } catch (_: SecurityException) {
+        onFailure(CameraFailure.FORBIDDEN)
+    } catch (_: IllegalStateException) {
+        // The device went away between two calls.
+        onFailure(CameraFailure.BROKEN)
+    }
+}
+
+private fun Image.toYuv(): YuvFrame {
+    val (y, u, v) = planes.map { Plane(it.buffer, it.rowStride, it.pixelStride) }
+    return YuvFrame(width, height, y, u, v)
+}

@@ -1,0 +1,106 @@
+package dev.mobiledeploy.demo.camera
+
+import android.content.Context
+import android.graphics.SurfaceTexture
+import android.hardware.camera2.CameraAccessException
+import android.hardware.camera2.CameraManager
+import dev.mobiledeploy.demo.core.Orientation
+import dev.mobiledeploy.demo.core.Outcome
+import dev.mobiledeploy.demo.core.Prediction
+import dev.mobiledeploy.demo.core.RecentTimes
+import dev.mobiledeploy.demo.core.Setup
+import dev.mobiledeploy.demo.core.YuvFrame
+import dev.mobiledeploy.demo.core.attempt
+import dev.mobiledeploy.demo.session.Observed
+import dev.mobiledeploy.demo.session.Session
+
+enum class CameraFailure { NONE_THERE, TAKEN, FORBIDDEN, BROKEN }
+
+sealed interface CameraState {
+    data object Closed : CameraState
+
+    data object NoPermission : CameraState
+
+    data class Failed(val failure: CameraFailure) : CameraState
+
+    /** At work; [live] is null before the first frame, [others] whether there is another camera. */
+    data class Live(val camera: Camera, val others: Boolean, val live: Outcome<Seen>?) : CameraState
+}
+
+/** What the network sees in a frame, and the median of its last times in nanoseconds. */
+class Seen(val prediction: Prediction, val median: Double)
+
+/** The camera, opened and closed with its screen. */
+class CameraModel(context: Context, private val session: Session) {
+    val state = Observed<CameraState>(CameraState.Closed)
+    private val manager = context.getSystemService(CameraManager::class.java)
+    private var feed: CameraFeed? = null
+    private var facing = 0
+
+    // The worker's own.
+    private val times = RecentTimes()
+    private var timed: Setup? = null
+
+    /** Show the preview on [texture]; [display] tells by how many degrees the display is turned. */
+    fun open(texture: SurfaceTexture, display: () -> Int) {
+        close()
+        val cameras = try {
+            camerasOf(manager)
+        } catch (_: CameraAccessException) {
+            emptyList()
+        }
+        if (cameras.isEmpty()) return fail(CameraFailure.NONE_THERE)
+        val camera = cameras[facing % cameras.size]
+        state.value = CameraState.Live(camera, cameras.size > 1, null)
+        lateinit var opened: CameraFeed
+        opened = CameraFeed(
+            manager,
+            camera,
+            texture,
+            session.worker,
+            onFrame = { frame -> classify(frame, camera.orientation(display()), opened) },
+            onFailure = { failure ->
+                session.worker.onMain { if (feed === opened) fail(failure) }
+            },
+        )
+        feed = opened
+        opened.open()
+    }
+
+    fun close() {
+        feed?.close()
+        feed = null
+        state.value = CameraState.Closed
+    }
+
+    fun refused() {
+        state.value = CameraState.NoPermission
+    }
+
+    /** The next opening is of the next camera. */
+    fun next() {
+        facing++
+    }
+
+    private fun fail(failure: CameraFailure) {
+        close()
+        state.value = CameraState.Failed(failure)
+    }
+
+    /** On the worker. */
+    private fun classify(frame: YuvFrame, orientation: Orientation, of: CameraFeed) {
+        val setup = session.setup ?: return
+        val outcome = attempt {
+            val photo = orientation.apply(frame.toRgb())
+            val prediction = session.engine.classify(setup, photo)
+            if (timed != setup) times.clear()
+            timed = setup
+            times.add(prediction.inference)
+            Seen(prediction, times.median() ?: 0.0)
+        }
+        session.worker.onMain {
+            val shown = state.value
+            if (feed === of && shown is CameraState.Live) state.value = shown.copy(live = outcome)
+        }
+    }
+}

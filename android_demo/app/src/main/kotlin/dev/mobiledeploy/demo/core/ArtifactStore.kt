@@ -1,0 +1,45 @@
+package dev.mobiledeploy.demo.core
+
+import java.io.File
+import java.io.IOException
+
+/**
+ * Artifacts as plain files, which the runtimes want, named by their hashes.
+ *
+ * A file is copied beside its place and renamed once its hash agrees: one that is there is whole.
+ */
+class ArtifactStore(private val folder: File) {
+    /** Throws [BundleException] where the bytes differ, IOException where the disk is full. */
+    fun fileOf(bundle: Bundle, artifact: Artifact): File {
+        val file = File(folder, nameOf(artifact))
+        if (!file.exists()) copy(bundle, artifact, file)
+        return file
+    }
+
+    /** Remove what no artifact of [bundles] needs: an update of the app brings other bundles. */
+    fun sweep(bundles: List<Bundle>) {
+        val needed = bundles.flatMap { it.manifest.artifacts }.map(::nameOf).toSet()
+        folder.listFiles().orEmpty().filter { it.name !in needed }.forEach(File::delete)
+    }
+
+    private fun nameOf(artifact: Artifact) = "${artifact.record.sha256}.${artifact.format.word}"
+
+    private fun copy(bundle: Bundle, artifact: Artifact, file: File) {
+        folder.mkdirs()
+        val part = File(folder, "${file.name}.part")
+        try {
+            val sha256 = bundle.open(artifact).use { from ->
+                part.outputStream().use { to ->
+                    Sha256.read(from) { bytes, count -> to.write(bytes, 0, count) }
+                }
+            }
+            if (sha256 != artifact.record.sha256) {
+                val what = "${artifact.record.file} is not what the manifest says"
+                throw BundleException(BundleProblem.Broken(what))
+            }
+            if (!part.renameTo(file)) throw IOException("cannot rename $part")
+        } finally {
+            part.delete()
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package dev.mobiledeploy.demo.core
+
+import java.nio.FloatBuffer
+
+/** Height and width in pixels, in the manifest's order. */
+data class Size(val height: Int, val width: Int)
+
+/**
+ * From an upright photo to the network's input, as the manifest's `input` says: scale until the
+ * photo covers [resize], cut [crop] from its centre, then `(x * scale - mean) / std`.
+ */
+data class Preprocessing(
+    val resize: Size,
+    val crop: Size,
+    val scale: Double,
+    val mean: List<Double>,
+    val std: List<Double>,
+) {
+    init {
+        require(crop.height <= resize.height && crop.width <= resize.width)
+        require(mean.size == RgbImage.CHANNELS && std.size == RgbImage.CHANNELS)
+    }
+
+    /** Of the network's input: batch, channel, height, width. */
+    val shape: List<Long>
+        get() = listOf(1, RgbImage.CHANNELS, crop.height, crop.width).map(Int::toLong)
+
+    /** What each 8-bit value of each channel becomes; every step is rounded to float32. */
+    private val normalized = Array(RgbImage.CHANNELS) { channel ->
+        FloatArray(256) { value ->
+            (value.toFloat() * scale.toFloat() - mean[channel].toFloat()) / std[channel].toFloat()
+        }
+    }
+
+    /** The crop that the network sees, of [crop]'s size. */
+    fun crop(image: RgbImage): RgbImage {
+        val size = cover(image.width, image.height)
+        return Bilinear.resize(
+            image,
+            size,
+            window = crop,
+            top = halfToEven(size.height - crop.height),
+            left = halfToEven(size.width - crop.width),
+        )
+    }
+
+    /** Put a crop into [input], float32 in the order channel, row, column, from its start. */
+    fun normalize(crop: RgbImage, input: FloatBuffer) {
+        require(Size(crop.height, crop.width) == this.crop) { "the crop has another size" }
+        val plane = crop.width * crop.height
+        for (channel in 0 until RgbImage.CHANNELS) {
+            val values = normalized[channel]
+            for (pixel in 0 until plane) {
+                val value = crop.pixels[pixel * RgbImage.CHANNELS + channel].toInt() and 0xFF
+                input.put(channel * plane + pixel, values[value])
+            }
+        }
+    }
+
+    /** The smallest size in the photo's proportions that covers [resize]; one side fits exactly. */
+    private fun cover(width: Int, height: Int): Size =
+        if (resize.width.toLong() * height > resize.height.toLong() * width) {
+            Size((height.toLong() * resize.width / width).toInt(), resize.width)
+        } else {
+            Size(resize.height, (width.toLong() * resize.height / height).toInt())
+        }
+
+    private fun halfToEven(surplus: Int): Int {
+        val half = surplus / 2
+        return if (surplus % 2 == 1) half + half % 2 else half
+    }
+}

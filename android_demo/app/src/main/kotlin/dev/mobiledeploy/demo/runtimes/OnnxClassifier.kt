@@ -1,0 +1,108 @@
+package dev.mobiledeploy.demo.runtimes
+
+import ai.onnxruntime.NodeInfo
+import ai.onnxruntime.OnnxJavaType
+import ai.onnxruntime.OnnxTensor
+import ai.onnxruntime.OrtEnvironment
+import ai.onnxruntime.OrtException
+import ai.onnxruntime.OrtSession
+import ai.onnxruntime.TensorInfo
+import dev.mobiledeploy.demo.core.Classifier
+import dev.mobiledeploy.demo.core.ClassifierSpec
+import dev.mobiledeploy.demo.core.ErrorKind
+import dev.mobiledeploy.demo.core.Format
+import dev.mobiledeploy.demo.core.RunnerException
+import dev.mobiledeploy.demo.core.Runtime
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+
+/** ONNX Runtime on the CPU. */
+class OnnxRuntime(override val version: String) : Runtime {
+    override val format = Format.ONNX
+    override val name = "ONNX Runtime"
+
+    override fun load(spec: ClassifierSpec): Classifier = try {
+        val environment = OrtEnvironment.getEnvironment()
+        val session = OrtSession.SessionOptions().use { options ->
+            options.setIntraOpNumThreads(spec.threads)
+            environment.createSession(spec.file.path, options)
+        }
+        OnnxClassifier.over(session, environment, spec)
+    } catch (error: OrtException) {
+        throw RunnerException(kindOf(error), "${error.message}", error)
+    } catch (error: LinkageError) {
+        throw RunnerException(ErrorKind.RUNTIME_MISSING, "$error", error)
+    }
+
+    private fun kindOf(error: OrtException): ErrorKind = when (error.code) {
+        OrtException.OrtErrorCode.ORT_NOT_IMPLEMENTED -> ErrorKind.OPERATOR_MISSING
+        OrtException.OrtErrorCode.ORT_NO_SUCHFILE -> ErrorKind.FILE_MISSING
+        else -> ErrorKind.LOAD_FAILED
+    }
+}
+
+/** A session with its input tensor, whose memory is [input] itself. */
+class OnnxClassifier private constructor(
+    private val session: OrtSession,
+    private val tensor: OnnxTensor,
+    private val spec: ClassifierSpec,
+    override val input: FloatBuffer,
+) : Classifier {
+    private val inputs = mapOf(spec.inputName to tensor)
+    private val outputs = setOf(spec.outputName)
+
+    override fun run(): FloatArray = try {
+        session.run(inputs, outputs).use { result ->
+            val values = (result.get(0) as OnnxTensor).floatBuffer
+            FloatArray(values.remaining()).also(values::get)
+        }
+    } catch (error: OrtException) {
+        throw RunnerException(ErrorKind.RUN_FAILED, "${error.message}", error)
+    }
+
+    override fun close() {
+        tensor.close()
+        session.close()
+    }
+
+    companion object {
+        internal fun over(
+            session: OrtSession,
+            environment: OrtEnvironment,
+            spec: ClassifierSpec,
+        ): OnnxClassifier = try {
+            check(session, spec)
+            val elements = spec.shape.fold(1L) { product, side -> product * side }.toInt()
+            // Direct and in the processor's own order, so that the tensor is this memory.
+            val input = ByteBuffer.allocateDirect(elements * Float.SIZE_BYTES)
+                .order(ByteOrder.nativeOrder())
+                .asFloatBuffer()
+            val tensor = OnnxTensor.createTensor(environment, input, spec.shape.toLongArray())
+            OnnxClassifier(session, tensor, spec, input)
+        } catch (error: Exception) { // Whatever it is, the session must not outlive it.
+            session.close()
+            throw error
+        }
+
+        private fun check(session: OrtSession, spec: ClassifierSpec) {
+            val input = floats(session.inputInfo, spec.inputName)
+            floats(session.outputInfo, spec.outputName)
+            // -1 stands for any size.
+            val fits = input.shape.size == spec.shape.size &&
+                input.shape.zip(spec.shape).all { (own, asked) -> own == asked || own == -1L }
+            if (!fits) {
+                val what = "the network takes ${input.shape.toList()}, not ${spec.shape}"
+                throw RunnerException(ErrorKind.WRONG_SHAPE, what)
+            }
+        }
+
+        /** Of the end called [name], which must be a tensor of float32. */
+        private fun floats(ends: Map<String, NodeInfo>, name: String): TensorInfo =
+            (ends[name]?.info as? TensorInfo)?.takeIf { it.type == OnnxJavaType.FLOAT }
+                ?: throw RunnerException(
+                    ErrorKind.LOAD_FAILED,
+                    "the network has no float32 tensor $name: ${ends.keys}",
+                )
+    }
+}

@@ -1,0 +1,123 @@
+package dev.mobiledeploy.demo.ui
+
+import android.Manifest.permission.CAMERA
+import android.content.pm.PackageManager.PERMISSION_GRANTED
+import android.graphics.SurfaceTexture
+import android.view.LayoutInflater
+import android.view.TextureView
+import android.view.View
+import android.widget.Button
+import android.widget.TextView
+import dev.mobiledeploy.demo.MainActivity
+import dev.mobiledeploy.demo.R
+import dev.mobiledeploy.demo.app
+import dev.mobiledeploy.demo.camera.CameraState
+import dev.mobiledeploy.demo.core.Outcome
+
+/** What the camera sees, live. */
+class CameraScreen(private val activity: MainActivity, private val words: Words) : Screen {
+    override val view: View =
+        LayoutInflater.from(activity).inflate(R.layout.screen_camera, activity.content, false)
+
+    private val model = activity.app.camera
+    private val preview = view.findViewById<TextureView>(R.id.preview)
+    private val message = view.findViewById<TextView>(R.id.message)
+    private val latency = view.findViewById<TextView>(R.id.latency)
+    private val allow = view.findViewById<Button>(R.id.allow)
+    private val turn = view.findViewById<Button>(R.id.turn)
+    private val results = view.findViewById<View>(R.id.results)
+    private val predictions = PredictionsView(view.findViewById(R.id.predictions), words)
+    private var unobserve: () -> Unit = {}
+    private var seen = false
+    private var transformed = 0
+
+    init {
+        preview.surfaceTextureListener = Surfaces()
+        allow.setOnClickListener { activity.askForCamera() }
+        turn.setOnClickListener {
+            model.next()
+            open()
+        }
+    }
+
+    override fun show() {
+        seen = true
+        unobserve = model.state.observe(::draw)
+        open()
+    }
+
+    override fun hide() {
+        seen = false
+        unobserve()
+        model.close()
+    }
+
+    /** Also called when the user has answered the question for the permission. */
+    fun open() {
+        val texture = preview.surfaceTexture
+        when {
+            !seen -> Unit
+            activity.checkSelfPermission(CAMERA) != PERMISSION_GRANTED -> model.refused()
+            texture != null -> {
+                model.open(texture, activity::displayDegrees)
+                transform()
+            }
+        }
+    }
+
+    private fun draw(state: CameraState) {
+        val live = state as? CameraState.Live
+        allow.visibility = visibleIf(state is CameraState.NoPermission)
+        turn.visibility = visibleIf(live?.others == true)
+        val outcome = live?.live
+        results.visibility = visibleIf(outcome is Outcome.Done)
+        if (outcome is Outcome.Done) {
+            predictions.draw(outcome.value.prediction.top)
+            latency.text = activity.getString(
+                R.string.latency,
+                words.milliseconds(outcome.value.median),
+            )
+        }
+        message.text = when (state) {
+            is CameraState.Closed -> ""
+            is CameraState.NoPermission -> activity.getString(R.string.camera_needs_permission)
+            is CameraState.Failed -> words.failed(state.failure)
+            is CameraState.Live -> when (outcome) {
+                null -> activity.getString(R.string.camera_opening)
+                is Outcome.Failed -> words.failed(outcome)
+                is Outcome.Done -> ""
+            }
+        }
+        message.visibility = visibleIf(message.text.isNotEmpty())
+    }
+
+    private fun transform() {
+        val live = model.state.value as? CameraState.Live ?: return
+        val display = activity.displayDegrees()
+        preview.setTransform(
+            previewTransform(live.camera, preview.width, preview.height, display),
+        )
+        transformed = display
+    }
+
+    private inner class Surfaces : TextureView.SurfaceTextureListener {
+        override fun onSurfaceTextureAvailable(surface: SurfaceTexture, width: Int, height: Int) =
+            open()
+
+        override fun onSurfaceTextureSizeChanged(surface: SurfaceTexture, width: Int, height: Int) =
+            transform()
+
+        override fun onSurfaceTextureDestroyed(surface: SurfaceTexture): Boolean {
+            // A new activity's screen may have the camera by now.
+            if (seen) model.close()
+            return true
+        }
+
+        override fun onSurfaceTextureUpdated(surface: SurfaceTexture) {
+            // A phone turned upside down keeps the view's size and tells nobody.
+            if (activity.displayDegrees() != transformed) transform()
+        }
+    }
+}
+
+internal fun visibleIf(seen: Boolean): Int = if (seen) View.VISIBLE else View.GONE

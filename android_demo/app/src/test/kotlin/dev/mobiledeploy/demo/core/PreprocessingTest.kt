@@ -1,0 +1,63 @@
+package dev.mobiledeploy.demo.core
+
+import dev.mobiledeploy.demo.Fixtures
+import dev.mobiledeploy.demo.doubles
+import dev.mobiledeploy.demo.ints
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+import java.util.Base64
+import kotlin.test.Test
+import kotlin.test.assertContentEquals
+import kotlin.test.assertEquals
+import org.json.JSONObject
+
+class PreprocessingTest {
+    @Test
+    fun `resize and crop equal Python's to the byte`() {
+        for (name in Fixtures.names("preprocessing", ".png")) {
+            val facts = Fixtures.json("preprocessing/$name.json")
+            val preprocessing = preprocessing(size(facts, "resize"), size(facts, "crop"))
+            val crop = preprocessing.crop(Fixtures.picture("preprocessing/$name.png"))
+            val expected = Fixtures.file("preprocessing/$name.rgb").readBytes()
+            assertContentEquals(expected, crop.pixels, name)
+        }
+    }
+
+    @Test
+    fun `normalized values equal Python's bit by bit`() {
+        val facts = Fixtures.json("preprocessing/normalized.json")
+        val size = Size(facts.getInt("height"), facts.getInt("width"))
+        val preprocessing = Preprocessing(
+            resize = size,
+            crop = size,
+            scale = facts.getDouble("scale"),
+            mean = facts.getJSONArray("mean").doubles(),
+            std = facts.getJSONArray("std").doubles(),
+        )
+        val input = FloatBuffer.allocate(size.height * size.width * RgbImage.CHANNELS)
+        preprocessing.normalize(RgbImage(size.width, size.height, decoded(facts, "rgb")), input)
+        val expected = ByteBuffer.wrap(decoded(facts, "input")).order(ByteOrder.LITTLE_ENDIAN)
+        assertEquals(expected.asFloatBuffer(), input)
+    }
+
+    @Test
+    fun `photos are subsampled by powers of two, and small ones not at all`() {
+        assertEquals(1, sampleSize(1, 1))
+        assertEquals(1, sampleSize(2000, 2000))
+        assertEquals(2, sampleSize(2001, 2001))
+        assertEquals(4, sampleSize(8000, 6000))
+        assertEquals(8, sampleSize(16_000, 12_500))
+    }
+
+    private fun preprocessing(resize: Size, crop: Size) =
+        Preprocessing(resize, crop, 1.0, listOf(0.0, 0.0, 0.0), listOf(1.0, 1.0, 1.0))
+
+    private fun size(facts: JSONObject, name: String): Size {
+        val (height, width) = facts.getJSONArray(name).ints()
+        return Size(height, width)
+    }
+
+    private fun decoded(facts: JSONObject, name: String) =
+        Base64.getDecoder().decode(facts.getString(name))
+}

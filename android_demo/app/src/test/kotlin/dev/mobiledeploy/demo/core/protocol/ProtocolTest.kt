@@ -1,0 +1,86 @@
+package dev.mobiledeploy.demo.core.protocol
+
+import dev.mobiledeploy.demo.Fixtures
+import dev.mobiledeploy.demo.core.ErrorKind
+import dev.mobiledeploy.demo.core.Format
+import dev.mobiledeploy.demo.core.RunnerException
+import dev.mobiledeploy.demo.core.Times
+import kotlin.test.Test
+import kotlin.test.assertEquals
+import kotlin.test.assertFailsWith
+import org.json.JSONArray
+import org.json.JSONObject
+
+class ProtocolTest {
+    @Test
+    fun `the harness's requests are read`() {
+        val golden = Request.parse(Fixtures.text("protocol/request_golden.json"))
+        assertEquals("b-0001", golden.id)
+        assertEquals(Format.ONNX, golden.artifact.format)
+        assertEquals(DeviceFile("network-0123456789ab.onnx", "a".repeat(64)), golden.artifact.file)
+        assertEquals(TimedInput.Photo(0), golden.input)
+        assertEquals(listOf(0, 1), golden.golden.map(GoldenInput::index))
+        assertEquals(listOf(2, 5, 20), listOf(golden.threads, golden.warmup, golden.iterations))
+        assertEquals(3 * 224 * 224, golden.elements)
+        val seed = Request.parse(Fixtures.text("protocol/request_seed.json"))
+        assertEquals(Format.EXECUTORCH, seed.artifact.format)
+        assertEquals(TimedInput.Seed(7), seed.input)
+        assertEquals(true, seed.sustained)
+    }
+
+    @Test
+    fun `what is no request of ours is refused with its kind`() {
+        for (case in Fixtures.list("protocol/refused_requests.json")) {
+            val name = case.getString("name")
+            val refused =
+                assertFailsWith<RunnerException>(name) { Request.parse(case.getString("text")) }
+            assertEquals(case.getString("kind"), refused.kind.word, name)
+        }
+    }
+
+    @Test
+    fun `an answer is written as the harness reads it`() {
+        val answer = BlockAnswer.Measured(
+            id = "b-0001",
+            runner = RunnerFacts(
+                "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0",
+                "ONNX Runtime",
+                "1.22.0",
+            ),
+            load = 25_000_000,
+            times = Times(9_000_000, listOf(4_000_000, 4_100_000, 3_999_999)),
+            thermalBefore = ThermalReading(0, 0.5f),
+            thermalAfter = ThermalReading(1, null),
+            memoryBefore = 92L shl 20,
+            memoryPeak = 130L shl 20,
+            logits = mapOf(
+                0 to floatArrayOf(1.5f, -2f, Float.NaN),
+                1 to floatArrayOf(0f, 3.25f, 1e-30f),
+            ),
+        )
+        assertEquals(plain(Fixtures.json("protocol/answer_ok.json")), written(answer))
+    }
+
+    @Test
+    fun `a failure is written as the harness reads it`() {
+        val text = "Missing operator: aten::hardswish.out"
+        val answer = BlockAnswer.Failed("b-0001", ErrorKind.OPERATOR_MISSING, text)
+        assertEquals(plain(Fixtures.json("protocol/answer_error.json")), written(answer))
+    }
+
+    @Test
+    fun `a long text is cut to what an answer may hold`() {
+        val answer = BlockAnswer.Failed("b", ErrorKind.INTERNAL, "x".repeat(10_000))
+        assertEquals(4000, answer.toJson().getJSONObject("error").getString("text").length)
+    }
+
+    private fun written(answer: BlockAnswer) = plain(JSONObject(answer.toJson().toString()))
+
+    /** Maps and lists, which compare by what is in them; all numbers as doubles. */
+    private fun plain(value: Any): Any = when (value) {
+        is JSONObject -> value.keys().asSequence().associateWith { plain(value.get(it)) }
+        is JSONArray -> List(value.length()) { plain(value.get(it)) }
+        is Number -> value.toDouble()
+        else -> value
+    }
+}

@@ -1,0 +1,1 @@
+"""The demo apps: what each reads of a bundle, and putting bundles into their projects."""

@@ -1,0 +1,142 @@
+"""mobile-deploy app"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy.cli.options import PATH, Command, shared_options
+from deploy.cli.output import print_json, print_table
+from deploy.cli.progress import watched
+
+if TYPE_CHECKING:
+    from deploy.apps.projects import App
+    from deploy.apps.stage import Staged
+
+
+@click.group(epilog="Example: mobile-deploy app android bundles/mobilenet_v2")
+def app() -> None:
+    """Put bundles into the demo app of a phone's system."""
+
+
+def _project_options(command: Command) -> Command:
+    bundles = click.argument("bundles", type=PATH, metavar="BUNDLE...", nargs=-1)
+    project = click.option(
+        "--project",
+        type=PATH,
+        metavar="DIR",
+        help="The app's project.  [default: the one in the repository that this is run from]",
+    )
+    listing = click.option("--list", "listing", is_flag=True, help="Say which bundles are there.")
+    removing = click.option("--remove", "removing", metavar="NAME", help="Take a bundle out again.")
+    return bundles(project(listing(removing(shared_options(command)))))
+
+
+def _add_command(name: str, title: str) -> None:
+    @app.command(
+        name,
+        help=f"Put bundles into the {title} app, verified first.\n\nCopies what the app reads "
+        "into its project, and says what to do next.",
+        epilog=f"Example: mobile-deploy app {name} bundles/mobilenet_v2",
+    )
+    @_project_options
+    def command(
+        *,
+        bundles: tuple[Path, ...],
+        project: Path | None,
+        listing: bool,
+        removing: str | None,
+        as_json: bool,
+        debug: bool,
+    ) -> None:
+        if sum((bool(bundles), listing, removing is not None)) != 1:
+            raise click.UsageError("give bundles to put in, --list, or --remove NAME")
+        _run(name, bundles, project, removing, as_json, debug)
+
+
+# Named here too, for the help must not wait until their table is imported.
+_add_command("android", "Android")
+_add_command("ios", "iOS")
+
+
+def _run(
+    name: str,
+    bundles: tuple[Path, ...],
+    given: Path | None,
+    removing: str | None,
+    as_json: bool,
+    debug: bool,
+) -> None:
+    """The same for every app: its row says what differs."""
+    from deploy.apps.projects import APPS, project_of
+
+    app = APPS[name]
+    project = project_of(app, given)
+    warnings: list[str] = []
+    removed: Staged | None = None
+    with watched(debug) as watcher:
+        from deploy.apps import stage as library
+
+        for bundle in bundles:
+            watcher.stage(f"verifying {bundle}")
+            library.stage(bundle, app, project, watcher)
+        if removing is not None:
+            removed = library.remove(removing, app, project)
+        there = library.staged_bundles(app, project)
+        for each in there:
+            if each.problem is not None:
+                watcher.warn(f"the app cannot use {each.name}: {each.problem}")
+        warnings = watcher.warnings
+    if as_json:
+        print_json(_facts(app, project, there, removed, warnings))
+    else:
+        _show(app, project, there, removed, bool(bundles))
+
+
+def _facts(
+    app: App,
+    project: Path,
+    there: tuple[Staged, ...],
+    removed: Staged | None,
+    warnings: list[str],
+) -> dict[str, object]:
+    return {
+        "app": app.name,
+        "project": str(project),
+        "bundles": [
+            {
+                "name": each.name,
+                "path": str(each.folder),
+                "bytes": each.bytes,
+                "artifacts": list(each.artifacts),
+                "problem": each.problem,
+            }
+            for each in there
+        ],
+        "removed": removed.name if removed else None,
+        "next": list(app.steps),
+        "warnings": warnings,
+    }
+
+
+def _show(
+    app: App, project: Path, there: tuple[Staged, ...], removed: Staged | None, added: bool
+) -> None:
+    if removed:
+        click.echo(f"removed {removed.name}, {_megabytes(removed.bytes)} MB\n")
+    if not there:
+        click.echo(f"no bundles in {project / app.bundles}")
+        return
+    rows = [[each.name, ", ".join(each.artifacts), _megabytes(each.bytes)] for each in there]
+    print_table(["bundle", "artifacts", "MB"], rows)
+    click.echo(f"\n{_megabytes(sum(each.bytes for each in there))} MB in {project / app.bundles}")
+    if added:
+        click.echo(f"\nNext, in {project}:\n")
+        for step in app.steps:
+            click.echo(f"    {step}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}"

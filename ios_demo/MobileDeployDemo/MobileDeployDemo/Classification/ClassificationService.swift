@@ -1,0 +1,82 @@
+import Foundation
+import MobileDeployCore
+import MobileDeployRuntime
+
+/// What the network says of a photo, ready for the screen.
+struct Recognition: Equatable, Sendable {
+    struct Line: Equatable, Identifiable, Sendable {
+        let id: Int
+        let label: String
+        let probability: Double
+    }
+
+    /// The best classes, best first.
+    let lines: [Line]
+    /// Of the inference alone.
+    let milliseconds: Double
+}
+
+/// Owns the one classifier in use. Its work is done on a queue of its own, where it may block.
+actor ClassificationService {
+    private struct Loaded {
+        let arm: Arm
+        let preprocessing: Preprocessing
+        let classifier: any Classifier
+    }
+
+    private static let shown = 5
+
+    private let queue = DispatchSerialQueue(
+        label: "dev.mobiledeploy.demo.classification", qos: .userInitiated)
+    private let stopwatch = Stopwatch()
+    private var wanted: Arm?
+    private var loaded: Loaded?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
+
+    /// Load `arm` in place of what there was. Throws `BundleProblem` or `RunnerError`.
+    func load(_ arm: Arm) async throws {
+        wanted = arm
+        if loaded?.arm == arm { return }
+        loaded = nil
+        let file = try await Classifiers.file(for: arm)
+        // Another one may have been chosen meanwhile.
+        guard wanted == arm else { return }
+        loaded = Loaded(
+            arm: arm,
+            preprocessing: arm.bundle.manifest.preprocessing,
+            classifier: try Classifiers.open(arm, file: file)
+        )
+    }
+
+    func unload() {
+        wanted = nil
+        loaded = nil
+    }
+
+    /// The best classes of an upright photo; nil while nothing is loaded.
+    func recognize(_ photo: RGBImage) throws -> Recognition? {
+        guard let loaded else { return nil }
+        try loaded.classifier.prepare(loaded.preprocessing.crop(photo))
+        let (_, ns) = try stopwatch.time { try loaded.classifier.run() }
+        let labels = loaded.arm.bundle.labels
+        let best = try loaded.classifier.logits().top(ClassificationService.shown)
+        return Recognition(
+            lines: best.map {
+                Recognition.Line(id: $0.index, label: labels[$0.index], probability: $0.probability)
+            },
+            milliseconds: Double(ns) / 1e6
+        )
+    }
+
+    /// The golden photos in `arm`, against the float network's answers that the bundle holds.
+    func prove(_ arm: Arm) async throws -> GoldenComparison {
+        try await load(arm)
+        guard let loaded, loaded.arm == arm else { throw CancellationError() }
+        let bundle = loaded.arm.bundle
+        let answers = try bundle.manifest.golden.photos.indices.map { index in
+            try loaded.classifier.classify(bundle.goldenCrop(index))
+        }
+        return GoldenComparison(reference: try bundle.floatLogits().rows, candidate: answers)
+    }
+}

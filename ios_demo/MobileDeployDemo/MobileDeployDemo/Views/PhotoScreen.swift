@@ -1,0 +1,46 @@
+import PhotosUI
+import SwiftUI
+
+struct PhotoScreen: View {
+    let model: AppModel
+    @State private var item: PhotosPickerItem?
+
+    var body: some View {
+        NavigationStack {
+            List {
+                PhotosPicker(selection: $item, matching: .images) {
+                    Label("Choose a photo", systemImage: "photo.on.rectangle")
+                }
+                .disabled(model.benchmarkTask != nil)
+                content
+            }
+            .navigationTitle("Photo")
+            .navigationBarTitleDisplayMode(.inline)
+            .toolbar { ArtifactMenu(model: model) }
+        }
+        .task(id: item) {
+            guard let item else { return }
+            await model.recognize { try await item.loadTransferable(type: Data.self) }
+        }
+    }
+
+    @ViewBuilder private var content: some View {
+        switch model.photo {
+        case .idle:
+            EmptyView()
+        case .working:
+            StatusLine(text: "Looking at it")
+        case .failed(let problem):
+            StatusLine(text: problem, isProblem: true)
+        case .done(let result):
+            if let image = UIImage(data: result.data) {
+                Image(uiImage: image)
+                    .resizable()
+                    .scaledToFit()
+                    .frame(maxHeight: 320)
+            }
+            RecognitionView(
+                recognition: result.recognition, milliseconds: result.recognition.milliseconds)
+        }
+    }
+}

@@ -1,0 +1,19 @@
+import SwiftUI
+
+struct RootView: View {
+    let model: AppModel
+
+    var body: some View {
+        TabView {
+            CameraScreen(model: model)
+                .tabItem { Label("Camera", systemImage: "camera") }
+            PhotoScreen(model: model)
+                .tabItem { Label("Photo", systemImage: "photo") }
+            BenchmarkScreen(model: model)
+                .tabItem { Label("Benchmark", systemImage: "stopwatch") }
+            AboutScreen(model: model)
+                .tabItem { Label("About", systemImage: "info.circle") }
+        }
+        .task { await model.start() }
+    }
+}

@@ -1,0 +1,60 @@
+/// From an upright photo to the network's input, as the manifest's `input` says: scale until the
+/// photo just covers `resize`, cut `crop` from its centre, then `(x * scale - mean) / std`.
+public struct Preprocessing: Equatable, Sendable {
+    public let resize: Size
+    public let crop: Size
+    /// What each 8-bit value becomes, for red, green and blue; every step is rounded to float32.
+    private let normalized: [[Float]]
+
+    /// `mean` and `std` hold a figure for each channel; `crop` is not larger than `resize`.
+    public init(resize: Size, crop: Size, scale: Double, mean: [Double], std: [Double]) {
+        precondition(crop.height <= resize.height && crop.width <= resize.width)
+        precondition(mean.count == RGBImage.channels && std.count == RGBImage.channels)
+        self.resize = resize
+        self.crop = crop
+        normalized = zip(mean, std).map { mean, std in
+            (0...255).map { (Float($0) * Float(scale) - Float(mean)) / Float(std) }
+        }
+    }
+
+    /// The part of `image` that the network sees, of `crop`'s size.
+    public func crop(_ image: RGBImage) -> RGBImage {
+        let covering = cover(image.size)
+        return BilinearResize.resize(
+            image,
+            to: covering,
+            window: crop,
+            top: halfToEven(covering.height - crop.height),
+            left: halfToEven(covering.width - crop.width)
+        )
+    }
+
+    /// Put a crop into `target`, float32 in the order channel, row, column.
+    public func normalize(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Float>) {
+        precondition(image.size == crop, "the crop has another size")
+        let plane = crop.height * crop.width
+        precondition(target.count == plane * RGBImage.channels)
+        image.pixels.withUnsafeBufferPointer { source in
+            for (channel, values) in normalized.enumerated() {
+                var from = channel
+                for pixel in 0..<plane {
+                    target[channel * plane + pixel] = values[Int(source[from])]
+                    from += RGBImage.channels
+                }
+            }
+        }
+    }
+
+    /// The smallest size in the photo's proportions that covers `resize`; one side fits exactly.
+    private func cover(_ size: Size) -> Size {
+        if resize.width * size.height > resize.height * size.width {
+            return Size(height: size.height * resize.width / size.width, width: resize.width)
+        }
+        return Size(height: resize.height, width: size.width * resize.height / size.height)
+    }
+
+    private func halfToEven(_ surplus: Int) -> Int {
+        let half = surplus / 2
+        return surplus % 2 == 1 ? half + half % 2 : half
+    }
+}

@@ -1,0 +1,81 @@
+import Foundation
+import MobileDeployCore
+
+/// What a measurement must know of the device. A test gives its own.
+public protocol Surroundings: Sendable {
+    /// How the device is now, `seconds` into the session.
+    func conditions(at seconds: Double) async -> Conditions
+
+    /// The system's word on heat: nominal 0, fair 1, serious 3, critical 4.
+    func thermalStatus() -> Int?
+
+    /// Bytes that count against the app's limit.
+    func footprint() -> Int?
+}
+
+/// One block: load, first inference, warm-up, timed inferences, golden answers.
+///
+/// An app cannot start a fresh process for each block, as the harness does on Android. A block here
+/// begins with a fresh load, and memory is the app's.
+public struct BlockRunner: Sendable {
+    let stopwatch: Stopwatch
+    let surroundings: any Surroundings
+    let appVersion: String
+
+    public init(stopwatch: Stopwatch, surroundings: any Surroundings, appVersion: String) {
+        self.stopwatch = stopwatch
+        self.surroundings = surroundings
+        self.appVersion = appVersion
+    }
+
+    /// Never throws: what goes wrong is an answer too. `crops` are the golden photos to answer, of
+    /// which the first is timed; there is at least one.
+    public func run(
+        id: String, settings: BenchmarkSettings, crops: [RGBImage],
+        open: () throws -> any Classifier
+    ) -> Answer {
+        do {
+            return try measure(id: id, settings: settings, crops: crops, open: open)
+        } catch let error as RunnerError {
+            return Answer(id: id, failure: error)
+        } catch {
+            let failure = RunnerError(kind: .runFailed, text: error.localizedDescription)
+            return Answer(id: id, failure: failure)
+        }
+    }
+
+    private func measure(
+        id: String, settings: BenchmarkSettings, crops: [RGBImage],
+        open: () throws -> any Classifier
+    ) throws -> Answer {
+        let heatBefore = ThermalReading(status: surroundings.thermalStatus())
+        let memoryBefore = surroundings.footprint()
+        let (classifier, loadNs) = try stopwatch.time { try open() }
+        try classifier.prepare(crops[0])
+        let firstNs = try stopwatch.time { try classifier.run() }.ns
+        let loaded = surroundings.footprint()
+        for _ in 0..<settings.warmup { try classifier.run() }
+        let iterationsNs = try (0..<settings.iterations).map { _ in
+            try stopwatch.time { try classifier.run() }.ns
+        }
+        let heatAfter = ThermalReading(status: surroundings.thermalStatus())
+        let peak = [memoryBefore, loaded, surroundings.footprint()].compactMap { $0 }.max()
+        let answers = try crops.enumerated().map { index, crop in
+            GoldenAnswer(index: index, logits: try classifier.classify(crop))
+        }
+        return Answer(
+            id: id,
+            runner: RunnerFacts(
+                version: appVersion,
+                runtime: classifier.runtime.name,
+                runtimeVersion: classifier.runtime.version
+            ),
+            loadNs: loadNs,
+            firstNs: firstNs,
+            iterationsNs: iterationsNs,
+            thermal: (heatBefore, heatAfter),
+            memory: (memoryBefore, peak),
+            logits: answers
+        )
+    }
+}

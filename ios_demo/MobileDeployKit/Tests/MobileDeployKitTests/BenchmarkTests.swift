@@ -1,0 +1,133 @@
+import MobileDeployCore
+import MobileDeployRuntime
+import XCTest
+
+final class BenchmarkTests: XCTestCase {
+    private let device = FakeDevice()
+    private let phone = DeviceFacts(
+        virtual: false, id: "6F0C", model: "iPhone15,2", os: "iOS 17.5", build: "21F79",
+        abi: "arm64", ramBytes: 6_442_450_944)
+
+    private func arms() throws -> [Arm] {
+        let bundle = try TinyBundle.make(
+            in: temporaryFolder(for: self).appendingPathComponent("tiny"))
+        return Arm.all(
+            of: bundle, artifacts: bundle.manifest.artifacts, units: [.all, .cpuOnly])
+    }
+
+    private func makeSession(
+        _ arms: [Arm],
+        _ settings: BenchmarkSettings,
+        open: BenchmarkSession.Opening? = nil,
+        report: @escaping @Sendable (BenchmarkProgress) -> Void = { _ in }
+    ) -> BenchmarkSession {
+        let device = device
+        return BenchmarkSession(
+            arms: arms,
+            settings: settings,
+            runner: BlockRunner(
+                stopwatch: device.stopwatch, surroundings: device, appVersion: "0.1.0"),
+            open: open ?? { FakeClassifier($0, on: device) },
+            pause: { device.pass(seconds: 1) },
+            report: report
+        )
+    }
+
+    func testTheStoredExportIsWhatASessionWrites() async throws {
+        let settings = BenchmarkSettings(rounds: 8, iterations: 10, warmup: 2)
+        let session = try makeSession(arms(), settings)
+        let results = try await session.run(
+            on: phone, started: Date(timeIntervalSince1970: 1_700_000_000), name: "example")
+        let file = Fixtures.folder.appendingPathComponent("results/ios.json")
+        if ProcessInfo.processInfo.environment["WRITE_FIXTURES"] != nil {
+            try results.json().write(to: file)
+        }
+        XCTAssertEqual(try Results(json: Data(contentsOf: file)), results)
+    }
+
+    func testPackagesAreMeasuredWithEveryUnitAndOtherArtifactsOnce() throws {
+        let arms = try arms()
+        XCTAssertEqual(
+            arms.map(\.artifact.name), ["coreml-fp16", "coreml-fp16", "executorch-int8"])
+        XCTAssertEqual(arms.map(\.units), [.all, .cpuOnly, nil])
+    }
+
+    func testRoundsAreInterleavedThereAndBack() async throws {
+        let settings = BenchmarkSettings(rounds: 2, iterations: 3)
+        let results = try await makeSession(arms(), settings).run(on: phone)
+        let orders = results.devices[0].arms.map { $0.blocks.map(\.order) }
+        XCTAssertEqual(orders, [[0, 5], [1, 4], [2, 3]])
+    }
+
+    func testEverySampleIsKeptAndTheFirstRoundAnswersAllPhotos() async throws {
+        let settings = BenchmarkSettings(rounds: 2, iterations: 3)
+        let results = try await makeSession(arms(), settings).run(on: phone)
+        for arm in results.devices[0].arms {
+            let answers = arm.blocks.compactMap(\.answer)
+            XCTAssertEqual(answers.map(\.iterationsNs.count), [3, 3])
+            XCTAssertEqual(answers.map(\.logits.count), [TinyBundle.photos, 1])
+            XCTAssertEqual(answers.map(\.loadNs), [20_000_000, 20_000_000])
+        }
+    }
+
+    func testAnArmThatFailsIsGivenUpAndHarmsNoOther() async throws {
+        let device = device
+        let results = try await makeSession(
+            arms(), BenchmarkSettings(rounds: 3, iterations: 2),
+            open: { arm in
+                if arm.units == .cpuOnly {
+                    throw RunnerError(kind: .loadFailed, text: "no such\nunit")
+                }
+                return FakeClassifier(arm, on: device)
+            }
+        ).run(on: phone)
+        let arms = results.devices[0].arms
+        XCTAssertEqual(arms.map(\.blocks.count), [3, 1, 3])
+        XCTAssertEqual(arms[1].blocks[0].answer?.error?.kind, .loadFailed)
+        XCTAssertEqual(arms[1].blocks[0].failure?.text, "the app says no such unit")
+    }
+
+    func testABlockWaitsUntilTheDeviceIsCool() async throws {
+        device.setHeat([1, 1, 0])
+        let results = try await makeSession(
+            [arms()[0]], BenchmarkSettings(rounds: 1, iterations: 2)
+        ).run(on: phone)
+        let block = results.devices[0].arms[0].blocks[0]
+        XCTAssertEqual(block.waitedS, 2, accuracy: 1e-6)
+        XCTAssertEqual(block.cooled, true)
+        XCTAssertTrue(results.devices[0].warnings.isEmpty)
+    }
+
+    func testADeviceThatNeverCoolsIsWaitedForOnce() async throws {
+        device.setHeat([3])
+        let settings = BenchmarkSettings(rounds: 3, iterations: 2, coolTimeoutS: 5)
+        let results = try await makeSession([arms()[0]], settings).run(on: phone)
+        let blocks = results.devices[0].arms[0].blocks
+        XCTAssertEqual(blocks.map(\.cooled), [false, false, false])
+        XCTAssertEqual(blocks.map { Int($0.waitedS) }, [6, 0, 0])
+        XCTAssertEqual(results.devices[0].warnings, ["did not cool in 5 s"])
+    }
+
+    func testACancelledSessionGivesWhatThereIs() async throws {
+        let arms = try arms()
+        let phone = phone
+        let (started, starting) = AsyncStream<Void>.makeStream()
+        let session = makeSession(
+            arms, BenchmarkSettings(rounds: 1000, iterations: 2), report: { _ in starting.yield() })
+        let task = Task { try await session.run(on: phone) }
+        for await _ in started { break }
+        task.cancel()
+        let results = try await task.value
+        XCTAssertTrue(results.devices[0].interrupted)
+        XCTAssertLessThan(results.devices[0].arms[0].blocks.count, 1000)
+    }
+
+    func testUnknownFieldsAreWrittenAsNull() async throws {
+        let settings = BenchmarkSettings(rounds: 1, iterations: 1)
+        let results = try await makeSession([arms()[0]], settings).run(on: phone)
+        let text = try String(decoding: results.json(), as: UTF8.self)
+        for field in ["threads", "soc", "push_ns", "battery_celsius", "own_logits", "failure"] {
+            XCTAssertTrue(text.contains("\"\(field)\" : null"), field)
+        }
+    }
+}

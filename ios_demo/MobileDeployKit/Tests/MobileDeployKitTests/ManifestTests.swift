@@ -1,0 +1,48 @@
+import MobileDeployCore
+import XCTest
+
+final class ManifestTests: XCTestCase {
+    private struct Refused: Decodable {
+        let name: String
+        let text: String
+        let problem: String
+    }
+
+    func testAManifestOfARealBuildIsRead() throws {
+        let manifest = try ManifestReader.read(Fixtures.data("manifests/good.json"))
+        XCTAssertEqual(manifest.schemaVersion, ManifestReader.schemaVersion)
+        XCTAssertEqual(manifest.labels.count, manifest.network.classes)
+        XCTAssertEqual(manifest.preprocessing.crop.height, manifest.network.resolution[0])
+        let package = try XCTUnwrap(manifest.artifacts.first { $0.format == .coreml })
+        XCTAssertEqual(package.input.kind, .image)
+        XCTAssertEqual(package.output.kind, .probabilities)
+        XCTAssertEqual(package.runtime.rule, .atLeast)
+        XCTAssertNotNil(manifest.toolkits["coremltools"])
+    }
+
+    func testANetworkOfTheUsersOwnIsRead() throws {
+        let manifest = try ManifestReader.read(Fixtures.data("manifests/user_network.json"))
+        XCTAssertNil(manifest.network.width)
+    }
+
+    func testWhatIsNoManifestIsRefused() throws {
+        for each in try Fixtures.json("manifests/refused.json", as: [Refused].self) {
+            let data = Data(each.text.utf8)
+            XCTAssertThrowsError(try ManifestReader.read(data), each.name) { error in
+                switch error {
+                case BundleProblem.newerSchema: XCTAssertEqual(each.problem, "newer", each.name)
+                case BundleProblem.malformed: XCTAssertEqual(each.problem, "broken", each.name)
+                default: XCTFail("\(each.name): \(error)")
+                }
+            }
+        }
+    }
+
+    func testAMessageNamesTheFieldThatIsWrong() throws {
+        let text = try String(decoding: Fixtures.data("manifests/good.json"), as: UTF8.self)
+        let wrong = text.replacingOccurrences(of: "\"NCHW\"", with: "\"NHWC\"")
+        XCTAssertThrowsError(try ManifestReader.read(Data(wrong.utf8))) { error in
+            XCTAssertTrue(error.localizedDescription.contains("input.layout"))
+        }
+    }
+}
