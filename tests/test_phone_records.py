@@ -129,6 +129,26 @@ def test_a_bad_answer_is_refused_in_one_line(bad: object) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:
+    fixtures = Path(__file__).parent / "fixtures/protocol"
+    for name in ("answer_ok", "answer_error"):
+        data = (fixtures / f"{name}.json").read_bytes()
+        given = Answer.model_validate_json(data)
+        asked = REQUEST.model_copy(
+            update={
+                "id": given.id,
+                "iterations": len(given.iterations_ns) or 1,
+                "golden": tuple(
+                    GoldenInput(index=each.index, file=f"golden-{each.index}.f32", sha256="b" * 64)
+                    for each in given.logits
+                ),
+            }
+        )
+        assert parse_answer(data, asked, "phone") == given
+    for name in ("request_golden", "request_seed"):
+        assert Request.model_validate_json((fixtures / f"{name}.json").read_bytes())
+
+
 def test_logits_survive_the_way_bit_by_bit() -> None:
     values = np.array([1e-40, -0.0, np.inf, np.nan, 3.1], np.float32)
     assert GoldenAnswer.of(0, values).values().tobytes() == values.tobytes()

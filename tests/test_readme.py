@@ -20,7 +20,8 @@ from deploy.weights import fetch_weights, find_source
 
 __all__ = ["adb_server"]
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLASSES = 10
 MY_NETS = f"""
 from torch import nn
@@ -61,6 +62,8 @@ def workplace(real_bundle: RealBundle) -> Path:
     for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
         (folder / "my_labelled_photos" / label).mkdir(parents=True)
         shutil.copy(photos / photo, folder / "my_labelled_photos" / label)
+    for project in ("android_demo", "ios_demo"):
+        shutil.copytree(ROOT / project, folder / project)
     published = find_source("mobilenet_v2", "imagenet", 1.0)
     weights = torch.load(fetch_weights(published), weights_only=True)
     for name in ("classifier.1.weight", "classifier.1.bias"):

@@ -865,3 +865,22 @@ def test_the_command_lists_faults_and_refuses_others() -> None:
 def test_a_port_that_is_taken_is_told() -> None:
     with VirtualPhone() as first, pytest.raises(RunError, match="give another port"):
         VirtualPhone(port=first.port).__enter__()
+
+
+def test_the_app_refuses_what_the_kotlin_app_refuses(phone: MakePhone) -> None:
+    """With the same kind, each request of the fixtures that the Kotlin tests read."""
+    connected = phone()
+    fixtures = Path(__file__).parent / "fixtures/protocol/refused_requests.json"
+    connected.shell(f"run-as {PACKAGE} sh -c 'mkdir -p files/bench'")
+    for number, case in enumerate(json.loads(fixtures.read_text(encoding="utf-8"))):
+        block = f"case-{number}"
+        write = f"run-as {PACKAGE} sh -c 'cat > files/bench/{block}.request.json'"
+        connected.shell(write, input=case["text"].encode("utf-8"))
+        connected.shell(f"am start -W -S -n {ACTIVITY} --es id {block}")
+        deadline = time.monotonic() + 20
+        while f"{BENCH}/{block}.answer.json" not in connected.phone.files:
+            assert time.monotonic() < deadline, case["name"]
+            time.sleep(0.02)
+        answer = Answer.model_validate_json(connected.phone.files[f"{BENCH}/{block}.answer.json"])
+        assert answer.error is not None
+        assert answer.error.kind == case["kind"], case["name"]

@@ -52,15 +52,6 @@ APPS: dict[str, App] = {
             formats=("coreml", "executorch"),
             steps=("open MobileDeployDemo/MobileDeployDemo.xcodeproj",),
         ),
-        App(
-            name="ios",
-            title="iOS",
-            folder="ios_demo",
-            marker="MobileDeployDemo/MobileDeployDemo.xcodeproj/project.pbxproj",
-            bundles="MobileDeployDemo/Bundles",
-            formats=("executorch", "coreml"),
-            steps=("open MobileDeployDemo/MobileDeployDemo.xcodeproj",),
-        ),
     )
 }
 
