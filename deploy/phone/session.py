@@ -203,12 +203,12 @@ class Session:
         )
 
     def _conditions_after(self) -> Conditions | None:
-        """None where the phone is lost just then, which spoils no answer that is there."""
+        """None where the phone is lost just then: that spoils no answer that is there, and the next
+        block meets it first."""
         try:
             return self._device.conditions(self._now(), whole=False)
         except PhoneError as error:
             self._warn(f"after a block: {error}")
-            self._recover()
             return None
 
     def _start(self) -> None:
