@@ -27,6 +27,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from PIL import Image
 
+from deploy import __version__
 from deploy.apps.projects import APPS
 from deploy.bundle.manifest import SCHEMA_VERSION, Manifest
 from deploy.measure import Block
@@ -101,6 +102,21 @@ def test_the_package_asks_for_apples_frameworks_only_where_they_are() -> None:
         if imported - {"Foundation", "Dispatch", "MobileDeployCore"}:
             assert re.match(r"#if canImport\(\w+\)\n", source), file.name
             assert source.endswith("#endif\n"), file.name
+
+
+def test_no_public_type_is_named_as_one_of_apples() -> None:
+    # Of Darwin's MacTypes.h, which Foundation brings along there: either name would be ambiguous.
+    taken = {"Size", "Point", "Rect", "Fixed", "Style", "Ptr", "Handle", "Byte"}
+    kinds = "struct|class|enum|protocol|actor|typealias"
+    # Those at the margin: a type inside another has a name of its own.
+    declared = rf"^public (?:final |indirect )?(?:{kinds}) (\w+)"
+    found = {
+        name
+        for file in (KIT / "Sources").rglob("*.swift")
+        for name in re.findall(declared, file.read_text(encoding="utf-8"), re.M)
+    }
+    assert "PixelSize" in found
+    assert not found & taken
 
 
 def test_executorch_is_imported_in_one_file() -> None:
@@ -335,6 +351,11 @@ def test_all_of_executorch_is_linked(objects: Objects) -> None:
         flags = " ".join(settings["OTHER_LDFLAGS"])
         assert flags == "$(inherited) -all_load -framework Accelerate -framework CoreImage"
         assert settings["EXCLUDED_ARCHS[sdk=iphonesimulator*]"] == "x86_64"
+
+
+def test_the_app_is_of_the_toolkits_version(objects: Objects, target: dict[str, Any]) -> None:
+    for settings in configurations(objects, target):
+        assert settings["MARKETING_VERSION"] == __version__
 
 
 def test_info_plist_says_why_the_camera_is_wanted(objects: Objects, target: dict[str, Any]) -> None:

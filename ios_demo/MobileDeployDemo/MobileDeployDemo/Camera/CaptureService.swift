@@ -22,7 +22,7 @@ actor CaptureService {
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
     /// Upright frames, of which only the newest waits; each call of `start` needs one of `stop`
-    /// unless it throws `Problem`.
+    /// unless it throws, always `Problem`.
     func start() async throws -> AsyncStream<RGBImage> {
         guard await CaptureService.isAllowed() else { throw Problem.denied }
         if rotation == nil { try configure() }

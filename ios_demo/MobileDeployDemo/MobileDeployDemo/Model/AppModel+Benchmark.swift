@@ -11,6 +11,13 @@ struct BenchmarkChoice: Equatable, Sendable {
     var rounds = 10
 }
 
+/// Where Core ML means to run a network's operators, with what it may use.
+struct Forecast: Sendable {
+    let units: ComputeUnits
+    /// By the unit's name.
+    let operators: [String: Int]
+}
+
 /// The measured session, and the results.json that holds it.
 struct Export: Sendable {
     let results: Results
@@ -29,8 +36,8 @@ extension AppModel {
     }
 
     func startBenchmark() {
+        guard mayMeasure else { return }
         let arms = arms
-        guard benchmarkTask == nil, !arms.isEmpty else { return }
         let settings = BenchmarkSettings(rounds: benchmarkChoice.rounds)
         benchmark = .working
         benchmarkTask = Task(priority: .userInitiated) {
@@ -49,31 +56,32 @@ extension AppModel {
         }
     }
 
-    /// It ends after the block that is running, and keeps what there is.
+    /// It drops the block that is running, and keeps what there is.
     func stopBenchmark() {
         benchmarkTask?.cancel()
     }
 
     /// Where Core ML means to run the operators of the artifact that is loaded.
     func forecast(_ units: ComputeUnits) async {
-        guard let arm, arm.artifact.format == .coreml else { return }
-        plan = .working
-        do {
-            let file = try await Classifiers.file(for: arm)
+        await fill(\.plan) { arm in
             guard #available(iOS 17.4, *) else {
-                plan = .failed("Core ML tells this from iOS 17.4 on.")
-                return
+                throw RunnerError(
+                    kind: .runtimeMissing, text: "Core ML tells this from iOS 17.4 on.")
             }
-            plan = .done(try await ComputePlan(compiled: file, units: units).operators)
-        } catch {
-            plan = .failed(error.localizedDescription)
+            let file = try await Classifiers.file(for: arm)
+            let plan = try await ComputePlan(compiled: file, units: units)
+            return Forecast(units: units, operators: plan.operators)
         }
     }
 
     private func measure(_ arms: [Arm], _ settings: BenchmarkSettings) async throws -> Export {
-        var found: [String: URL] = [:]
+        var found: [String: Result<URL, any Error>] = [:]
         for arm in arms where found[arm.artifact.sha256] == nil {
-            found[arm.artifact.sha256] = try await Classifiers.file(for: arm)
+            do {
+                found[arm.artifact.sha256] = .success(try await Classifiers.file(for: arm))
+            } catch {
+                found[arm.artifact.sha256] = .failure(error)
+            }
         }
         let files = found
         // What the screens use would count as memory of what is measured.
@@ -90,7 +98,7 @@ extension AppModel {
             runner: BlockRunner(
                 stopwatch: Stopwatch(), surroundings: Phone(), appVersion: AppModel.version),
             open: { arm in
-                guard let file = files[arm.artifact.sha256] else {
+                guard let file = try files[arm.artifact.sha256]?.get() else {
                     throw RunnerError(kind: .fileMissing, text: arm.artifact.file)
                 }
                 return try Classifiers.open(arm, file: file)

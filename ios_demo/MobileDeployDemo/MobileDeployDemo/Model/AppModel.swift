@@ -13,6 +13,10 @@ final class AppModel {
         case working
         case done(Value)
         case failed(String)
+
+        var isWorking: Bool {
+            if case .working = self { true } else { false }
+        }
     }
 
     /// The same, where there is nothing to show but that it is ready.
@@ -27,14 +31,14 @@ final class AppModel {
     /// Bundles that cannot be used, with the reason, and artifacts that cannot run here.
     private(set) var objections: [String] = []
     private(set) var arm: Arm?
-    private(set) var loading: Readiness = .idle
 
+    var loading: Readiness = .idle
     var live: Recognition?
     var liveTimes = RecentTimes()
     var camera: Readiness = .idle
     var photo: Loadable<PhotoResult> = .idle
     var proof: Loadable<GoldenComparison> = .idle
-    var plan: Loadable<[String: Int]> = .idle
+    var plan: Loadable<Forecast> = .idle
     var benchmark: Loadable<Export> = .idle
     var benchmarkProgress: BenchmarkProgress?
     var benchmarkTask: Task<Void, Never>?
@@ -53,10 +57,23 @@ final class AppModel {
                 objections.append("\(found.name): \(error.localizedDescription)")
             }
         }
+        // What stays behind costs room and does no harm.
+        try? CompiledModels.standard().keepOnly(bundles.flatMap(\.manifest.artifacts))
         objections += bundles.flatMap { bundle in
             Classifiers.artifacts(of: bundle).compactMap(Classifiers.available.objection(to:))
         }
         if let first = bundles.flatMap({ choices(in: $0) }).first { await choose(first) }
+    }
+
+    /// Whether a network is loaded and may be asked: nothing may disturb a measurement.
+    var isReady: Bool {
+        if case .ready = loading { benchmarkTask == nil } else { false }
+    }
+
+    /// Whether nothing is under way that would disturb a measurement or be disturbed by it.
+    var mayMeasure: Bool {
+        if case .working = loading { return false }
+        return benchmarkTask == nil && !proof.isWorking && !plan.isWorking && !arms.isEmpty
     }
 
     /// What can be run of a bundle.

@@ -48,7 +48,7 @@ struct AboutScreen: View {
     private var proof: some View {
         Section("Golden photos") {
             Button("Run them on this phone") { Task { await model.prove() } }
-                .disabled(model.benchmarkTask != nil)
+                .disabled(!model.isReady || model.proof.isWorking)
             switch model.proof {
             case .idle:
                 EmptyView()

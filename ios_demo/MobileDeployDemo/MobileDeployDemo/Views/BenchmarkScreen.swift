@@ -43,7 +43,7 @@ struct BenchmarkScreen: View {
         Section {
             if model.benchmarkTask == nil {
                 Button("Measure \(model.arms.count) arms", action: model.startBenchmark)
-                    .disabled(model.arms.isEmpty)
+                    .disabled(!model.mayMeasure)
                 Text("Best unplugged, cool, and not in low power mode.")
                     .font(.footnote)
                     .foregroundStyle(.secondary)
@@ -78,6 +78,7 @@ struct BenchmarkScreen: View {
             Section("Where Core ML means to run \(model.arm?.artifact.name ?? "")") {
                 ForEach(ComputeUnits.allCases, id: \.self) { units in
                     Button("With \(units.title)") { Task { await model.forecast(units) } }
+                        .disabled(!model.isReady || model.plan.isWorking)
                 }
                 switch model.plan {
                 case .idle:
@@ -86,8 +87,10 @@ struct BenchmarkScreen: View {
                     StatusLine(text: "Asking Core ML")
                 case .failed(let problem):
                     StatusLine(text: problem, isProblem: true)
-                case .done(let operators):
-                    ForEach(operators.sorted { $0.key < $1.key }, id: \.key) { unit, count in
+                case .done(let forecast):
+                    Text("With \(forecast.units.title)").font(.footnote)
+                    ForEach(forecast.operators.sorted { $0.key < $1.key }, id: \.key) {
+                        unit, count in
                         LabeledContent(unit, value: "\(count) operators")
                     }
                 }

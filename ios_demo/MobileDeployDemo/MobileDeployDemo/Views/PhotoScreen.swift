@@ -1,3 +1,4 @@
+import MobileDeployRuntime
 import PhotosUI
 import SwiftUI
 
@@ -11,23 +12,32 @@ struct PhotoScreen: View {
                 PhotosPicker(selection: $item, matching: .images) {
                     Label("Choose a photo", systemImage: "photo.on.rectangle")
                 }
-                .disabled(model.benchmarkTask != nil)
+                .disabled(!model.isReady)
                 content
             }
             .navigationTitle("Photo")
             .navigationBarTitleDisplayMode(.inline)
             .toolbar { ArtifactMenu(model: model) }
         }
-        .task(id: item) {
-            guard let item else { return }
+        .task(id: Request(item: item, arm: model.arm, isReady: model.isReady)) {
+            guard let item, model.isReady else { return }
             await model.recognize { try await item.loadTransferable(type: Data.self) }
         }
+    }
+
+    /// A photo is looked at anew by each network that is chosen.
+    private struct Request: Equatable {
+        let item: PhotosPickerItem?
+        let arm: Arm?
+        let isReady: Bool
     }
 
     @ViewBuilder private var content: some View {
         switch model.photo {
         case .idle:
-            EmptyView()
+            if case .failed(let problem) = model.loading {
+                StatusLine(text: problem, isProblem: true)
+            }
         case .working:
             StatusLine(text: "Looking at it")
         case .failed(let problem):

@@ -2,6 +2,7 @@ import SwiftUI
 
 struct RootView: View {
     let model: AppModel
+    @Environment(\.scenePhase) private var phase
 
     var body: some View {
         TabView {
@@ -15,5 +16,9 @@ struct RootView: View {
                 .tabItem { Label("About", systemImage: "info.circle") }
         }
         .task { await model.start() }
+        .onChange(of: phase) {
+            // There the system halts the app while the clock of a measurement runs on.
+            if phase == .background { model.stopBenchmark() }
+        }
     }
 }

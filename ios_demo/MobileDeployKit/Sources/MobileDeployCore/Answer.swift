@@ -37,13 +37,15 @@ public struct RunnerError: Error, Codable, Equatable, Sendable {
         case runFailed = "run-failed"
     }
 
+    private static let longestText = 4000
+
     public let kind: Kind
-    /// In the runtime's own words.
+    /// In the runtime's own words, cut where the file ends them.
     public let text: String
 
     public init(kind: Kind, text: String) {
         self.kind = kind
-        self.text = text
+        self.text = text.first(RunnerError.longestText)
     }
 }
 
@@ -137,4 +139,11 @@ extension Answer {
 
 extension RunnerError: LocalizedError {
     public var errorDescription: String? { text }
+}
+
+extension String {
+    /// Its beginning, counted in code points as a file's limits are.
+    func first(_ count: Int) -> String {
+        String(UnicodeScalarView(unicodeScalars.prefix(count)))
+    }
 }

@@ -9,7 +9,7 @@ enum BilinearResize {
     /// `image` resized to `size`, of which only `window`, at `top` and `left`, is computed: the
     /// rest would be cut off anyway.
     static func resize(
-        _ image: RGBImage, to size: Size, window: Size, top: Int, left: Int
+        _ image: RGBImage, to size: PixelSize, window: PixelSize, top: Int, left: Int
     ) -> RGBImage {
         let columns = taps(
             source: image.size.width, target: size.width, offset: left, count: window.width)
@@ -48,7 +48,7 @@ enum BilinearResize {
         _ image: RGBImage, columns: [Taps], rows: Range<Int>
     ) -> RGBImage {
         let channels = RGBImage.channels
-        let size = Size(height: rows.count, width: columns.count)
+        let size = PixelSize(height: rows.count, width: columns.count)
         let pixels = image.pixels.withUnsafeBufferPointer { source in
             filled(size) { target in
                 var to = 0
@@ -69,7 +69,7 @@ enum BilinearResize {
 
     private static func resizeDown(_ image: RGBImage, rows: [Taps], firstRow: Int) -> RGBImage {
         let stride = image.size.width * RGBImage.channels
-        let size = Size(height: rows.count, width: image.size.width)
+        let size = PixelSize(height: rows.count, width: image.size.width)
         let pixels = image.pixels.withUnsafeBufferPointer { source in
             filled(size) { target in
                 var to = 0
@@ -87,7 +87,7 @@ enum BilinearResize {
     }
 
     private static func filled(
-        _ size: Size, _ fill: (UnsafeMutableBufferPointer<UInt8>) -> Void
+        _ size: PixelSize, _ fill: (UnsafeMutableBufferPointer<UInt8>) -> Void
     ) -> [UInt8] {
         let count = size.height * size.width * RGBImage.channels
         return [UInt8](unsafeUninitializedCapacity: count) { target, initialized in

@@ -74,14 +74,18 @@ public struct Conditions: Codable, Equatable, Sendable {
 
 /// Why a block or a device gave nothing.
 public struct Failure: Codable, Equatable, Sendable {
+    private static let longestLine = 1000
+
     public let kind: String
     public let text: String
 
     public init(_ error: RunnerError) {
         kind = error.kind.rawValue
-        // A line of the file holds no control characters, and is not longer than this.
-        let plain = error.text.map { $0.isNewline || $0 == "\t" ? " " : $0 }
-        text = String(("the app says " + String(plain)).prefix(1000))
+        // A line of the file holds no control characters.
+        let plain = error.text.unicodeScalars.map {
+            $0.properties.generalCategory == .control ? " " : Character($0)
+        }
+        text = ("the app says " + String(plain)).first(Failure.longestLine)
     }
 }
 

@@ -164,8 +164,8 @@ extension Artifact {
 extension Manifest {
     public var preprocessing: Preprocessing {
         Preprocessing(
-            resize: Size(height: input.resize[0], width: input.resize[1]),
-            crop: Size(height: input.crop[0], width: input.crop[1]),
+            resize: PixelSize(height: input.resize[0], width: input.resize[1]),
+            crop: PixelSize(height: input.crop[0], width: input.crop[1]),
             scale: input.scale,
             mean: input.mean,
             std: input.std

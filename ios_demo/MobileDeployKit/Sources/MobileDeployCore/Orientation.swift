@@ -34,7 +34,7 @@ public enum Orientation: Int, CaseIterable, Sendable {
     public func apply(to stored: RGBImage) -> RGBImage {
         if self == .upright { return stored }
         let (height, width) = (stored.size.height, stored.size.width)
-        let size = transposes ? Size(height: width, width: height) : stored.size
+        let size = transposes ? PixelSize(height: width, width: height) : stored.size
         var pixels: [UInt8] = []
         pixels.reserveCapacity(stored.pixels.count)
         for row in 0..<size.height {

@@ -1,13 +1,13 @@
 /// From an upright photo to the network's input, as the manifest's `input` says: scale until the
 /// photo just covers `resize`, cut `crop` from its centre, then `(x * scale - mean) / std`.
 public struct Preprocessing: Equatable, Sendable {
-    public let resize: Size
-    public let crop: Size
+    public let resize: PixelSize
+    public let crop: PixelSize
     /// What each 8-bit value becomes, for red, green and blue; every step is rounded to float32.
     private let normalized: [[Float]]
 
     /// `mean` and `std` hold a figure for each channel; `crop` is not larger than `resize`.
-    public init(resize: Size, crop: Size, scale: Double, mean: [Double], std: [Double]) {
+    public init(resize: PixelSize, crop: PixelSize, scale: Double, mean: [Double], std: [Double]) {
         precondition(crop.height <= resize.height && crop.width <= resize.width)
         precondition(mean.count == RGBImage.channels && std.count == RGBImage.channels)
         self.resize = resize
@@ -46,11 +46,11 @@ public struct Preprocessing: Equatable, Sendable {
     }
 
     /// The smallest size in the photo's proportions that covers `resize`; one side fits exactly.
-    private func cover(_ size: Size) -> Size {
+    private func cover(_ size: PixelSize) -> PixelSize {
         if resize.width * size.height > resize.height * size.width {
-            return Size(height: size.height * resize.width / size.width, width: resize.width)
+            return PixelSize(height: size.height * resize.width / size.width, width: resize.width)
         }
-        return Size(height: resize.height, width: size.width * resize.height / size.height)
+        return PixelSize(height: resize.height, width: size.width * resize.height / size.height)
     }
 
     private func halfToEven(_ surplus: Int) -> Int {

@@ -1,5 +1,5 @@
 /// Height and width in pixels, in the manifest's order.
-public struct Size: Equatable, Sendable {
+public struct PixelSize: Equatable, Sendable {
     public let height: Int
     public let width: Int
 
@@ -13,11 +13,11 @@ public struct Size: Equatable, Sendable {
 public struct RGBImage: Equatable, Sendable {
     public static let channels = 3
 
-    public let size: Size
+    public let size: PixelSize
     public let pixels: [UInt8]
 
     /// `pixels` holds three bytes for each pixel of `size`.
-    public init(size: Size, pixels: [UInt8]) {
+    public init(size: PixelSize, pixels: [UInt8]) {
         precondition(pixels.count == size.height * size.width * RGBImage.channels)
         self.size = size
         self.pixels = pixels
@@ -38,7 +38,7 @@ extension RGBImage {
 
     /// A copy of `size` pixels of four bytes each, whose rows begin `bytesPerRow` bytes apart.
     public init(
-        copying source: UnsafeRawBufferPointer, order: PixelOrder, size: Size, bytesPerRow: Int
+        copying source: UnsafeRawBufferPointer, order: PixelOrder, size: PixelSize, bytesPerRow: Int
     ) {
         precondition(bytesPerRow >= size.width * RGBImage.stored)
         precondition(
@@ -56,6 +56,27 @@ extension RGBImage {
                     target[to + 1] = source[from + 1]
                     target[to + 2] = source[from + order.blue]
                     from += RGBImage.stored
+                    to += RGBImage.channels
+                }
+            }
+            initialized = count
+        }
+    }
+
+    /// The same of a grey picture: a byte for each pixel, which becomes its red, green and blue.
+    public init(
+        copyingGrey source: UnsafeRawBufferPointer, size: PixelSize, bytesPerRow: Int
+    ) {
+        precondition(bytesPerRow >= size.width)
+        precondition(
+            size.height == 0 || source.count >= (size.height - 1) * bytesPerRow + size.width)
+        let count = size.height * size.width * RGBImage.channels
+        self.size = size
+        pixels = [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
+            var to = 0
+            for row in 0..<size.height {
+                for from in row * bytesPerRow..<row * bytesPerRow + size.width {
+                    for channel in 0..<RGBImage.channels { target[to + channel] = source[from] }
                     to += RGBImage.channels
                 }
             }

@@ -71,8 +71,9 @@ public actor BenchmarkSession {
         blocks = arms.map { _ in [] }
     }
 
-    /// Measure. A cancelled task ends soon and gives what there is, marked interrupted. Throws
-    /// `BundleProblem` where a bundle's golden answers cannot be read. `name` tells sessions apart.
+    /// Measure. A cancelled task ends soon and gives what there is but for the block that was
+    /// running, marked interrupted. Throws `BundleProblem` where a bundle's golden answers cannot
+    /// be read. `name` tells sessions apart.
     public func run(
         on device: DeviceFacts,
         started: Date = Date(),
@@ -118,6 +119,8 @@ public actor BenchmarkSession {
             crops: round == 0 ? golden : Array(golden.prefix(1)),
             open: { try open(arm) }
         )
+        // The app may have left the screen meanwhile, and the clock run on.
+        if Task.isCancelled { return }
         if answer.status == .error { failed.insert(index) }
         blocks[index].append(
             Block(

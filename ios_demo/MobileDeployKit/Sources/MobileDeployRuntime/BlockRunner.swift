@@ -36,11 +36,8 @@ public struct BlockRunner: Sendable {
     ) -> Answer {
         do {
             return try measure(id: id, settings: settings, crops: crops, open: open)
-        } catch let error as RunnerError {
-            return Answer(id: id, failure: error)
         } catch {
-            let failure = RunnerError(kind: .runFailed, text: error.localizedDescription)
-            return Answer(id: id, failure: failure)
+            return Answer(id: id, failure: RunnerError(error))
         }
     }
 
@@ -77,5 +74,18 @@ public struct BlockRunner: Sendable {
             memory: (memoryBefore, peak),
             logits: answers
         )
+    }
+}
+
+extension RunnerError {
+    /// What an answer says of anything that was thrown.
+    fileprivate init(_ error: any Error) {
+        let text = error.localizedDescription
+        switch error {
+        case let own as RunnerError: self = own
+        case BundleProblem.missing: self.init(kind: .fileMissing, text: text)
+        case BundleProblem.altered: self.init(kind: .fileDiffers, text: text)
+        default: self.init(kind: .runFailed, text: text)
+        }
     }
 }

@@ -11,7 +11,7 @@ extension RGBImage {
         CVPixelBufferLockBaseAddress(frame, .readOnly)
         defer { CVPixelBufferUnlockBaseAddress(frame, .readOnly) }
         guard let base = CVPixelBufferGetBaseAddress(frame) else { return nil }
-        let size = Size(
+        let size = PixelSize(
             height: CVPixelBufferGetHeight(frame), width: CVPixelBufferGetWidth(frame))
         let bytesPerRow = CVPixelBufferGetBytesPerRow(frame)
         let bytes = UnsafeRawBufferPointer(start: base, count: bytesPerRow * size.height)

@@ -28,7 +28,7 @@ public final class CoreMLClassifier: Classifier {
         } catch {
             throw RunnerError(kind: .loadFailed, text: error.localizedDescription)
         }
-        let size = Size(height: artifact.input.shape[2], width: artifact.input.shape[3])
+        let size = PixelSize(height: artifact.input.shape[2], width: artifact.input.shape[3])
         pixels = try CoreMLClassifier.makePixels(size)
         do {
             let image = MLFeatureValue(pixelBuffer: pixels)
@@ -45,7 +45,7 @@ public final class CoreMLClassifier: Classifier {
     }
 
     public func prepare(_ crop: RGBImage) throws {
-        let size = Size(
+        let size = PixelSize(
             height: CVPixelBufferGetHeight(pixels), width: CVPixelBufferGetWidth(pixels))
         guard crop.size == size else {
             throw RunnerError(kind: .wrongShape, text: "the crop is not of the network's size")
@@ -95,7 +95,7 @@ public final class CoreMLClassifier: Classifier {
         }
     }
 
-    private static func makePixels(_ size: Size) throws -> CVPixelBuffer {
+    private static func makePixels(_ size: PixelSize) throws -> CVPixelBuffer {
         // Memory that the Neural Engine and the GPU can read as it is.
         let attributes = [kCVPixelBufferIOSurfacePropertiesKey: [String: Any]()] as CFDictionary
         var buffer: CVPixelBuffer?

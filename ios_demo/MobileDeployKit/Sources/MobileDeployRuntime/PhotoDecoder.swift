@@ -35,12 +35,15 @@ public enum PhotoDecoder {
     }
 
     private static func pixels(of image: CGImage) throws -> RGBImage {
-        let size = Size(height: image.height, width: image.width)
-        let layout = CGImageAlphaInfo.noneSkipLast.rawValue | CGBitmapInfo.byteOrder32Big.rawValue
+        let size = PixelSize(height: image.height, width: image.width)
+        let space = space(of: image)
+        let isGrey = space.model == .monochrome
+        let colour = CGImageAlphaInfo.noneSkipLast.rawValue | CGBitmapInfo.byteOrder32Big.rawValue
         guard
             let context = CGContext(
                 data: nil, width: size.width, height: size.height, bitsPerComponent: 8,
-                bytesPerRow: size.width * 4, space: space(of: image), bitmapInfo: layout)
+                bytesPerRow: size.width * (isGrey ? 1 : 4), space: space,
+                bitmapInfo: isGrey ? CGImageAlphaInfo.none.rawValue : colour)
         else { throw Problem.unreadable }
         let whole = CGRect(x: 0, y: 0, width: size.width, height: size.height)
         context.setFillColor(CGColor(gray: 1, alpha: 1))
@@ -49,13 +52,18 @@ public enum PhotoDecoder {
         context.draw(image, in: whole)
         guard let base = context.data else { throw Problem.unreadable }
         let bytes = UnsafeRawBufferPointer(start: base, count: context.bytesPerRow * size.height)
+        if isGrey {
+            return RGBImage(copyingGrey: bytes, size: size, bytesPerRow: context.bytesPerRow)
+        }
         return RGBImage(
             copying: bytes, order: .rgba, size: size, bytesPerRow: context.bytesPerRow)
     }
 
-    /// The picture's own, in which drawing changes no value; sRGB where that is not RGB.
+    /// The picture's own, in which drawing changes no value; sRGB where that is neither RGB nor
+    /// grey, such as CMYK.
     private static func space(of image: CGImage) -> CGColorSpace {
-        if let own = image.colorSpace, own.model == .rgb, own.supportsOutput { return own }
+        let kept: [CGColorSpaceModel] = [.rgb, .monochrome]
+        if let own = image.colorSpace, kept.contains(own.model), own.supportsOutput { return own }
         return CGColorSpace(name: CGColorSpace.sRGB) ?? CGColorSpaceCreateDeviceRGB()
     }
 }

@@ -87,6 +87,33 @@ final class BenchmarkTests: XCTestCase {
         XCTAssertEqual(arms[1].blocks[0].failure?.text, "the app says no such unit")
     }
 
+    func testAnAlteredArtifactIsTheFailureOfItsArmAlone() async throws {
+        let (arms, device) = (try arms(), device)
+        let package = arms[0].bundle.folder.appendingPathComponent(arms[0].artifact.file)
+        try FileManager.default.removeItem(at: package)
+        let program = arms[2].bundle.folder.appendingPathComponent(arms[2].artifact.file)
+        try Data("other".utf8).write(to: program)
+        let results = try await makeSession(
+            arms + [arms[0]], BenchmarkSettings(rounds: 1, iterations: 2),
+            open: { arm in
+                if arm.units != .cpuOnly { _ = try arm.bundle.checkedURL(of: arm.artifact) }
+                return FakeClassifier(arm, on: device)
+            }
+        ).run(on: phone)
+        let kinds = results.devices[0].arms.map { $0.blocks[0].answer?.error?.kind }
+        XCTAssertEqual(kinds, [.fileMissing, nil, .fileDiffers, .fileMissing])
+    }
+
+    func testWordsTooLongForTheFileAreCut() {
+        // Two code points each, as Python counts them.
+        let error = RunnerError(
+            kind: .runFailed, text: "\0" + String(repeating: "e\u{301}", count: 3000))
+        XCTAssertEqual(error.text.unicodeScalars.count, 4000)
+        let failure = Failure(error)
+        XCTAssertEqual(failure.text.unicodeScalars.count, 1000)
+        XCTAssertTrue(failure.text.hasPrefix("the app says  e\u{301}"))
+    }
+
     func testABlockWaitsUntilTheDeviceIsCool() async throws {
         device.setHeat([1, 1, 0])
         let results = try await makeSession(
@@ -120,6 +147,19 @@ final class BenchmarkTests: XCTestCase {
         let results = try await task.value
         XCTAssertTrue(results.devices[0].interrupted)
         XCTAssertLessThan(results.devices[0].arms[0].blocks.count, 1000)
+    }
+
+    func testABlockDuringWhichTheSessionIsStoppedIsDropped() async throws {
+        let device = device
+        let results = try await makeSession(
+            arms(), BenchmarkSettings(rounds: 2, iterations: 2),
+            open: { arm in
+                if arm.units == .cpuOnly { withUnsafeCurrentTask { $0?.cancel() } }
+                return FakeClassifier(arm, on: device)
+            }
+        ).run(on: phone)
+        XCTAssertEqual(results.devices[0].arms.map(\.blocks.count), [1, 0, 0])
+        XCTAssertTrue(results.devices[0].interrupted)
     }
 
     func testUnknownFieldsAreWrittenAsNull() async throws {

@@ -9,14 +9,14 @@ enum PNG {
     static func decode(_ data: Data) throws -> RGBImage {
         let bytes = [UInt8](data)
         var at = 8
-        var size = Size(height: 0, width: 0)
+        var size = PixelSize(height: 0, width: 0)
         var compressed: [UInt8] = []
         while at + 8 <= bytes.count {
             let length = number(bytes, at)
             let body = Array(bytes[at + 8..<at + 8 + length])
             switch String(decoding: bytes[at + 4..<at + 8], as: UTF8.self) {
             case "IHDR":
-                size = Size(height: number(body, 4), width: number(body, 0))
+                size = PixelSize(height: number(body, 4), width: number(body, 0))
                 guard body[8...] == [8, 2, 0, 0, 0] else { throw Unreadable() }
             case "IDAT": compressed += body
             default: break
@@ -31,7 +31,7 @@ enum PNG {
         bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
     }
 
-    private static func unfilter(_ raw: [UInt8], _ size: Size) throws -> [UInt8] {
+    private static func unfilter(_ raw: [UInt8], _ size: PixelSize) throws -> [UInt8] {
         let (step, stride) = (RGBImage.channels, size.width * RGBImage.channels)
         guard raw.count == size.height * (stride + 1) else { throw Unreadable() }
         var above = [UInt8](repeating: 0, count: stride)

@@ -21,6 +21,15 @@ final class PhotoDecoderTests: XCTestCase {
         }
     }
 
+    func testGreysAreThoseOfTheFile() throws {
+        // 16 by 16 pixels, each a step brighter than the one before, in a PNG of one channel.
+        let file =
+            "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAF0lEQVR42mNkYEQDAmh8luEswPgB"
+            + "jQ8AKncC+Ca+qnoAAAAASUVORK5CYII="
+        let image = try PhotoDecoder.decode(XCTUnwrap(Data(base64Encoded: file)))
+        XCTAssertEqual(image.pixels, (0...255).flatMap { [UInt8](repeating: $0, count: 3) })
+    }
+
     func testWhatIsNoPhotoIsRefused() {
         XCTAssertThrowsError(try PhotoDecoder.decode(Data("no photo".utf8))) { error in
             XCTAssertEqual(error as? PhotoDecoder.Problem, .unreadable)

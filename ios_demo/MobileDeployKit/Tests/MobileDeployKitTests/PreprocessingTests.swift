@@ -23,8 +23,8 @@ final class PreprocessingTests: XCTestCase {
 
     private func preprocessing(_ sizes: Sizes) -> Preprocessing {
         Preprocessing(
-            resize: Size(height: sizes.resize[0], width: sizes.resize[1]),
-            crop: Size(height: sizes.crop[0], width: sizes.crop[1]),
+            resize: PixelSize(height: sizes.resize[0], width: sizes.resize[1]),
+            crop: PixelSize(height: sizes.crop[0], width: sizes.crop[1]),
             scale: 1,
             mean: [0, 0, 0],
             std: [1, 1, 1]
@@ -36,7 +36,7 @@ final class PreprocessingTests: XCTestCase {
             let sizes = try Fixtures.json("preprocessing/\(name).json", as: Sizes.self)
             let image = try Fixtures.picture("preprocessing/\(name).png")
             let crop = preprocessing(sizes).crop(image)
-            XCTAssertEqual(crop.size, Size(height: sizes.crop[0], width: sizes.crop[1]), name)
+            XCTAssertEqual(crop.size, PixelSize(height: sizes.crop[0], width: sizes.crop[1]), name)
             let expected = try [UInt8](Fixtures.data("preprocessing/\(name).rgb"))
             XCTAssertEqual(crop.pixels, expected, name)
         }
@@ -51,7 +51,7 @@ final class PreprocessingTests: XCTestCase {
 
     func testNormalizedValuesAreThoseOfPythonToTheBit() throws {
         let facts = try Fixtures.json("preprocessing/normalized.json", as: Normalized.self)
-        let size = Size(height: facts.height, width: facts.width)
+        let size = PixelSize(height: facts.height, width: facts.width)
         let preprocessing = Preprocessing(
             resize: size, crop: size, scale: facts.scale, mean: facts.mean, std: facts.std)
         var values = [Float](repeating: .nan, count: size.height * size.width * 3)
@@ -69,7 +69,7 @@ final class PreprocessingTests: XCTestCase {
         for number in 1...8 {
             let image = Orientation(exif: number).apply(
                 to: try Fixtures.picture("exif/\(number).png"))
-            XCTAssertEqual(image.size, Size(height: 5, width: 7), "\(number)")
+            XCTAssertEqual(image.size, PixelSize(height: 5, width: 7), "\(number)")
             XCTAssertEqual(image.pixels, upright, "\(number)")
         }
     }
@@ -79,7 +79,7 @@ final class PreprocessingTests: XCTestCase {
     }
 
     func testPixelsSurviveTheFormatsOfTheSystem() {
-        let size = Size(height: 2, width: 3)
+        let size = PixelSize(height: 2, width: 3)
         let image = RGBImage(size: size, pixels: (0..<18).map { UInt8($0 * 14) })
         for order in [PixelOrder.bgra, .rgba] {
             // A row is longer than its pixels.
@@ -93,5 +93,14 @@ final class PreprocessingTests: XCTestCase {
             XCTAssertEqual(stored[3], 255, "opaque")
             XCTAssertEqual(Array(stored[12..<20]), [UInt8](repeating: 7, count: 8), "padding")
         }
+    }
+
+    func testAGreyPixelIsAsMuchRedGreenAndBlue() {
+        // The last row need not be padded.
+        let stored: [UInt8] = [1, 2, 99, 99, 3, 4]
+        let image = stored.withUnsafeBytes {
+            RGBImage(copyingGrey: $0, size: PixelSize(height: 2, width: 2), bytesPerRow: 4)
+        }
+        XCTAssertEqual(image.pixels, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
     }
 }

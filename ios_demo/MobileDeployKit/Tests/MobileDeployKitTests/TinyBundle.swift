@@ -19,7 +19,7 @@ enum TinyBundle {
     static func crop(_ index: Int) -> RGBImage {
         let count = side * side * RGBImage.channels
         let pixels = (0..<count).map { UInt8(($0 * 7 + index * 31) % 256) }
-        return RGBImage(size: Size(height: side, width: side), pixels: pixels)
+        return RGBImage(size: PixelSize(height: side, width: side), pixels: pixels)
     }
 
     /// Written into `folder`, and opened.
