@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from deploy.errors import PhotosError
+from deploy.printable import printable
 from models.preprocessing import Preprocessing
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -123,11 +124,6 @@ def encode_png(image: Image.Image) -> bytes:
     file = BytesIO()
     image.save(file, "PNG")
     return file.getvalue()
-
-
-def printable(name: str) -> str:
-    """The name as it can stand in a message of one line: anything unprintable becomes `?`."""
-    return "".join(character if character.isprintable() else "?" for character in name)
 
 
 def _read(path: Path, name: str) -> bytes:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from deploy.bundle.fields import is_plain_path
 from deploy.bundle.manifest import MANIFEST_FILE, Manifest
-from deploy.bundle.parse import printable
 from deploy.errors import GateError
 from deploy.hashing import sha256_file, sha256_folder
+from deploy.printable import printable
 
 _REMEDY = "fetch the bundle again, or build it again"
 

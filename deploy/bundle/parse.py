@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from deploy.bundle.manifest import MANIFEST_FILE, SCHEMA_VERSION, Manifest
 from deploy.errors import BundleError
+from deploy.printable import printable
 
 # A thousand times what a bundle needs: more is not a manifest.
 MAX_MANIFEST_BYTES = 16 * 2**20
@@ -54,12 +55,6 @@ def strict_object(data: bytes, most: int) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError("is not a JSON object")
     return content
-
-
-def printable(text: str) -> str:
-    """`text`, perhaps from a stranger, on one line of bounded length and safe on a terminal."""
-    shown = "".join(character if character.isprintable() else "?" for character in text)
-    return shown if len(shown) <= 200 else shown[:200] + "..."
 
 
 def first_problem(error: ValidationError) -> str:

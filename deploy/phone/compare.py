@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from deploy.bundle.parse import printable
 from deploy.errors import UserError
 from deploy.measure import Comparison, compare_apart, compare_interleaved
 from deploy.phone.judge import ArmReport, DeviceReport, label
 from deploy.phone.results import ArmKey, DeviceFacts
+from deploy.printable import printable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,6 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock, Timeout
 
-from deploy.bundle.parse import printable
 from deploy.errors import PhoneError, UserError
 from deploy.phone.adb import LOCAL, Adb, default_port, find_adb, last_line
 from deploy.phone.android import AndroidDevice
@@ -29,6 +28,7 @@ from deploy.phone.runners.app import AppRunner
 from deploy.phone.runners.binary import known_runner
 from deploy.phone.runners.native import NativeRunner
 from deploy.phone.session import Device
+from deploy.printable import printable
 
 ALL = "all"
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from deploy.bundle.open import Bundle
-from deploy.bundle.parse import printable
 from deploy.errors import PhoneError
 from deploy.phone.adb import Adb
 from deploy.phone.android import AndroidDevice
@@ -20,6 +19,7 @@ from deploy.phone.parsers.power import parse_setting
 from deploy.phone.phone import Phone
 from deploy.phone.results import Conditions, DeviceFacts
 from deploy.phone.runners.app import AppRunner, check_app
+from deploy.printable import printable
 
 State = Literal["ok", "warning", "blocks"]
 

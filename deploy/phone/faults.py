@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from deploy.bundle.parse import printable
 from deploy.errors import PhoneError
 from deploy.phone.protocol import RunnerErrorKind
+from deploy.printable import printable
 
 HarnessKind = Literal[
     "no-phone",

@@ -20,7 +20,6 @@ import numpy.typing as npt
 import deploy
 from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
 from deploy.bundle.open import check_integrity, open_bundle
-from deploy.bundle.parse import printable
 from deploy.errors import DeployError, UserError
 from deploy.hashing import sha256_file
 from deploy.phone.adb import CancelledError
@@ -36,6 +35,7 @@ from deploy.phone.results import (
 )
 from deploy.phone.session import Device, Session
 from deploy.phone.staging import stage
+from deploy.printable import printable
 from deploy.reporter import Reporter, Silent
 
 # What a block can run: Core ML is measured by the iOS app, whose export has the same envelope.

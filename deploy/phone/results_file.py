@@ -11,9 +11,10 @@ from typing import NoReturn
 
 import pydantic
 
-from deploy.bundle.parse import first_problem, printable, strict_object
+from deploy.bundle.parse import first_problem, strict_object
 from deploy.errors import StorageError, UserError
 from deploy.phone.results import RESULTS_VERSION, MeasuredDevice, Results
+from deploy.printable import printable
 
 # A hundred phones' worth.
 _MAX_BYTES = 512 * 2**20

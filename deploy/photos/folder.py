@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from deploy.errors import PhotosError
-from deploy.images import printable
+from deploy.printable import printable
 
 _READABLE = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # Photos all the same: decoding refuses them by name, which tells more than passing them over.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from deploy.bundle.parse import printable
+from deploy.printable import printable
 
 # More digits than any figure of a phone has; Python refuses to convert some thousands of them.
 _MOST_DIGITS = 18
