@@ -7,6 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from deploy.bundle.manifest import TOOL_NAME
 from deploy.bundle.open import Bundle
 from deploy.errors import PhoneError
 from deploy.phone.adb import Adb
@@ -68,14 +72,28 @@ def executorch_of(bundle: Bundle) -> str | None:
 
 
 def _packages() -> Iterator[Finding]:
-    """Each with the version that is installed."""
+    """Each with the version that is installed, against the one that ours asks for."""
+    asked = _asked_for()
     for name in PACKAGES:
-        version = _installed(name)
+        version, wanted = _installed(name), asked.get(name, SpecifierSet())
         if version is None:
-            what = f"not installed: pip install {name}"
+            what = f"not installed: pip install '{name}{wanted}'"
             yield Finding(about=name, state="blocks", what=what)
+        elif version not in wanted:
+            what = f"{version}, tested with {wanted}: pip install '{name}{wanted}'"
+            yield Finding(about=name, state="warning", what=what)
         else:
             yield Finding(about=name, state="ok", what=version)
+
+
+def _asked_for() -> dict[str, SpecifierSet]:
+    """By our own installed package; nothing where we run from a checkout without one."""
+    try:
+        listed = importlib.metadata.requires(TOOL_NAME) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    requirements = [Requirement(each) for each in listed]
+    return {each.name: each.specifier for each in requirements if each.marker is None}
 
 
 def _installed(name: str) -> str | None:
