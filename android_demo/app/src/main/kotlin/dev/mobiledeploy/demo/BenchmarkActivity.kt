@@ -34,6 +34,8 @@ class BenchmarkActivity : Activity() {
         super.onCreate(savedInstanceState)
         setContentView(R.layout.activity_benchmark)
         stayOn()
+        // Made anew by the system: the block has been started already, and runs once.
+        if (savedInstanceState != null) return finishAndRemoveTask()
         val id = intent.getStringExtra(EXTRA_ID).orEmpty()
         if (Request.isName(id)) {
             // The system is busy with showing us until then.

@@ -19,9 +19,11 @@ class DemoApp : Application() {
 
     override fun onTrimMemory(level: Int) {
         super.onTrimMemory(level)
-        val short = level == ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL ||
-            level >= ComponentCallbacks2.TRIM_MEMORY_BACKGROUND
-        if (short && lazySession.isInitialized()) session.release()
+        if (!lazySession.isInitialized()) return
+        val hidden = level >= ComponentCallbacks2.TRIM_MEMORY_BACKGROUND
+        if (hidden || level == ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL) session.release()
+        // Otherwise it may be what the user is looking at.
+        if (hidden) gallery.release()
     }
 }
 

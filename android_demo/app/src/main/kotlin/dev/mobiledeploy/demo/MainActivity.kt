@@ -4,6 +4,8 @@ import android.Manifest.permission.CAMERA
 import android.app.Activity
 import android.content.ActivityNotFoundException
 import android.content.Intent
+import android.content.pm.PackageManager.PERMISSION_DENIED
+import android.content.pm.PackageManager.PERMISSION_GRANTED
 import android.net.Uri
 import android.os.Bundle
 import android.provider.Settings
@@ -34,6 +36,9 @@ class MainActivity : Activity() {
     private var unobserve: () -> Unit = {}
     private var shown: Screen? = null
 
+    /** Whether Android would have had us explain ourselves when we last asked for the camera. */
+    private var explainable = false
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         setContentView(R.layout.activity_main)
@@ -55,11 +60,15 @@ class MainActivity : Activity() {
         )
         screens.values.forEach { content.addView(it.view.apply { visibility = View.GONE }) }
         // Before onStart, or the camera would be opened first whatever was shown.
-        savedInstanceState?.let { tabs.check(it.getInt(TAB)) }
+        savedInstanceState?.let {
+            tabs.check(it.getInt(TAB))
+            explainable = it.getBoolean(EXPLAINABLE)
+        }
     }
 
     override fun onStart() {
         super.onStart()
+        if (checkSelfPermission(CAMERA) == PERMISSION_GRANTED) refusedForGood = false
         tabs.setOnCheckedChangeListener { _, _ -> draw(app.session.state.value) }
         unobserve = app.session.state.observe(::draw)
     }
@@ -67,6 +76,7 @@ class MainActivity : Activity() {
     override fun onSaveInstanceState(state: Bundle) {
         super.onSaveInstanceState(state)
         state.putInt(TAB, tabs.checkedRadioButtonId)
+        state.putBoolean(EXPLAINABLE, explainable)
     }
 
     override fun onStop() {
@@ -106,21 +116,25 @@ class MainActivity : Activity() {
 
     /** Ask for the camera; where the user has refused for good, show where to allow it. */
     fun askForCamera() {
-        if (asked && !shouldShowRequestPermissionRationale(CAMERA)) {
+        explainable = shouldShowRequestPermissionRationale(CAMERA)
+        if (refusedForGood && !explainable) {
             val settings = Uri.fromParts("package", packageName, null)
             open(Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS, settings), 0)
         } else {
             requestPermissions(arrayOf(CAMERA), CAMERA_REQUEST)
         }
-        asked = true
     }
 
-    private var asked: Boolean
-        get() = getPreferences(MODE_PRIVATE).getBoolean(ASKED, false)
-        set(value) = getPreferences(MODE_PRIVATE).edit().putBoolean(ASKED, value).apply()
+    private var refusedForGood: Boolean
+        get() = getPreferences(MODE_PRIVATE).getBoolean(REFUSED, false)
+        set(value) = getPreferences(MODE_PRIVATE).edit().putBoolean(REFUSED, value).apply()
 
     override fun onRequestPermissionsResult(code: Int, names: Array<String>, results: IntArray) {
         super.onRequestPermissionsResult(code, names, results)
+        // No rationale alone says little: nor is there one before the first question, after a
+        // permission for one time, or after a dialog that was left without an answer.
+        refusedForGood = results.firstOrNull() == PERMISSION_DENIED &&
+            explainable && !shouldShowRequestPermissionRationale(CAMERA)
         camera.open()
     }
 
@@ -147,7 +161,8 @@ class MainActivity : Activity() {
     private companion object {
         const val CAMERA_REQUEST = 1
         const val PHOTO_REQUEST = 2
-        const val ASKED = "asked for the camera"
+        const val REFUSED = "refused the camera for good"
+        const val EXPLAINABLE = "explainable"
         const val TAB = "tab"
     }
 }

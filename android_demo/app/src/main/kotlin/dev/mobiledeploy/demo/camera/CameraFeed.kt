@@ -10,16 +10,20 @@ import android.hardware.camera2.CameraManager
 import android.hardware.camera2.CaptureRequest
 import android.media.Image
 import android.media.ImageReader
+import android.os.Handler
+import android.os.HandlerThread
 import android.view.Surface
 import dev.mobiledeploy.demo.core.Plane
 import dev.mobiledeploy.demo.core.YuvFrame
 import dev.mobiledeploy.demo.session.Worker
+import java.util.concurrent.atomic.AtomicBoolean
 
 /**
  * An open camera that shows its preview on [texture] and hands each frame it can to [onFrame].
  *
- * Everything happens on the worker, one thing after the other, so no frame is read after closing.
- * Frames that come while one is being dealt with are dropped.
+ * Opening, frames and closing happen on the worker, one after the other, so no frame is read after
+ * closing. A thread of its own drops the frames that come while one is being dealt with: the camera
+ * waits for buffers to come back, and the preview would with it.
  */
 class CameraFeed(
     private val manager: CameraManager,
@@ -30,27 +34,40 @@ class CameraFeed(
     private val onFailure: (CameraFailure) -> Unit,
 ) {
     private var device: CameraDevice? = null
+
+    @Volatile
     private var closed = false
+    private val busy = AtomicBoolean()
+    private val frames = HandlerThread("frames").apply { start() }
+    private val framesHandler = Handler(frames.looper)
     private val preview = Surface(texture)
     private val reader = ImageReader.newInstance(
         camera.size.width,
         camera.size.height,
         ImageFormat.YUV_420_888,
-        2,
+        IMAGES,
     )
 
     fun open() = worker.run {
-        texture.setDefaultBufferSize(camera.size.width, camera.size.height)
-        reader.setOnImageAvailableListener({ frameIsThere() }, worker.handler)
-        attempt(::openDevice)
+        if (!closed) {
+            texture.setDefaultBufferSize(camera.size.width, camera.size.height)
+            reader.setOnImageAvailableListener({ frameIsThere() }, framesHandler)
+            attempt(::openDevice)
+        }
     }
 
     /** Give back camera and preview, once the frame at work is done. */
-    fun close() = worker.run {
+    fun close() {
         closed = true
-        device?.close()
-        reader.close()
-        preview.release()
+        worker.run {
+            device?.close()
+            preview.release()
+            framesHandler.post {
+                reader.setOnImageAvailableListener(null, null)
+                reader.close()
+                frames.quitSafely()
+            }
+        }
     }
 
     // The screen asks for the permission first; without it the attempt fails in words.
@@ -90,15 +107,17 @@ class CameraFeed(
         listOf(preview, reader.surface),
         object : CameraCaptureSession.StateCallback() {
             override fun onConfigured(session: CameraCaptureSession) {
-                if (closed) return
-                val request = opened.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
-                request.addTarget(preview)
-                request.addTarget(reader.surface)
-                request.set(
-                    CaptureRequest.CONTROL_AF_MODE,
-                    CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
-                )
-                attempt { session.setRepeatingRequest(request.build(), null, worker.handler) }
+                if (closed || device == null) return
+                attempt {
+                    val request = opened.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
+                    request.addTarget(preview)
+                    request.addTarget(reader.surface)
+                    request.set(
+                        CaptureRequest.CONTROL_AF_MODE,
+                        CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
+                    )
+                    session.setRepeatingRequest(request.build(), null, worker.handler)
+                }
             }
 
             override fun onConfigureFailed(session: CameraCaptureSession) =
@@ -108,26 +127,45 @@ class CameraFeed(
     )
 
     private fun frameIsThere() {
-        if (!closed) reader.acquireLatestImage()?.use { onFrame(it.toYuv()) }
+        val image = reader.acquireLatestImage() ?: return
+        if (closed || !busy.compareAndSet(false, true)) return image.close()
+        worker.run {
+            try {
+                // Once closed, the image goes with its reader.
+                if (!closed) image.use { onFrame(it.toYuv()) }
+            } finally {
+                busy.set(false)
+            }
+        }
     }
 
-    private fun attempt(work: () -> Unit) = try {
-        work()
-    } catch (error: CameraAccessException) {
-        onFailure(
-            when (error.reason) {
-                CameraAccessException.CAMERA_IN_USE,
-                CameraAccessException.MAX_CAMERAS_IN_USE,
-                -> CameraFailure.TAKEN
-                CameraAccessException.CAMERA_DISABLED -> CameraFailure.FORBIDDEN
-                else -> CameraFailure.BROKEN
-            },
-        )
-    } catch (_: SecurityException) {
-        onFailure(CameraFailure.FORBIDDEN)
-    } catch (_: IllegalStateException) {
-        // The device went away between two calls.
-        onFailure(CameraFailure.BROKEN)
+    private fun attempt(work: () -> Unit) {
+        try {
+            work()
+        } catch (error: CameraAccessException) {
+            onFailure(
+                when (error.reason) {
+                    CameraAccessException.CAMERA_IN_USE,
+                    CameraAccessException.MAX_CAMERAS_IN_USE,
+                    -> CameraFailure.TAKEN
+                    CameraAccessException.CAMERA_DISABLED -> CameraFailure.FORBIDDEN
+                    else -> CameraFailure.BROKEN
+                },
+            )
+        } catch (_: SecurityException) {
+            onFailure(CameraFailure.FORBIDDEN)
+        } catch (_: IllegalStateException) {
+            // The device went away between two calls.
+            onFailure(CameraFailure.BROKEN)
+        } catch (_: IllegalArgumentException) {
+            // The preview's surface did, which is as it should be when the screen goes.
+            if (!closed) onFailure(CameraFailure.BROKEN)
+        }
+    }
+
+    private companion object {
+        // The frame at work, the latest one, and one to tell by that there is none later.
+        const val IMAGES = 3
     }
 }
 

@@ -21,9 +21,10 @@ sealed interface CameraState {
 
     data object NoPermission : CameraState
 
-    data class Failed(val failure: CameraFailure) : CameraState
+    /** [others] is whether there is another camera, here and below. */
+    data class Failed(val failure: CameraFailure, val others: Boolean) : CameraState
 
-    /** At work; [live] is null before the first frame, [others] whether there is another camera. */
+    /** At work; [live] is null before the first frame. */
     data class Live(val camera: Camera, val others: Boolean, val live: Outcome<Seen>?) : CameraState
 }
 
@@ -40,15 +41,12 @@ class CameraModel(context: Context, private val session: Session) {
     // The worker's own.
     private val times = RecentTimes()
     private var timed: Setup? = null
+    private var failed: Pair<CameraFeed, Setup>? = null
 
     /** Show the preview on [texture]; [display] tells by how many degrees the display is turned. */
     fun open(texture: SurfaceTexture, display: () -> Int) {
         close()
-        val cameras = try {
-            camerasOf(manager)
-        } catch (_: CameraAccessException) {
-            emptyList()
-        }
+        val cameras = cameras()
         if (cameras.isEmpty()) return fail(CameraFailure.NONE_THERE)
         val camera = cameras[facing % cameras.size]
         state.value = CameraState.Live(camera, cameras.size > 1, null)
@@ -73,7 +71,9 @@ class CameraModel(context: Context, private val session: Session) {
         state.value = CameraState.Closed
     }
 
+    /** There is no permission, which is worth asking for where there is a camera. */
     fun refused() {
+        if (cameras().isEmpty()) return fail(CameraFailure.NONE_THERE)
         state.value = CameraState.NoPermission
     }
 
@@ -82,14 +82,22 @@ class CameraModel(context: Context, private val session: Session) {
         facing++
     }
 
-    private fun fail(failure: CameraFailure) {
-        close()
-        state.value = CameraState.Failed(failure)
+    private fun cameras(): List<Camera> = try {
+        camerasOf(manager)
+    } catch (_: CameraAccessException) {
+        emptyList()
     }
 
-    /** On the worker. */
+    private fun fail(failure: CameraFailure) {
+        val others = (state.value as? CameraState.Live)?.others == true
+        close()
+        state.value = CameraState.Failed(failure, others)
+    }
+
+    /** On the worker. A network that fails is not tried again before the camera is opened anew. */
     private fun classify(frame: YuvFrame, orientation: Orientation, of: CameraFeed) {
         val setup = session.setup ?: return
+        if (failed == of to setup) return
         val outcome = attempt {
             val photo = orientation.apply(frame.toRgb())
             val prediction = session.engine.classify(setup, photo)
@@ -98,6 +106,7 @@ class CameraModel(context: Context, private val session: Session) {
             times.add(prediction.inference)
             Seen(prediction, times.median() ?: 0.0)
         }
+        failed = (of to setup).takeIf { outcome is Outcome.Failed }
         session.worker.onMain {
             val shown = state.value
             if (feed === of && shown is CameraState.Live) state.value = shown.copy(live = outcome)

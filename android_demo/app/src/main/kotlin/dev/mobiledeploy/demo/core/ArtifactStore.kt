@@ -6,13 +6,14 @@ import java.io.IOException
 /**
  * Artifacts as plain files, which the runtimes want, named by their hashes.
  *
- * A file is copied beside its place and renamed once its hash agrees: one that is there is whole.
+ * A file is copied beside its place and renamed once its hash agrees and the disk has it: one that
+ * is there in full length is whole.
  */
 class ArtifactStore(private val folder: File) {
     /** Throws [BundleException] where the bytes differ, IOException where the disk is full. */
     fun fileOf(bundle: Bundle, artifact: Artifact): File {
         val file = File(folder, nameOf(artifact))
-        if (!file.exists()) copy(bundle, artifact, file)
+        if (file.length() != artifact.bytes) copy(bundle, artifact, file)
         return file
     }
 
@@ -31,6 +32,7 @@ class ArtifactStore(private val folder: File) {
             val sha256 = bundle.open(artifact).use { from ->
                 part.outputStream().use { to ->
                     Sha256.read(from) { bytes, count -> to.write(bytes, 0, count) }
+                        .also { to.fd.sync() }
                 }
             }
             if (sha256 != artifact.record.sha256) {

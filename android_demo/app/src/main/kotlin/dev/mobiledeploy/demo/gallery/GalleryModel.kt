@@ -45,4 +45,10 @@ class GalleryModel(resolver: ContentResolver, private val session: Session) {
             if (asked == chosen to setup) state.value = GalleryState.Shown(outcome)
         }
     }
+
+    /** Free the picture's memory. The next [classify] reads the photo again. */
+    fun release() {
+        asked = null
+        state.value = GalleryState.NoPhoto
+    }
 }

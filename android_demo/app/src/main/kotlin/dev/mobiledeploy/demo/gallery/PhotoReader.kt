@@ -10,6 +10,7 @@ import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.PhotoException
 import dev.mobiledeploy.demo.core.RgbImage
 import dev.mobiledeploy.demo.core.sampleSize
+import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
 import java.nio.ByteBuffer
@@ -45,11 +46,17 @@ class PhotoReader(private val resolver: ContentResolver) {
         Orientation.UPRIGHT
     }
 
-    private fun <T> open(photo: Uri, read: (InputStream) -> T): T = try {
-        val stream = resolver.openInputStream(photo) ?: throw PhotoException("nothing is there")
-        stream.use(read)
+    private fun <T> open(photo: Uri, read: (InputStream) -> T): T = offered(photo).use(read)
+
+    private fun offered(photo: Uri): InputStream = try {
+        resolver.openInputStream(photo) ?: throw PhotoException("nothing is there")
     } catch (error: SecurityException) {
         throw PhotoException("the other app no longer offers it: ${error.message}")
+    } catch (error: FileNotFoundException) {
+        throw PhotoException("the other app does not find it: ${error.message}")
+    } catch (error: RuntimeException) {
+        // Whatever the other app throws comes through to us.
+        throw PhotoException("the other app failed: $error")
     }
 }
 

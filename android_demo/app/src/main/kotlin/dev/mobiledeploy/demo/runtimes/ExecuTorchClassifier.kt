@@ -18,36 +18,31 @@ class ExecuTorchRuntime(override val version: String) : Runtime {
 
     override fun load(spec: ClassifierSpec): Classifier = try {
         val module = Module.load(spec.file.path, Module.LOAD_MODE_MMAP, spec.threads)
-        // Loads now what forward would load later. Some releases answer with a code, others throw.
-        val code: Any? = module.loadMethod(METHOD)
-        if (code is Int && code != 0) {
+        try {
+            // Loads now what forward would load later.
+            module.loadMethod("forward")
+            ExecuTorchClassifier(module, spec)
+        } catch (error: RuntimeException) {
             module.destroy()
-            throw RunnerException(kindOf(code), "ExecuTorch error 0x${code.toString(16)}")
+            throw error
         }
-        ExecuTorchClassifier(module, spec)
     } catch (error: LinkageError) {
         throw RunnerException(ErrorKind.RUNTIME_MISSING, "$error", error)
     } catch (error: RuntimeException) {
-        val kind = if (OPERATOR in "${error.message}") ErrorKind.OPERATOR_MISSING else LOAD_FAILED
-        throw RunnerException(kind, "${error.message}", error)
-    }
-
-    private fun kindOf(code: Int): ErrorKind = when (code) {
-        OPERATOR_MISSING -> ErrorKind.OPERATOR_MISSING
-        in OUT_OF_MEMORY -> ErrorKind.OUT_OF_MEMORY
-        else -> LOAD_FAILED
-    }
-
-    private companion object {
-        const val METHOD = "forward"
-        const val OPERATOR = "Operator missing"
-        val LOAD_FAILED = ErrorKind.LOAD_FAILED
-
-        // runtime/core/error.h: OperatorMissing, MemoryAllocationFailed, and the delegate's.
-        const val OPERATOR_MISSING = 0x14
-        val OUT_OF_MEMORY = setOf(0x21, 0x31)
+        throw RunnerException(loadFailureOf("${error.message}"), "${error.message}", error)
     }
 }
+
+/** Why loading failed, by the code of runtime/core/error.h that ExecuTorch puts into [message]. */
+fun loadFailureOf(message: String): ErrorKind =
+    when (CODE.find(message)?.groupValues?.last()) {
+        "14" -> ErrorKind.OPERATOR_MISSING
+        // Its own allocation, and the delegate's.
+        "21", "31" -> ErrorKind.OUT_OF_MEMORY
+        else -> ErrorKind.LOAD_FAILED
+    }
+
+private val CODE = Regex("Error 0x([0-9a-f]+)]")
 
 /** A module with its input tensor, whose memory is [input] itself. */
 class ExecuTorchClassifier internal constructor(
@@ -59,7 +54,7 @@ class ExecuTorchClassifier internal constructor(
     private val tensor = EValue.from(Tensor.fromBlob(input, spec.shape.toLongArray()))
 
     override fun run(): FloatArray = try {
-        module.forward(tensor).first().toTensor().getDataAsFloatArray()
+        module.forward(tensor).first().toTensor().dataAsFloatArray
     } catch (error: RuntimeException) {
         throw RunnerException(ErrorKind.RUN_FAILED, "${error.message}", error)
     }

@@ -68,7 +68,8 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
     private fun draw(state: CameraState) {
         val live = state as? CameraState.Live
         allow.visibility = visibleIf(state is CameraState.NoPermission)
-        turn.visibility = visibleIf(live?.others == true)
+        val failed = state as? CameraState.Failed
+        turn.visibility = visibleIf(live?.others == true || failed?.others == true)
         val outcome = live?.live
         results.visibility = visibleIf(outcome is Outcome.Done)
         if (outcome is Outcome.Done) {

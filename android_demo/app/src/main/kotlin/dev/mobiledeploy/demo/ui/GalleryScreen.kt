@@ -36,7 +36,11 @@ class GalleryScreen(activity: MainActivity, private val words: Words) : Screen {
         )
     }
 
-    override fun hide() = unobserve.forEach { it() }
+    override fun hide() {
+        unobserve.forEach { it() }
+        // The model alone says how long the picture stays in memory.
+        photo.setImageBitmap(null)
+    }
 
     private fun draw(state: GalleryState) {
         val outcome = (state as? GalleryState.Shown)?.outcome

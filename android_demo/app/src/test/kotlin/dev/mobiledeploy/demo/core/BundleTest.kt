@@ -62,6 +62,15 @@ class BundleTest {
     }
 
     @Test
+    fun `an artifact that a crash cut short is copied again`() {
+        val bundle = Bundle.open(source, "whole")
+        val artifact = bundle.manifest.artifacts.first()
+        val store = ArtifactStore(folder.root)
+        store.fileOf(bundle, artifact).writeBytes(source.network.copyOf(5))
+        assertContentEquals(source.network, store.fileOf(bundle, artifact).readBytes())
+    }
+
+    @Test
     fun `an altered artifact leaves nothing behind`() {
         source.files[MemoryBundle.NETWORK] = "other bytes".toByteArray()
         val bundle = Bundle.open(source, "whole")

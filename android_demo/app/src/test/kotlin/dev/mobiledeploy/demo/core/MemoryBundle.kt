@@ -22,7 +22,10 @@ class MemoryBundle : BundleSource {
         manifest.getJSONObject("labels").put("sha256", Sha256.of(text.toByteArray()))
         val artifacts = manifest.getJSONArray("artifacts")
         for (place in 0 until artifacts.length()) {
-            artifacts.getJSONObject(place).put("file", NETWORK).put("sha256", Sha256.of(network))
+            artifacts.getJSONObject(place)
+                .put("file", NETWORK)
+                .put("bytes", network.size)
+                .put("sha256", Sha256.of(network))
         }
         change(manifest)
         files["manifest.json"] = manifest.toString().toByteArray()
