@@ -23,12 +23,12 @@ demo: $(VENV)/installed
 	$(VENV)/bin/mobile-deploy build mobilenet_v2
 
 # pytest last: its summary is the verdict. Two workers, each with a file at a time: a build among the
-# tests holds gigabytes.
+# tests holds gigabytes. One thread in each: with more, their pools spin against each other.
 test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) bundles
