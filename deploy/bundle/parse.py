@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pydantic import ValidationError
 
+from deploy.bundle.fields import Record
 from deploy.bundle.manifest import MANIFEST_FILE, SCHEMA_VERSION, Manifest
 from deploy.errors import BundleError
 from deploy.printable import printable
@@ -24,22 +25,40 @@ def parse_manifest(data: bytes, where: str) -> Manifest:
     anything that is not a manifest of a schema that this version reads.
     """
     try:
-        content = strict_object(data, MAX_MANIFEST_BYTES)
-    except ValueError as error:
-        _refuse(where, str(error))
-    version = content.get("schema_version")
-    if type(version) is int and version > SCHEMA_VERSION:
-        schemas = f"schema {printable(str(version))}, this one reads {SCHEMA_VERSION}"
+        return strict_record(Manifest, data, MAX_MANIFEST_BYTES, SCHEMA_VERSION)
+    except NewerSchemaError as newer:
+        schemas = f"schema {newer}, this one reads {SCHEMA_VERSION}"
         raise BundleError(
             f"{where} was written by a newer mobile-deploy ({schemas}): upgrade mobile-deploy"
-        )
+        ) from None
+    except ValueError as error:
+        _refuse(where, str(error))
+
+
+class NewerSchemaError(ValueError):
+    """A record of a newer schema than this version reads; its text is the schema's number."""
+
+
+RecordType = TypeVar("RecordType", bound=Record)
+
+
+def strict_record(model: type[RecordType], data: bytes, most: int, newest: int) -> RecordType:
+    """The record that `data`, at most `most` bytes of JSON, holds.
+
+    Raises NewerSchemaError where its schema_version is above `newest`, before anything else of it
+    is read; ValueError that says, after the name of a file, what is wrong with it.
+    """
+    content = _strict_object(data, most)
+    version = content.get("schema_version")
+    if type(version) is int and version > newest:
+        raise NewerSchemaError(printable(str(version)))
     try:
-        return Manifest.model_validate_json(data)
+        return model.model_validate_json(data)
     except ValidationError as error:
-        _refuse(where, first_problem(error))
+        raise ValueError(_first_problem(error)) from error
 
 
-def strict_object(data: bytes, most: int) -> dict[str, Any]:
+def _strict_object(data: bytes, most: int) -> dict[str, Any]:
     """The one JSON object in `data`, of at most `most` bytes of UTF-8, without NaN or a name twice.
 
     Raises ValueError that says, after the name of a file, what is wrong with it.
@@ -57,7 +76,7 @@ def strict_object(data: bytes, most: int) -> dict[str, Any]:
     return content
 
 
-def first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> str:
     """The first thing wrong, after the path of the field that it is wrong in."""
     first, more = error.errors(include_url=False)[0], error.error_count() - 1
     field = printable(".".join(str(part) for part in first["loc"])) or "the whole"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from deploy.cli.options import PATH, address, shared_options
+from deploy.cli.options import PATH, server_named, server_options, shared_options
 from deploy.cli.output import print_json
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOCKS", "red")}
@@ -15,19 +15,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOC
 
 @click.command(epilog="Example: mobile-deploy doctor bundles/mobilenet_v2")
 @click.argument("bundle", type=PATH, metavar="[BUNDLE]", required=False)
-@click.option(
-    "--connect",
-    multiple=True,
-    metavar="HOST:PORT",
-    callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
-    help="Connect to a phone over the network first; may be given several times.",
-)
-@click.option(
-    "--adb-server",
-    metavar="HOST:PORT",
-    callback=lambda _, __, value: address(value) if value else None,
-    help="A lab's adb server.  [default: this computer's]",
-)
+@server_options
 @shared_options
 def doctor(
     *,
@@ -44,14 +32,11 @@ def doctor(
     """
     from deploy.bundle.open import open_bundle
     from deploy.errors import RunError
-    from deploy.phone.adb import LOCAL
-    from deploy.phone.devices import Server
     from deploy.phone.doctor import blocking, examine, executorch_of
 
     executorch = executorch_of(open_bundle(bundle)) if bundle is not None else None
-    host, port = adb_server or (LOCAL, None)
     findings = []
-    for finding in examine(Server(host=host, port=port, connect=connect), executorch):
+    for finding in examine(server_named(adb_server, connect), executorch):
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.state]

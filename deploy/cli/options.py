@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from deploy.phone.devices import Server
 
 # Whether it exists and is of use is the library's to say: it says it better.
 PATH = click.Path(path_type=Path)
@@ -25,6 +29,33 @@ def shared_options(command: Command) -> Command:
         "--debug", is_flag=True, help="Show tracebacks and what the toolkits print."
     )
     return as_json(debug(command))
+
+
+def server_options(command: Command) -> Command:
+    """Add --connect and --adb-server, of the commands that talk to phones; see `server_named`."""
+    connect = click.option(
+        "--connect",
+        multiple=True,
+        metavar="HOST:PORT",
+        callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
+        help="Connect to a phone over the network first; may be given several times.",
+    )
+    adb_server = click.option(
+        "--adb-server",
+        metavar="HOST:PORT",
+        callback=lambda _, __, value: address(value) if value else None,
+        help="A lab's adb server.  [default: this computer's]",
+    )
+    return connect(adb_server(command))
+
+
+def server_named(adb_server: tuple[str, int] | None, connect: tuple[str, ...]) -> Server:
+    """What the two options say."""
+    from deploy.phone.devices import Server
+
+    if adb_server is None:
+        return Server(connect=connect)
+    return Server(host=adb_server[0], port=adb_server[1], connect=connect)
 
 
 def name_list(value: str) -> tuple[str, ...]:

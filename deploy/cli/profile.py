@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, address, number_list, shared_options
+from deploy.cli.options import PATH, number_list, server_named, server_options, shared_options
 from deploy.cli.output import print_json
 from deploy.cli.per_op import measure_per_op, show_per_op, trace_per_op
 from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
+    from deploy.phone.judge import DeviceReport
     from deploy.phone.profile import Profiled
     from deploy.phone.results import RunnerName
 
@@ -100,19 +102,7 @@ if TYPE_CHECKING:
     metavar="S",
     help="How long a block may take, in seconds.  [default: 60 and 5 for each inference]",
 )
-@click.option(
-    "--connect",
-    multiple=True,
-    metavar="HOST:PORT",
-    callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
-    help="Connect to a phone over the network first; may be given several times.",
-)
-@click.option(
-    "--adb-server",
-    metavar="HOST:PORT",
-    callback=lambda _, __, value: address(value) if value else None,
-    help="A lab's adb server.  [default: this computer's]",
-)
+@server_options
 @click.option(
     "--per-op",
     is_flag=True,
@@ -150,11 +140,10 @@ def profile(
     Each block is a fresh process; blocks of all arms take turns; a hot phone is waited for. Two
     bundles named together are compared, which is the right way to compare.
     """
-    host, port = adb_server or ("127.0.0.1", None)
     if per_op:
         with watched(debug):
             from deploy.errors import UserError
-            from deploy.phone.devices import Server, alone, the_phone
+            from deploy.phone.devices import alone, the_phone
             from deploy.phone.profile import open_bundles
             from deploy.phone.runners.binary import known_runner
 
@@ -163,7 +152,7 @@ def profile(
             if runner == "native":
                 opened = open_bundles(bundles, artifacts, native=True)
                 binary = known_runner(runner_binary)
-                phone = the_phone(devices, Server(host=host, port=port, connect=connect))
+                phone = the_phone(devices, server_named(adb_server, connect))
                 with alone(phone):
                     profiles = trace_per_op(opened, phone, binary, threads)
             else:
@@ -173,8 +162,9 @@ def profile(
     with watched_devices(debug) as reporters:
         from deploy.errors import StorageError
         from deploy.phone.core_choice import normal
-        from deploy.phone.devices import Server, choose_runner, targets
+        from deploy.phone.devices import choose_runner, targets
         from deploy.phone.host import HOST
+        from deploy.phone.judge import judge
         from deploy.phone.plan import Arms
         from deploy.phone.profile import open_bundles
         from deploy.phone.profile import profile as run
@@ -200,7 +190,7 @@ def profile(
             opened,
             targets(
                 devices,
-                Server(host=host, port=port, connect=connect),
+                server_named(adb_server, connect),
                 choose_runner(runner, runner_binary, opened, needed=on_phones),
                 cancelled,
             ),
@@ -225,22 +215,21 @@ def profile(
             for block in arm.blocks
         ):
             remember_runner(runner_binary)
-    render(profiled, as_json)
+    reports = judge(profiled.results)
+    render(profiled, reports, as_json)
     # After the figures are shown: a full disk must not take them away.
     if output is not None:
         write_results(profiled.results, output)
     if csv is not None:
         write_csv(profiled.results, csv)
-    fail_if_incomplete(profiled)
+    fail_if_incomplete(profiled, reports)
 
 
-def render(profiled: Profiled, as_json: bool) -> None:
+def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:
     """Show what there is."""
     from deploy.cli import phone_tables as tables
     from deploy.phone.compare import compare_bundles
-    from deploy.phone.judge import judge
 
-    reports = judge(profiled.results)
     comparisons = [each for report in reports for each in compare_bundles(report)]
     if as_json:
         print_json(
@@ -262,16 +251,15 @@ def render(profiled: Profiled, as_json: bool) -> None:
             click.echo(f"not measured: {name}: {error}")
 
 
-def fail_if_incomplete(profiled: Profiled) -> None:
+def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
     """Raise for the first thing that is missing or not to be believed."""
     from deploy.errors import GateError
-    from deploy.phone.judge import judge, label
+    from deploy.phone.judge import label
 
     if profiled.interrupted:
         raise KeyboardInterrupt
     for error in profiled.failures.values():
         raise error
-    reports = judge(profiled.results)
     for report in reports:
         if report.failure:
             raise GateError(f"{report.device.model} did not finish: {report.failure}")

@@ -8,17 +8,18 @@ from dataclasses import replace
 
 from deploy.errors import PhoneError
 from deploy.phone.adb import last_line
+from deploy.phone.core_facts import clocks_of, clusters_of
 from deploy.phone.faults import fault
-from deploy.phone.parsers import cpu
 from deploy.phone.parsers.battery import parse_battery
 from deploy.phone.parsers.cores import parse_core_list
+from deploy.phone.parsers.cpu import parse_files
 from deploy.phone.parsers.disk import parse_available
 from deploy.phone.parsers.load import busy_share, parse_meminfo, parse_stat
 from deploy.phone.parsers.power import parse_keyguard, parse_power, parse_power_save
 from deploy.phone.parsers.properties import Description, describe, parse_properties
 from deploy.phone.parsers.thermal import parse_thermal
 from deploy.phone.phone import Phone
-from deploy.phone.results import Cluster, Conditions, CoreClock, DeviceFacts, Temperature
+from deploy.phone.results import Conditions, DeviceFacts, Temperature
 from deploy.phone.runners import Runner
 
 _CPU = "/sys/devices/system/cpu"
@@ -83,7 +84,9 @@ class AndroidDevice:
             build=about.fingerprint,
             abi=about.abi or "unknown",
             ram_bytes=parse_meminfo(seen["mem"]),
-            clusters=_clusters(seen["clusters"], seen["present"]),
+            clusters=clusters_of(
+                parse_files(seen["clusters"]), parse_core_list(last_line(seen["present"]))
+            ),
         )
 
     def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
@@ -118,10 +121,7 @@ class AndroidDevice:
             locked=parse_keyguard(seen["window"]).locked,
             power_save=parse_power_save(seen["saver"]),
             busy=busy_share(parse_stat(seen["stat"]), parse_stat(seen["later"])),
-            clocks=tuple(
-                CoreClock(core=each.core, khz=each.khz, allowed_khz=each.allowed_khz)
-                for each in cpu.clocks(cpu.parse_files(seen["clocks"]))
-            ),
+            clocks=clocks_of(parse_files(seen["clocks"])),
         )
 
     def warnings(self) -> Sequence[str]:
@@ -155,15 +155,6 @@ def read_description(phone: Phone) -> Description:
     if properties.get("sys.boot_completed") != "1":
         raise fault("not-booted", f"{phone.serial} has not finished booting")
     return describe(properties)
-
-
-def _clusters(files: str, present: str) -> tuple[Cluster, ...]:
-    """By their highest clocks; all cores alike where the phone does not tell these."""
-    told = cpu.clusters(cpu.parse_files(files))
-    if told:
-        return tuple(Cluster(cores=each.cores, max_khz=each.max_khz) for each in told)
-    cores = parse_core_list(last_line(present))
-    return (Cluster(cores=cores, max_khz=None),) if cores else ()
 
 
 def _first_known(*values: bool | None) -> bool | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import pydantic
-
-from deploy.bundle.parse import first_problem, strict_object
+from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.phone.faults import fault
 from deploy.phone.protocol import PROTOCOL_VERSION, Answer, Request
 
@@ -22,17 +20,12 @@ def parse_answer(data: bytes, request: Request, where: str) -> Answer:
     caller, who knows the runner.
     """
     try:
-        content = strict_object(data, MAX_ANSWER_BYTES)
+        answer = strict_record(Answer, data, MAX_ANSWER_BYTES, PROTOCOL_VERSION)
+    except NewerSchemaError as newer:
+        speaks = f"protocol {newer}, this mobile-deploy speaks {PROTOCOL_VERSION}"
+        _refuse(where, f"is of a newer app ({speaks})")
     except ValueError as error:
         _refuse(where, str(error))
-    version = content.get("schema_version")
-    if type(version) is int and version > PROTOCOL_VERSION:
-        newer = f"protocol {version}, this mobile-deploy speaks {PROTOCOL_VERSION}"
-        _refuse(where, f"is of a newer app ({newer})")
-    try:
-        answer = Answer.model_validate_json(data)
-    except pydantic.ValidationError as error:
-        _refuse(where, first_problem(error))
     if answer.id != request.id:
         _refuse(where, f"is of another request ({answer.id})")
     if answer.status == "ok":

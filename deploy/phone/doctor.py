@@ -17,6 +17,7 @@ from deploy.phone.adb import Adb
 from deploy.phone.android import AndroidDevice
 from deploy.phone.devices import Server, open_server, unusable
 from deploy.phone.faults import REMEDIES
+from deploy.phone.judge import LOW_BATTERY
 from deploy.phone.parsers.devices import AttachedDevice
 from deploy.phone.parsers.disk import parse_available
 from deploy.phone.parsers.power import parse_setting
@@ -30,7 +31,6 @@ State = Literal["ok", "warning", "blocks"]
 # As pyproject.toml names them; what is not one of ours to break needs no line.
 PACKAGES = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "adbutils")
 _FEWEST_BYTES = 300_000_000
-_LOW_BATTERY = 0.2
 _WARM_C = 38.0
 
 
@@ -180,7 +180,7 @@ def _battery(about: str, now: Conditions) -> Finding:
     amiss = [
         text
         for text, holds in {
-            "low, charge it": now.battery_level is not None and now.battery_level < _LOW_BATTERY,
+            "low, charge it": now.battery_level is not None and now.battery_level < LOW_BATTERY,
             "warm, let it cool": now.battery_celsius is not None and now.battery_celsius > _WARM_C,
             "charging heats it, unplug it and connect by network": now.charging,
             "battery saver slows it, turn it off": now.power_save,

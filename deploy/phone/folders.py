@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Protocol
 
 from deploy.hashing import sha256_file
 from deploy.phone.faults import fault
@@ -20,15 +20,49 @@ _SECONDS = 30.0
 _BYTES_PER_S = 1_000_000
 
 
-class DeviceFolder(Protocol):
-    """Names in it are generated: letters, digits, dots and dashes."""
+class DeviceFolder(ABC):
+    """A place at `path`. Names in it are generated: letters, digits, dots and dashes."""
+
+    # What goes before a command that is to read in it.
+    prefix = ""
+
+    def __init__(self, phone: Phone, path: str) -> None:
+        self.phone, self.path = phone, path
+        self._there: set[str] = set()
 
     def make(self) -> None:
-        """Empty, whatever an earlier run left there."""
+        """Make it, empty, whatever an earlier run left there."""
+        sweep(self.phone)
+        self._make()
+        self._there.clear()
 
     def put(self, name: str, file: Path) -> None:
-        """Copy `file` there as `name`, and see by its hash that it arrived."""
+        """Copy `file` there as `name`, unless that was done, and see by its hash that it came."""
+        if name not in self._there:
+            # Anywhere in it: old phones may print a notice first.
+            if sha256_file(file) not in self._copy(name, file):
+                what = f"{name} did not arrive whole on {self.phone.serial}"
+                raise fault("file-differs", what)
+            self._there.add(name)
 
+    def get(self, name: str) -> bytes:
+        """The bytes of a file, whole. Raises PhoneError (bad-answer) where they cannot be had."""
+        path = f"{self.path}/{name}"
+        data = self.phone.read(f"{self.prefix}cat {path}")
+        said = self.phone.shell(f"{self.prefix}sha256sum {path}").out
+        if hashlib.sha256(data).hexdigest() not in said:
+            raise fault("bad-answer", f"{self.phone.serial} gave a file that is not whole")
+        return data
+
+    @abstractmethod
+    def _make(self) -> None:
+        """Make it, empty."""
+
+    @abstractmethod
+    def _copy(self, name: str, file: Path) -> str:
+        """Copy, and give what sha256sum then says of the copy."""
+
+    @abstractmethod
     def remove(self) -> None:
         """All of it."""
 
@@ -46,46 +80,41 @@ def sweep(phone: Phone) -> None:
     phone.shell(f"rm -rf {SHELL_FOLDER} {SHELL_FOLDER}-*")
 
 
-class ShellFolder:
+class ShellFolder(DeviceFolder):
     """Under /data/local/tmp, where the shell may run what it has."""
 
     def __init__(self, phone: Phone) -> None:
-        self.phone, self.path = phone, SHELL_FOLDER
+        super().__init__(phone, SHELL_FOLDER)
 
-    def make(self) -> None:
-        sweep(self.phone)
+    def _make(self) -> None:
         done = self.phone.shell(f"mkdir -p {self.path}")
         if done.code != 0:
             raise fault("unexpected", f"cannot make {self.path} on {self.phone.serial}: {done.err}")
 
-    def put(self, name: str, file: Path) -> None:
+    def _copy(self, name: str, file: Path) -> str:
         self.phone.push(file, f"{self.path}/{name}")
-        done = self.phone.shell(f"sha256sum {self.path}/{name}", timeout=_timeout(file))
-        _check(self.phone, name, file, done.out)
-
-    def get(self, name: str) -> bytes:
-        """The bytes of a file, whole. Raises PhoneError (bad-answer) where they cannot be had."""
-        return _get(self.phone, "", f"{self.path}/{name}")
+        return self.phone.shell(f"sha256sum {self.path}/{name}", timeout=_timeout(file)).out
 
     def remove(self) -> None:
         sweep(self.phone)
 
 
-class AppFolder:
+class AppFolder(DeviceFolder):
     """In the app's own storage, which other apps and we reach by run-as alone."""
 
-    def __init__(self, phone: Phone) -> None:
-        self.phone, self.path = phone, _APP_FOLDER
+    prefix = f"run-as {PACKAGE} "
 
-    def make(self) -> None:
-        sweep(self.phone)
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone, _APP_FOLDER)
+
+    def _make(self) -> None:
         done = self.phone.shell(
             f"{as_app(f'rm -rf {self.path}')}; {as_app(f'mkdir -p {self.path}')}"
         )
         if done.code != 0:
             raise fault("app-not-debuggable", f"run-as fails on {self.phone.serial} ({done.err})")
 
-    def put(self, name: str, file: Path) -> None:
+    def _copy(self, name: str, file: Path) -> str:
         to = f"{self.path}/{name}"
         if "shell_v2" in self.phone.features:
             copy = as_app(f"cat > {to} && sha256sum {to}")
@@ -98,11 +127,7 @@ class AppFolder:
             done = self.phone.shell(f"chmod 644 {by_way}; {copy}; rm -f {by_way}")
         if "No space left" in done.err + done.out:
             raise fault("no-space", f"{self.phone.serial} has no space left")
-        _check(self.phone, name, file, done.out)
-
-    def get(self, name: str) -> bytes:
-        """The bytes of a file, whole. Raises PhoneError (bad-answer) where they cannot be had."""
-        return _get(self.phone, f"run-as {PACKAGE} ", f"{self.path}/{name}")
+        return done.out
 
     def remove(self) -> None:
         self.phone.shell(as_app(f"rm -rf {self.path}"))
@@ -115,19 +140,6 @@ def as_app(command: str) -> str:
     "run-as dev.mobiledeploy.demo sh -c 'cat > files/x'"
     """
     return f"run-as {PACKAGE} sh -c {shlex.quote(command)}"
-
-
-def _get(phone: Phone, prefix: str, path: str) -> bytes:
-    data = phone.read(f"{prefix}cat {path}")
-    if hashlib.sha256(data).hexdigest() not in phone.shell(f"{prefix}sha256sum {path}").out:
-        raise fault("bad-answer", f"{phone.serial} gave a file that is not whole")
-    return data
-
-
-def _check(phone: Phone, name: str, file: Path, said: str) -> None:
-    # Anywhere in it: old phones may print a notice first.
-    if sha256_file(file) not in said:
-        raise fault("file-differs", f"{name} did not arrive whole on {phone.serial}")
 
 
 def _timeout(file: Path) -> float:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from deploy.phone.parsers import cpu
-from deploy.phone.results import Cluster, Conditions, CoreClock, DeviceFacts, Temperature
+from deploy.phone.core_facts import clocks_of, clusters_of
+from deploy.phone.results import Conditions, DeviceFacts, Temperature
 from deploy.phone.runners.host import HostRunner
 
 HOST = "host"
@@ -39,7 +39,7 @@ class HostDevice:
             build=None,
             abi=system.machine or "unknown",
             ram_bytes=psutil.virtual_memory().total,
-            clusters=_clusters(),
+            clusters=clusters_of(_cpufreq(), range(os.cpu_count() or 1)),
         )
 
     def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
@@ -55,10 +55,7 @@ class HostDevice:
             locked=None,
             power_save=None,
             busy=min(1.0, psutil.cpu_percent(_BUSY_S) / 100) if whole else None,
-            clocks=tuple(
-                CoreClock(core=each.core, khz=each.khz, allowed_khz=each.allowed_khz)
-                for each in cpu.clocks(_cpufreq())
-            ),
+            clocks=clocks_of(_cpufreq()),
         )
 
     def warnings(self) -> Sequence[str]:
@@ -79,14 +76,6 @@ def _processor() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or "this computer"
-
-
-def _clusters() -> tuple[Cluster, ...]:
-    """As the system tells them; all cores alike where it does not, as in most virtual machines."""
-    told = cpu.clusters(_cpufreq())
-    if told:
-        return tuple(Cluster(cores=each.cores, max_khz=each.max_khz) for each in told)
-    return (Cluster(cores=tuple(range(os.cpu_count() or 1)), max_khz=None),)
 
 
 def _cpufreq() -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from deploy.measure import (
     summarize,
 )
 from deploy.phone.core_choice import held_cores
+from deploy.phone.protocol import decode_logits
 from deploy.phone.results import (
     Arm,
     Conditions,
@@ -255,8 +255,7 @@ def _repeats(
 
 def _logits(encoded: str, bundle: MeasuredBundle) -> npt.NDArray[np.float32]:
     """float32 (golden, classes). Raises ValueError for anything else."""
-    values = np.frombuffer(base64.b64decode(encoded, validate=True), "<f4").astype(np.float32)
-    return values.reshape(bundle.golden, bundle.classes)
+    return decode_logits(encoded).reshape(bundle.golden, bundle.classes)
 
 
 def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import tempfile
 import threading
@@ -14,9 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 import deploy
 from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
 from deploy.bundle.open import check_integrity, open_bundle
@@ -25,6 +21,7 @@ from deploy.hashing import sha256_file
 from deploy.phone.adb import CancelledError
 from deploy.phone.faults import fault
 from deploy.phone.plan import Arms, Opened, plan_arms
+from deploy.phone.protocol import encode_logits
 from deploy.phone.results import (
     RESULTS_VERSION,
     MeasuredArtifact,
@@ -152,8 +149,7 @@ def profile(
             try:
                 futures = [pool.submit(measure, target) for target in targets]
                 _wait(futures, cancelled, lambda: keep(so_far()) if keep else None)
-            except BaseException:
-                # The pool waits for its workers: they must know that they are to end.
+            except BaseException:  # The pool waits for its workers: they must know to end.
                 cancelled.set()
                 raise
     failures = {
@@ -225,7 +221,7 @@ def _facts(opened: Opened) -> MeasuredBundle:
         resolution=network.resolution,
         classes=network.classes,
         golden=bundle.manifest.golden.count,
-        float_logits=_base64(bundle.golden_logits_float()),
+        float_logits=encode_logits(bundle.golden_logits_float()),
         artifacts=tuple(
             MeasuredArtifact(
                 name=artifact.name,
@@ -234,14 +230,10 @@ def _facts(opened: Opened) -> MeasuredBundle:
                 backend=artifact.backend,
                 bytes=artifact.bytes,
                 sha256=artifact.sha256,
-                own_logits=_base64(bundle.golden_logits(artifact.name))
+                own_logits=encode_logits(bundle.golden_logits(artifact.name))
                 if artifact.precision in QUANTIZED
                 else None,
             )
             for artifact in opened.artifacts
         ),
     )
-
-
-def _base64(logits: npt.NDArray[np.float32]) -> str:
-    return base64.b64encode(logits.astype("<f4").tobytes()).decode()

@@ -138,6 +138,20 @@ class ThermalReading(Record):
     )
 
 
+def encode_logits(logits: npt.NDArray[np.float32]) -> str:
+    """Logits of any shape as base64 of float32, little-endian, row-major."""
+    return base64.b64encode(logits.astype("<f4").tobytes()).decode()
+
+
+def decode_logits(text: str) -> npt.NDArray[np.float32]:
+    """The same back, flat. Raises ValueError for what is not base64 of whole float32."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("logits are not base64") from error
+    return np.frombuffer(data, "<f4").astype(np.float32)
+
+
 class GoldenAnswer(Record):
     """The logits for one golden input."""
 
@@ -148,16 +162,12 @@ class GoldenAnswer(Record):
 
     def values(self) -> npt.NDArray[np.float32]:
         """float32 (classes,). Raises ValueError for what is not base64 of whole float32."""
-        try:
-            data = base64.b64decode(self.logits, validate=True)
-        except binascii.Error as error:
-            raise ValueError("logits are not base64") from error
-        return np.frombuffer(data, "<f4").astype(np.float32)
+        return decode_logits(self.logits)
 
     @classmethod
     def of(cls, index: int, logits: npt.NDArray[np.float32]) -> Self:
         """The record of `logits`, float32 (classes,)."""
-        return cls(index=index, logits=base64.b64encode(logits.astype("<f4").tobytes()).decode())
+        return cls(index=index, logits=encode_logits(logits))
 
 
 class Answer(Record):

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import pydantic
-
-from deploy.bundle.parse import first_problem, strict_object
+from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.errors import StorageError, UserError
 from deploy.phone.results import RESULTS_VERSION, MeasuredDevice, Results
 from deploy.printable import printable
@@ -73,16 +71,13 @@ def read_results(path: Path) -> Results:
     except OSError as error:
         raise UserError(f"cannot read {where} ({error.strerror}): name a results.json") from error
     try:
-        content = strict_object(data, _MAX_BYTES)
+        results = strict_record(Results, data, _MAX_BYTES, RESULTS_VERSION)
+    except NewerSchemaError:
+        raise UserError(
+            f"{where} is of a newer mobile-deploy: upgrade this one to read it"
+        ) from None
     except ValueError as error:
         _refuse(where, str(error))
-    version = content.get("schema_version")
-    if type(version) is int and version > RESULTS_VERSION:
-        raise UserError(f"{where} is of a newer mobile-deploy: upgrade this one to read it")
-    try:
-        results = Results.model_validate_json(data)
-    except pydantic.ValidationError as error:
-        _refuse(where, first_problem(error))
     known = {(bundle.id, each.name) for bundle in results.bundles for each in bundle.artifacts}
     for device in results.devices:
         try:

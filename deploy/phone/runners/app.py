@@ -48,7 +48,6 @@ class AppRunner:
         artifacts need."""
         self._phone, self._abis, self._executorch = phone, abis, executorch
         self._folder = AppFolder(phone)
-        self._there: set[str] = set()
         self._began = ""
 
     def start(self) -> None:
@@ -57,12 +56,9 @@ class AppRunner:
         check_app(self._phone, self._executorch)
         self._phone.shell(f"am force-stop {PACKAGE}")
         self._folder.make()
-        self._there.clear()
 
     def put(self, name: str, file: Path) -> None:
-        if name not in self._there:
-            self._folder.put(name, file)
-            self._there.add(name)
+        self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
         assert mask is None, "the shell cannot pin another user's process"

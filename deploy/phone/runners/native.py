@@ -47,7 +47,6 @@ class NativeRunner:
         self._phone, self._binary, self._abis = phone, binary, abis
         self._folder = ShellFolder(phone)
         self._name = f"runner-{sha256_file(binary)[:12]}"
-        self._there: set[str] = set()
 
     def start(self) -> None:
         abi = abi_of(self._binary)
@@ -55,14 +54,11 @@ class NativeRunner:
             what = f"{self._binary.name} is for {abi or 'no Android'}"
             raise fault("runner-abi", f"{what}, {self._phone.serial} runs {', '.join(self._abis)}")
         self._folder.make()
-        self._there.clear()
         self.put(self._name, self._binary)
         self._phone.shell(f"chmod 755 {self._folder.path}/{self._name}")
 
     def put(self, name: str, file: Path) -> None:
-        if name not in self._there:
-            self._folder.put(name, file)
-            self._there.add(name)
+        self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
         timed = next(each for each in request.golden if each.index == request.input.golden)
