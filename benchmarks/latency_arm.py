@@ -38,12 +38,9 @@ def executorch(path: Path, image: Array, threads: int) -> Call:
 
 
 def onnx(path: Path, image: Array, threads: int) -> Call:
-    import onnxruntime
+    from deploy.runtimes.onnx_session import open_session
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path, threads=threads)
     inputs = {session.get_inputs()[0].name: image}
     return lambda: session.run(None, inputs)[0]
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from deploy.runtimes.processor import describe_int8
+
 # The README's main job. `--json` changes what is printed, not what is done.
 REAL_BUILD = "mobile-deploy build mobilenet_v2"
 
@@ -27,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files to the front; all else keeps its order."""
     rank = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+
+
+def pytest_report_header() -> str:
+    """Which kind of processor the verdicts below are of."""
+    return f"int8 on {describe_int8()}"
 
 
 @dataclass(frozen=True, kw_only=True)

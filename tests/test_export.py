@@ -23,7 +23,6 @@ from deploy.quantize.write import write_program
 from deploy.recipe import Target, make_targets
 from deploy.runtimes import load
 from deploy.runtimes.mil.load import load_program
-from deploy.runtimes.onnx import int8_saturates
 from deploy.simplify import simplify
 from deploy.verify.error_statistics import compare_logits
 from models.layers import ConvBNAct, ConvStyle, global_average_pool
@@ -248,20 +247,6 @@ def test_a_file_that_is_no_artifact_is_refused_in_one_line(tmp_path: Path, forma
     with pytest.raises(DeployError) as caught:
         load(format, path, PREPROCESSING)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("flags", "saturates"), [("avx2 avx512_vnni", False), ("avx2 avx_vnni", False), ("avx2", True)]
-)
-def test_x86_without_vnni_is_told_to_be_careful(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, saturates: bool
-) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    (tmp_path / "cpuinfo").write_text(f"flags : fpu {flags}\n")
-    assert int8_saturates(tmp_path / "cpuinfo") is saturates
-    assert int8_saturates(tmp_path / "missing") is True
-    monkeypatch.setattr("platform.machine", lambda: "arm64")
-    assert int8_saturates(tmp_path / "missing") is False
 
 
 @pytest.mark.parametrize("network", [Small, SmallV3])

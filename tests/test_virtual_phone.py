@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from adbutils import AdbClient
 from onnx import TensorProto, helper, numpy_helper
@@ -34,6 +33,7 @@ from deploy.phone.protocol import (
     RequestedArtifact,
     TimedInput,
 )
+from deploy.runtimes.onnx_session import open_session
 from deploy.virtual_phone.clock import PhoneClock
 from deploy.virtual_phone.device_model import DeviceModel, Work, work_of
 from deploy.virtual_phone.faults import FAULTS, Faults
@@ -433,7 +433,7 @@ def test_the_app_answers_with_real_logits(phone: MakePhone, tiny_onnx: bytes) ->
     assert len(answer.iterations_ns) == 10
     assert answer.first_ns is not None
     assert answer.first_ns > min(answer.iterations_ns)
-    session = onnxruntime.InferenceSession(tiny_onnx)
+    session = open_session(tiny_onnx)
     for each in answer.logits:
         values = np.frombuffer(golden(each.index), "<f4").reshape(SHAPE)
         (expected,) = session.run(None, {"input": values})

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
 
@@ -15,8 +17,9 @@ from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
+from deploy.verify.gates import Check, judge_reasons
 
-__all__ = ["DIALECT", "count_operators", "export", "interface"]
+__all__ = ["DIALECT", "count_operators", "export", "interface", "prove"]
 
 OPSET = 20
 INPUT, OUTPUT = "input", "logits"
@@ -35,8 +38,18 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     )
     assert exported is not None
     _strip_traces(exported.model)
+    _give_each_reader_its_own(exported.model.graph)
     exported.save(path)
     return program
+
+
+def prove(
+    converted: ExportedProgram, path: Path, spec: Spec, crops: npt.NDArray[np.uint8]
+) -> list[Check]:
+    """The gate of the file alone: what every processor needs, on whichever this is."""
+    shared = shared_int8_constants(path)
+    gate, required = "readers of each int8 constant", "one"
+    return [judge_reasons(f"onnx-{spec.precision}", gate, required, shared)]
 
 
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:
@@ -56,6 +69,40 @@ def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         return op.ReduceMean(x, op.Constant(value_ints=list(dim)), keepdims=int(keepdim))
 
     return {torch.ops.aten.mean.dim: mean_dim}
+
+
+def _give_each_reader_its_own(graph: Any) -> None:
+    """q(x, s, zero), dq(y, s, zero)     becomes     q(x, s, zero), dq(y, s, zero_1)
+
+    for each 8-bit constant. On x86-64 without VNNI onnxruntime turns them into uint8, reader by
+    reader, under a name made of the old one: at the second reader it finds that name taken, and
+    does not load the file (1.31: "Attempt to replace the existing tensor").
+    """
+    import onnx_ir as ir
+
+    for name, value in list(graph.initializers.items()):
+        if value.dtype not in (ir.DataType.INT8, ir.DataType.UINT8):
+            continue
+        for k, (reader, index) in enumerate(list(value.uses())[1:], 1):
+            own = ir.Value(
+                name=f"{name}_{k}", shape=value.shape, type=value.type, const_value=value.const_value
+            )
+            graph.register_initializer(own)
+            reader.replace_input_with(index, own)
+
+
+def shared_int8_constants(path: Path) -> list[str]:
+    """The 8-bit constants of an .onnx that more than one node reads, in words; a copy each is due."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    eight_bits = {
+        tensor.name
+        for tensor in graph.initializer
+        if tensor.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    }
+    readers = Counter(name for node in graph.node for name in node.input if name in eight_bits)
+    return [f"{name} has {count}" for name, count in readers.items() if count > 1]
 
 
 def _strip_traces(model: Any) -> None:
@@ -96,11 +143,12 @@ def count_operators(path: Path) -> OperatorCount:
     import onnx
     import onnxruntime
 
+    from deploy.runtimes.onnx_session import open_session
+
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        open_session(path, options=options)
         graph = onnx.load(options.optimized_model_filepath).graph
     count: Counter[str] = Counter()
     for node in graph.node:

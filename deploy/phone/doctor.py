@@ -25,6 +25,7 @@ from deploy.phone.phone import Phone
 from deploy.phone.results import Conditions, DeviceFacts
 from deploy.phone.runners.app import AppRunner, check_app
 from deploy.printable import printable
+from deploy.runtimes.processor import describe_int8, int8_saturates
 
 State = Literal["ok", "warning", "blocks"]
 
@@ -50,6 +51,7 @@ def examine(server: Server, executorch: str | None = None) -> Iterator[Finding]:
     """
     executorch = executorch or _installed("executorch")
     yield from _packages()
+    yield Finding(about="processor", state="ok", what=_processor())
     try:
         adb = open_server(server)
         attached = adb.devices()
@@ -86,6 +88,11 @@ def _packages() -> Iterator[Finding]:
             yield Finding(about=name, state="ok", what=version)
 
 
+def _processor() -> str:
+    exact = "; onnxruntime's exact int8 is taken, which is slower" if int8_saturates() else ""
+    return f"{describe_int8()}{exact}"
+
+
 def _asked_for() -> dict[str, SpecifierSet]:
     """By our own installed package; nothing where we run from a checkout without one."""
     try:
@@ -93,7 +100,11 @@ def _asked_for() -> dict[str, SpecifierSet]:
     except importlib.metadata.PackageNotFoundError:
         return {}
     requirements = [Requirement(each) for each in listed]
-    return {each.name: each.specifier for each in requirements if each.marker is None}
+    return {
+        each.name: each.specifier
+        for each in requirements
+        if each.marker is None or each.marker.evaluate({"extra": ""})
+    }
 
 
 def _installed(name: str) -> str | None:

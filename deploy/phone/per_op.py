@@ -52,16 +52,14 @@ def profile_operators(bundle: Bundle, artifact: Artifact, threads: int) -> Opera
         raise UserError(WITHOUT_EVENTS)
     import onnxruntime
 
+    from deploy.runtimes.onnx_session import open_session
+
     image = normalize(bundle.golden_crops()[:1], bundle.manifest.input.preprocessing())
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))
-        session = onnxruntime.InferenceSession(
-            str(bundle.path_of(artifact)), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(bundle.path_of(artifact), threads=threads, options=options)
         inputs: dict[str, np.typing.NDArray[np.float32]] = {artifact.input.name: image}
         for _ in range(_RUNS):
             session.run(None, inputs)

@@ -122,15 +122,9 @@ def _load_executorch(artifact: bytes) -> Model:
 
 
 def _load_onnx(artifact: bytes) -> Model:
-    import onnxruntime
+    from deploy.runtimes.onnx_session import open_session
 
-    from deploy.runtimes.onnx import int8_saturates
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    if int8_saturates():
-        options.add_session_config_entry("session.x64quantprecision", "1")
-    session = onnxruntime.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
+    session = open_session(artifact)
     given = session.get_inputs()[0]
     # A dimension without a size has a name, or nothing.
     shape = tuple(size if isinstance(size, int) else -1 for size in given.shape)

@@ -140,13 +140,10 @@ def _executorch() -> tuple[str, str, Load]:
 def _onnx() -> tuple[str, str, Load]:
     import onnxruntime
 
+    from deploy.runtimes.onnx_session import open_session
+
     def load(file: Path, request: Request) -> Call:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = request.threads
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(
-            str(file), options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(file, threads=request.threads)
         name, output = request.artifact.input, request.artifact.output
 
         def call(image: Input) -> npt.NDArray[np.float32]:
