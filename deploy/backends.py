@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 
 from deploy.bundle.manifest import Format, Precision, Runtime
 
@@ -14,6 +16,7 @@ class Backend:
 
     `runtime` is the oldest that loads its artifacts. `effort` is about how long one takes to make
     and prove, so that the longest can be started first. `toolkit` is what takes seconds to import.
+    `writer` is a package, and a library in it without which it cannot write.
     """
 
     format: Format
@@ -23,6 +26,19 @@ class Backend:
     runtime: Runtime
     effort: int
     toolkit: str
+    writer: tuple[str, str] | None = None
+
+    @property
+    def unwritable(self) -> str | None:
+        """Why no artifact can be written here; None where it can."""
+        if self.writer is None:
+            return None
+        package, library = self.writer
+        spec = find_spec(package)
+        folders = spec.submodule_search_locations or [] if spec else []
+        if any(next(Path(folder).glob(f"{library}.*"), None) for folder in folders):
+            return None
+        return f"{self.format} cannot be written: the {package} installed here has no {library}"
 
 
 BACKENDS: dict[str, Backend] = {
@@ -56,6 +72,8 @@ BACKENDS: dict[str, Backend] = {
             runtime=Runtime(name="iOS", version="17.0", rule="at least"),
             effort=3,
             toolkit="coremltools",
+            # Missing on Linux for arm64, where pip makes the package of its sources.
+            writer=("coremltools", "libmilstoragepython"),
         ),
     )
 }

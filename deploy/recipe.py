@@ -139,12 +139,17 @@ class Recipe:
 def make_targets(
     formats: Sequence[str] | None = None, precisions: Sequence[str] | None = None
 ) -> tuple[Target, ...]:
-    """The artifacts for these formats (None: all) and precisions (None: each format's defaults).
+    """The artifacts for these formats (None: all that can be written here) and precisions (None:
+    each format's defaults).
 
     Raises UserError for a precision that none of the formats has, and for a named format that
-    would get no artifact.
+    would get no artifact or cannot be written here.
     """
-    chosen = [_known("--formats", "format", name, BACKENDS) for name in formats or BACKENDS]
+    writable = [name for name, backend in BACKENDS.items() if backend.unwritable is None]
+    chosen = [_known("--formats", "format", name, BACKENDS) for name in formats or writable]
+    for name in chosen:
+        if why := BACKENDS[name].unwritable:
+            raise UserError(f"--formats: {why}: leave it out, or build on macOS or x86-64 Linux")
     offered = {p for backend in BACKENDS.values() for p in backend.precisions}
     for precision in precisions or ():
         _known("--precisions", "precision", precision, offered)
@@ -167,6 +172,15 @@ def make_targets(
                 f"it has {', '.join(BACKENDS[name].precisions)}"
             )
     return tuple(targets)
+
+
+def left_out() -> list[str]:
+    """Why formats are missing from `make_targets()`; nothing where all can be written."""
+    return [
+        f"{backend.unwritable}: {backend.format} is left out"
+        for backend in BACKENDS.values()
+        if backend.unwritable
+    ]
 
 
 def _known(option: str, what: str, name: str, known: Iterable[str]) -> str:

@@ -17,9 +17,11 @@ import pytest
 import torch
 from conftest import RealBundle
 from onnx import TensorProto, helper
+from small_network import LABELS, PREPROCESSING
 
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.export import onnx as onnx_export
+from deploy.export.interface import Spec
 from deploy.export.onnx import shared_int8_constants
 from deploy.images import normalize
 from deploy.quantize.decide import decide
@@ -72,8 +74,8 @@ def test_an_emulated_haswell_saturates_unless_it_is_opened_our_way(
 
 def test_the_int8_onnx_is_right_on_this_processor(bundle: Bundle) -> None:
     session = open_session(bundle.path_of(bundle.artifact("onnx-int8")))
-    answers = np.concatenate([session.run(None, {"input": x[None]})[0] for x in golden_inputs(bundle)])
-    reached = compare_logits(bundle.golden_logits_float(), answers).sqnr_db
+    answers = [session.run(None, {"input": x[None]})[0] for x in golden_inputs(bundle)]
+    reached = compare_logits(bundle.golden_logits_float(), np.concatenate(answers)).sqnr_db
     assert reached >= own_program(bundle) - GOLDEN_LOSS_DB
 
 
@@ -101,9 +103,6 @@ class Shared(torch.nn.Module):
 
 
 def test_a_layer_that_is_used_twice_is_written_twice(tmp_path: Path) -> None:
-    from deploy.export.interface import Spec
-    from small_network import LABELS, PREPROCESSING
-
     images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     program = simplify(torch.export.export(Shared().eval(), (images[:1],)))
     program = write_program(program, decide(program, images), onnx_export.DIALECT)

@@ -164,8 +164,10 @@ def build(
     """
     with watched(debug) as watcher:
         from deploy.preprocessing import parse_preprocessing
-        from deploy.recipe import Recipe, make_targets
+        from deploy.recipe import Recipe, left_out, make_targets
 
+        for text in () if formats else left_out():
+            watcher.warn(text)
         said = {"resize": resize, "scale": scale, "mean": mean, "std": std}
         recipe = Recipe(
             network=network,

@@ -84,15 +84,14 @@ def _give_each_reader_its_own(graph: Any) -> None:
         if value.dtype not in (ir.DataType.INT8, ir.DataType.UINT8):
             continue
         for k, (reader, index) in enumerate(list(value.uses())[1:], 1):
-            own = ir.Value(
-                name=f"{name}_{k}", shape=value.shape, type=value.type, const_value=value.const_value
-            )
+            own = ir.Value(name=f"{name}_{k}", shape=value.shape, type=value.type)
+            own.const_value = value.const_value
             graph.register_initializer(own)
             reader.replace_input_with(index, own)
 
 
 def shared_int8_constants(path: Path) -> list[str]:
-    """The 8-bit constants of an .onnx that more than one node reads, in words; a copy each is due."""
+    """The 8-bit constants of an .onnx that more than one node reads, in words."""
     import onnx
 
     graph = onnx.load(path, load_external_data=False).graph

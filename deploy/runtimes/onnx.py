@@ -36,4 +36,3 @@ class OnnxClassifier:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
         inputs = normalize(crops, self._preprocessing)
         return np.concatenate([self._session.run(None, {self._input: x[None]})[0] for x in inputs])
-

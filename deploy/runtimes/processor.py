@@ -54,7 +54,9 @@ def _by_glibc() -> bool:
 def _by_numpy() -> bool:
     """AVX-512's VNNI by numpy, which asks CPUID on every system, but not for AVX-VNNI."""
     try:
-        from numpy._core._multiarray_umath import __cpu_features__
+        from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
+            __cpu_features__,
+        )
     except ImportError:
         return False
     return bool(__cpu_features__.get("AVX512VNNI", False))
