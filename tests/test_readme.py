@@ -118,8 +118,22 @@ def test_python_runs_as_written(workplace: Path) -> None:
 
 
 def test_the_table_shown_is_of_this_build(real_bundle: RealBundle) -> None:
-    """Seconds and decibels are the machine's; names and sizes are not."""
+    """Names and sizes to the digit, decibels and agreement within the bounds that it states."""
     (shown,) = (block for block in blocks("") if "agreement %" in block)
-    rows = re.findall(r"^(\S+-\w+) +(\d+\.\d) ", shown, flags=re.M)
+    rows = re.findall(r"^(\S+-\w+) +([\d.]+) +([\d.]+) +([\d.]+) ", shown, flags=re.M)
     artifacts = real_bundle.answer["artifacts"]
-    assert rows == [(one["name"], f"{one['bytes'] / 1e6:.1f}") for one in artifacts]
+    assert [row[:2] for row in rows] == [
+        (one["name"], f"{one['bytes'] / 1e6:.1f}") for one in artifacts
+    ]
+    stated = re.search(
+        r"int8 and fp16 may differ\s+from these by (\d+) and in fp32 by (\d+).*?"
+        r"\((\d+) points of agreement\)",
+        README,
+        flags=re.S,
+    )
+    assert stated is not None
+    quantized, in_float, points = map(float, stated.groups())
+    for one, (name, _, decibels, agreement) in zip(artifacts, rows, strict=True):
+        bound = in_float if name.endswith("fp32") else quantized
+        assert abs(one["sqnr_db"] - float(decibels)) <= bound, name
+        assert abs(100 * one["agreement"] - float(agreement)) <= points, name

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import deploy
 from deploy.photos.samples import SAMPLES
@@ -121,7 +122,11 @@ def test_the_readme_installs_the_pinned_torch() -> None:
 
 def test_hosted_ci_runs_the_commands_of_the_readme() -> None:
     workflow = (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
-    assert re.findall(r"- run: (.*)", workflow) == ["make demo", "make test"]
+    job = workflow.partition("  readme:\n")[2].partition("\n\n")[0]
+    assert re.findall(r"- run: (.*)", job) == ["make demo", "make test"]
+    promised = SpecifierSet(PROJECT["requires-python"])
+    pythons = [f"3.{minor}" for minor in range(30) if f"3.{minor}" in promised]
+    assert re.findall(r'"(3\.\d+)"', job) == pythons
 
 
 def test_the_wheel_holds_all_packages_with_their_data(tmp_path: Path) -> None:
