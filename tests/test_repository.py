@@ -95,6 +95,13 @@ def test_what_reads_a_bundle_needs_no_network_no_quantization_no_exporter(module
     assert {name for name in followed if name.startswith("models")} <= FACTS_WITHOUT_NETWORKS
 
 
+def test_one_place_opens_an_onnx() -> None:
+    """Whoever opens one otherwise forgets what int8 needs on a processor without VNNI."""
+    sources = [*ROOT.glob("deploy/**/*.py"), *ROOT.glob("benchmarks/*.py")]
+    opening = [file for file in sources if "InferenceSession(" in file.read_text(encoding="utf-8")]
+    assert opening == [ROOT / "deploy/runtimes/onnx_session.py"]
+
+
 def test_statistics_know_arrays_alone() -> None:
     followed = all_that_follow("deploy.measure")
     assert {name for name in followed if not name.startswith("deploy.measure")} <= {"deploy"}
