@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from deploy.runtimes.processor import describe_int8
 
@@ -53,45 +54,73 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+Make = Callable[[Path], None]
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """`shared_folder(name, make)`: a folder that `make` fills once for all workers of this run."""
+    own = tmp_path_factory.getbasetemp()
+    base = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def shared_folder(name: str, make: Make) -> Path:
+        folder, done = base / name, base / f"{name}.done"
+        with FileLock(base / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # Of a worker that failed in its midst.
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return shared_folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def cache(shared_folder: Callable[[str, Make], Path]) -> Iterator[Path]:
     """An empty cache, so that no earlier run's files help, shared by the whole session.
 
     MOBILE_DEPLOY_CACHE, where it is set, is taken as it is: the tests then fetch nothing.
     """
     with pytest.MonkeyPatch.context() as patch:
         if "MOBILE_DEPLOY_CACHE" not in os.environ:
-            patch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path_factory.mktemp("cache")))
+            empty = shared_folder("cache", lambda folder: None)
+            patch.setenv("MOBILE_DEPLOY_CACHE", str(empty))
         yield Path(os.environ["MOBILE_DEPLOY_CACHE"])
 
 
 @pytest.fixture(scope="session")
-def real_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> RealBundle:
+def real_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> RealBundle:
     """The main job as the README has it, on the real weights and photos, run once."""
-    workplace = tmp_path_factory.mktemp("real")
-    done = run_command(f"{REAL_BUILD} --json", workplace)
-    assert done.returncode == 0, done.stderr
+
+    def make(folder: Path) -> None:
+        done = run_command(f"{REAL_BUILD} --json", folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "answer.json").write_text(done.stdout, encoding="utf-8")
+
+    workplace = shared_folder("real", make)
     return RealBundle(
         workplace=workplace,
         folder=workplace / "bundles/mobilenet_v2",
-        answer=json.loads(done.stdout),
+        answer=json.loads((workplace / "answer.json").read_bytes()),
     )
 
 
 @pytest.fixture(scope="session")
-def phone_bundle(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def phone_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> Path:
     """A real bundle, small enough to run anywhere in no time: .pte and .onnx, fp32 and int8."""
-    # Not for the tests that need none of it: torch takes seconds to import.
-    from small_build import recipe, write_photos
 
-    from deploy.pipeline import build
-    from deploy.recipe import make_targets
+    def make(folder: Path) -> None:
+        # Not for the tests that need none of it: torch takes seconds to import.
+        from small_build import recipe, write_photos
 
-    folder = tmp_path_factory.mktemp("phone")
-    targets = make_targets(["executorch", "onnx"])
-    return build(
-        recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets)
-    ).folder
+        from deploy.pipeline import build
+        from deploy.recipe import make_targets
+
+        targets = make_targets(["executorch", "onnx"])
+        build(recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets))
+
+    return shared_folder("phone", make) / "bundle"
 
 
 def run_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
