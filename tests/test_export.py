@@ -14,16 +14,13 @@ from small_network import LABELS, PREPROCESSING, Small, SmallV3, crops, inputs, 
 from deploy.export import coreml, executorch
 from deploy.export import onnx as onnx_export
 from deploy.export.interface import Spec
-from deploy.export.lean_lowering import _is_needed, lean_lowering
 from deploy.export.make import Job, Made, make, run_program
 from deploy.images import normalize
-from deploy.program import capture, graph_module
+from deploy.program import graph_module
 from deploy.quantize.decide import decide
-from deploy.quantize.write import write_program
 from deploy.recipe import Target, make_targets
 from deploy.runtimes import load
 from deploy.runtimes.mil.load import load_program
-from deploy.simplify import simplify
 from deploy.verify.error_statistics import compare_logits
 from models.layers import ConvBNAct, ConvStyle, global_average_pool
 
@@ -247,38 +244,6 @@ def test_a_file_that_is_no_artifact_is_refused_in_one_line(tmp_path: Path, forma
     with pytest.raises(DeployError) as caught:
         load(format, path, PREPROCESSING)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("network", [Small, SmallV3])
-@pytest.mark.parametrize("int8", [False, True])
-def test_the_lean_lowering_gives_the_bytes_of_the_full_one(
-    network: type[torch.nn.Module], int8: bool
-) -> None:
-    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.exir import to_edge_transform_and_lower
-
-    def lowered() -> bytes:
-        program = small_program(network)
-        if int8:
-            program = write_program(program, decide(program, inputs(4)), executorch.DIALECT)
-        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
-        return bytes(lowered.to_executorch().buffer)
-
-    full = lowered()
-    with lean_lowering():
-        assert lowered() == full
-
-
-def test_a_pass_is_skipped_only_where_its_operators_are_missing() -> None:
-    """A padded network needs InsertPadQDQPass: without it the artifact would be another."""
-    padded = torch.nn.Sequential(
-        torch.nn.ZeroPad2d((0, 1, 0, 1)), torch.nn.Conv2d(3, 4, 3, stride=2), torch.nn.ReLU()
-    )
-    program = simplify(capture(padded, (1, 3, 8, 8)))
-    assert _is_needed("InsertPadQDQPass", program)
-    assert not _is_needed("InsertPadQDQPass", small_program())
-    assert not _is_needed("PReLUReshapePass", program)
-    assert _is_needed("ChannelsLastTaggedReshapePass", program)
 
 
 def test_a_convolution_behind_a_same_padding_is_int8_in_every_format(tmp_path: Path) -> None:
