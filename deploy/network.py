@@ -67,6 +67,7 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
         width=recipe.width,
         resolution=resolution,
         padding=recipe.padding,
+        prefix=recipe.weights_prefix,
         reporter=reporter,
     )
     if recipe.classes not in (None, chosen.classes):

@@ -42,10 +42,11 @@ class Recipe:
 
     `network` is a name of ours, or the user's own as `deploy.user_network.reference` reads it.
     `weights` is a published name, "none", or the path of a file; None is "imagenet", or for the
-    user's own network what its factory gives it. `resolution` is (height, width), None for the
-    weights' own. `preprocessing` goes before `preprocessing_file`, and both before the weights'.
-    `classes`, `labels` and `padding` are None to follow the weights. `int8` is "pure" for int8
-    alone, or "auto" to leave a few parts in float as far as `target_agreement` needs it;
+    user's own network what its factory gives it. `weights_prefix` says what stands before the
+    names of the network to take, in a file that holds several. `resolution` is (height, width),
+    None for the weights' own. `preprocessing` goes before `preprocessing_file`, and both before the
+    weights'. `classes`, `labels` and `padding` are None to follow the weights. `int8` is "pure" for
+    int8 alone, or "auto" to leave a few parts in float as far as `target_agreement` needs it;
     `min_agreement` makes that a gate.
     """
 
@@ -53,6 +54,7 @@ class Recipe:
     output: Path
     targets: tuple[Target, ...]
     weights: str | None = None
+    weights_prefix: str | None = None
     photos: Path | None = None
     width: float = 1.0
     padding: str | None = None
@@ -76,6 +78,11 @@ class Recipe:
             raise UserError(f"unknown network {self.network!r}: {hint}")
         if not (math.isfinite(self.width) and 0.1 <= self.width <= 4):
             raise UserError(f"--width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
+        if self.weights_prefix is not None and self.weights in (None, DEFAULT_WEIGHTS, UNTRAINED):
+            raise UserError(
+                "--weights-prefix is for a file that holds several networks: give it with "
+                "--weights FILE, or leave --weights-prefix out"
+            )
         if self.padding is not None:
             _known("--padding", "padding", self.padding, PADDINGS)
         for side in self.resolution or ():
@@ -84,7 +91,10 @@ class Recipe:
                     f"--resolution {side} is out of range: give {SMALLEST_SIDE} to {LARGEST_SIDE}"
                 )
         if self.classes is not None and not 2 <= self.classes <= 100_000:
-            raise UserError(f"--classes {self.classes} is out of range: give 2 to 100000")
+            raise UserError(
+                f"--classes {self.classes} is out of range: give 2 to 100000 (a network that "
+                "says yes or no has 2)"
+            )
         if (
             self.classes is not None
             and self.reference is None

@@ -221,7 +221,10 @@ def test_missing_and_left_over_tensors_are_named() -> None:
 
 
 def test_a_tensors_name_cannot_break_the_line_or_the_terminal() -> None:
-    assert r"a\nb\x1b[31m" in misfit({**trained().state_dict(), "a\nb\x1b[31m": torch.ones(1)})
+    state = {**trained().state_dict(), "a\nb\x1b[31m": torch.ones(1)}
+    assert r"a\nb\x1b[31m" in load_weights(Tiny(), state, file_name="w.pth")
+    del state["features.0.bias"]
+    assert r"a\nb\x1b[31m" in misfit(state)
 
 
 def test_other_shapes_are_named() -> None:

@@ -289,6 +289,7 @@ class Manifest(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         _require(self.network.resolution == self.input.crop, "resolution and crop differ")
+        _require(self.network.classes > 1, "a classifier has two classes or more")
         _require(self.network.classes == self.labels.count, "classes and labels differ in number")
         _distinct("artifact", (artifact.name for artifact in self.artifacts))
         quantized = {each.name for each in self.artifacts if each.precision in QUANTIZED}

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     "network of your own what it is made with]",
 )
 @click.option(
+    "--weights-prefix",
+    metavar="NAME",
+    help="Which network of the file, by what stands before its tensors' names, such as teacher.",
+)
+@click.option(
     "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
 )
 @click.option(
@@ -133,6 +138,7 @@ def build(
     output: Path | None,
     photos: Path | None,
     weights: str | None,
+    weights_prefix: str | None,
     width: float,
     padding: str | None,
     resolution: tuple[int, int] | None,
@@ -174,6 +180,7 @@ def build(
             output=output or default_output(network, width, resolution),
             targets=make_targets(formats, precisions),
             weights=weights,
+            weights_prefix=weights_prefix,
             photos=photos,
             width=width,
             padding=padding,

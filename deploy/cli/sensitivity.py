@@ -53,6 +53,11 @@ LONGEST_NAME = 22
     help="Published weights, untrained ones, or a file of your own.  [default: as for build]",
 )
 @click.option(
+    "--weights-prefix",
+    metavar="NAME",
+    help="Which network of the file, by what stands before its tensors' names, such as teacher.",
+)
+@click.option(
     "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
 )
 @click.option(
@@ -90,6 +95,7 @@ def sensitivity(
     top: int,
     photos: Path | None,
     weights: str | None,
+    weights_prefix: str | None,
     width: float,
     padding: str | None,
     resolution: tuple[int, int] | None,
@@ -115,6 +121,7 @@ def sensitivity(
             output=Path(),
             targets=(),
             weights=weights,
+            weights_prefix=weights_prefix,
             photos=photos,
             width=width,
             padding=padding,

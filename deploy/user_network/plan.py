@@ -58,7 +58,14 @@ def plan_user_network(recipe: Recipe, reference: Reference, reporter: Reporter) 
         )
     if state_dict is not None:
         # The module's parameters are the program's own, under the network's names for them.
-        load_weights(graph_module(network.program), state_dict, file_name=str(weights.file))
+        left_out = load_weights(
+            graph_module(network.program),
+            state_dict,
+            file_name=str(weights.file),
+            prefix=recipe.weights_prefix,
+        )
+        if left_out:
+            reporter.warn(f"{weights.file}: {left_out}")
     return UserPlan(
         weights=weights,
         state_dict=None,

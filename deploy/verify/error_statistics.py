@@ -39,12 +39,13 @@ def compare_logits(
     *,
     top: npt.NDArray[np.int64] | None = None,
 ) -> ErrorStatistics:
-    """Compare logits (photos, classes). NaN anywhere gives an sqnr of -inf and no agreement.
+    """Compare logits (photos, classes), of two classes or more.
 
-    `top` is what the artifact itself says is the top class, where it says so (a label output);
-    otherwise the largest logit.
+    NaN anywhere gives an sqnr of -inf and no agreement. `top` is what the artifact itself says is
+    the top class, where it says so (a label output); otherwise the largest logit.
     """
     assert reference.shape == candidate.shape
+    assert reference.shape[1] > 1, "one logit has no top class"
     photos = len(reference)
     if not np.isfinite(candidate).all():
         return ErrorStatistics(

@@ -50,20 +50,24 @@ def choose_weights(
     width: float,
     resolution: tuple[int, int],
     padding: str | None = None,
+    prefix: str | None = None,
     reporter: Reporter,
 ) -> ChosenWeights:
     """The weights that `weights`, a published name or a path, means for a network of ours.
 
     A file whose hash is published is known wherever it lies; of any other the layout tells what
     it needs, and `resolution` (height, width) stands for the one it does not tell. `padding` goes
-    before the weights' own. Raises UserError, WeightsError or FetchError.
+    before the weights' own; `prefix` as of `fit_weights`. Raises UserError, WeightsError or
+    FetchError.
     """
     path, source = _find(network, weights, width, reporter)
     tensors = read_state_dict(path)
     sha256 = sha256_file(path)
     if source is not None and not source.file.sha256:
         reporter.warn(f"no SHA-256 of {path.name} is published to check it by: it is {sha256}")
-    fitted = fit_weights(tensors, network, width=width, file_name=path.name)
+    fitted = fit_weights(tensors, network, width=width, file_name=path.name, prefix=prefix)
+    if fitted.left_out:
+        reporter.warn(f"{path.name}: {fitted.left_out}")
     known = source or find_known_file(sha256)
     if known:
         convention = known.convention

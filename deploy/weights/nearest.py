@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from math import floor
 from typing import TYPE_CHECKING
 
 from models.registry import NETWORKS, create
@@ -40,7 +41,8 @@ def nearest_advice(tensors: Mapping[str, Tensor], layout: LayoutName) -> str:
     if share == 1:
         return f"these are the weights of {where}: use {name} --width {width:g}"
     if share >= _NEAR:
-        return f"the nearest is {where}, {share:.0%} of its tensors fit: check what was trained"
+        fitting = f"{floor(100 * share)}% of its tensors fit"
+        return f"the nearest is {where}, {fitting}: check what was trained"
     return f"no network of ours is near ({', '.join(NETWORKS)}): give its own weights"
 
 

@@ -17,16 +17,14 @@ from deploy.weights.hdf5 import SIGNATURE, holds_keras_archive, read_hdf5, read_
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Where training scripts keep the tensors in a checkpoint; where there are several, the averaged
-# ones come first, since those are what the script reported its accuracy on (timm's order too).
-_WRAPPERS = (
-    *("state_dict_ema", "model_ema", "ema", "ema_state_dict"),
-    *("state_dict", "model_state_dict", "model_state", "model", "module"),
-)
+# Keeps the search in a file from going deeper than any checkpoint does.
+_DEEPEST = 6
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read a weights file's tensors by name, on the CPU, in the dtypes that the file has.
+
+    Of a checkpoint it is all tensors, under the names of what they are in too.
 
     Takes safetensors, what `torch.save` wrote of a state dict or of a checkpoint around one, and
     what Keras saves (HDF5, alone or in a `.keras` archive). The kind is seen from the content,
@@ -121,24 +119,31 @@ def _read_torch(path: Path, head: bytes) -> object:
         raise _damaged(path) from error
 
 
-def _tensors(content: object, *, depth: int = 3) -> dict[str, Tensor]:
-    """The named tensors in what a file held, taken out of a checkpoint's wrappers.
+def _tensors(content: object) -> dict[str, Tensor]:
+    """All tensors by name, those in mappings within mappings under dotted names.
 
-    `depth` ends the search in a file that holds itself.
+    {"model": {"conv.weight": t}, "epoch": 3}        gives        {"model.conv.weight": t}
+
+    Each mapping is looked into once: a file may hold one in many places, or in itself.
     """
     import torch
 
-    if not isinstance(content, Mapping) or depth == 0:
-        return {}
-    for wrapper in _WRAPPERS:
-        inner = _tensors(content.get(wrapper), depth=depth - 1)
-        if inner:
-            return inner
-    return {
-        name: value.detach()
-        for name, value in content.items()
-        if isinstance(name, str) and isinstance(value, torch.Tensor)
-    }
+    found: dict[str, Tensor] = {}
+    seen: set[int] = set()
+
+    def visit(mapping: Mapping[object, object], prefix: str, depth: int) -> None:
+        seen.add(id(mapping))
+        for name, value in mapping.items():
+            if not isinstance(name, str):
+                continue
+            if isinstance(value, torch.Tensor):
+                found[prefix + name] = value.detach()
+            elif isinstance(value, Mapping) and id(value) not in seen and depth < _DEEPEST:
+                visit(value, f"{prefix}{name}.", depth + 1)
+
+    if isinstance(content, Mapping):
+        visit(content, "", 0)
+    return found
 
 
 def _damaged(path: Path) -> WeightsError:

@@ -53,10 +53,9 @@ class _Layout:
 
 def recognize(names: Collection[str]) -> LayoutName:
     """The layout of a file, by its tensors' names; "torchvision", ours, where nothing tells."""
-    if any("/vars/" in name for name in names):
-        return "keras-numbered"
-    if any("/" in name for name in names):
-        return "keras"
+    # Most: a checkpoint of torch's may hold a metric called `val/accuracy`.
+    if 2 * sum("/" in name for name in names) > len(names):
+        return "keras-numbered" if any("/vars/" in name for name in names) else "keras"
     if any(name.startswith(("conv_stem.", "blocks.")) for name in names):
         return "timm"
     return "torchvision"

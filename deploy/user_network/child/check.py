@@ -46,7 +46,7 @@ def check_output(network: nn.Module, output: object) -> Tensor:
     if output.dim() != 2 or output.shape[0] != 1 or output.shape[1] < 2:
         raise Mistake(
             f"{who} returns a tensor of shape {_shape(output)} for one image, not "
-            "(1, classes): return one logit for each class"
+            f"(1, classes): {_remedy(output)}"
         )
     if not torch.isfinite(output).all():
         raise Mistake(f"{who} returns NaN or infinity for a random image: check its weights")
@@ -92,6 +92,20 @@ def check_same(
                 f"{class_of(network)} gives the same image another answer the second time: "
                 "its forward must neither draw random numbers nor change its own state"
             )
+
+
+def _remedy(output: Tensor) -> str:
+    sizes = tuple(output.shape)
+    if output.numel() == 1:
+        return (
+            "of a single logit z return two, no and yes, torch.cat([torch.zeros_like(z), z], 1), "
+            "whose softmax is the sigmoid of z"
+        )
+    if output.dim() == 1:
+        return "return one logit for each class, and keep the dimension of the batch"
+    if output.dim() > 2 and sizes == (*sizes[:2], *(1 for _ in sizes[2:])):
+        return "return one logit for each class, with its output through flatten(1)"
+    return "return one logit for each class"
 
 
 def _shape(tensor: Tensor) -> str:
