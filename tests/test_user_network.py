@@ -260,6 +260,9 @@ BROKEN = """
     branches = around(Branch())
     misfits = lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sequential(nn.Conv2d(4, 8, 3)))
     one_class = around(nn.Identity(), classes=1)
+    gated = only(lambda self, x: x.mean((1, 2, 3)))
+    unbatched = only(lambda self, x: x.mean((2, 3))[0])
+    spatial = only(lambda self, x: x.mean((2, 3), keepdim=True))
     features = lambda: nn.Conv2d(3, 8, 3)
     two_inputs = only(lambda self, image, mask: image)
     pair = only(lambda self, x: (x.mean((2, 3)), x))
@@ -287,7 +290,11 @@ MISTAKES = {
     "random": "Sequential gives the same image another answer the second time",
     "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line 36\)",
     "misfits": r"layer 1.0 \(Conv2d\) cannot run on an image of 32x32: .* 4 channels, but got 8",
-    "one_class": r"Sequential returns a tensor of shape \(1, 1\) for one image, not \(1, classes\)",
+    "one_class": r"Sequential returns a tensor of shape \(1, 1\) for one image, not \(1, classes\)"
+    r": of a single logit z return two, no and yes, torch.cat",
+    "gated": r"shape \(1\) for one image, not \(1, classes\): of a single logit z return two",
+    "unbatched": r"shape \(3\) .* return one logit for each class, and keep the dimension of",
+    "spatial": r"shape \(1, 3, 1, 1\) .* with its output through flatten\(1\)",
     "features": r"Conv2d returns a tensor of shape \(1, 8, 30, 30\) for one image",
     "two_inputs": r"forward of Only takes 2 inputs \(image, mask\), not one image",
     "pair": "Only returns a tuple of 2, not one tensor",

@@ -18,6 +18,7 @@ from deploy.errors import UserError, WeightsError
 from deploy.reporter import Silent
 from deploy.weights import (
     ChosenWeights,
+    Fitted,
     choose_weights,
     find_known_file,
     find_source,
@@ -267,6 +268,172 @@ def test_a_networks_own_prefix_is_kept() -> None:
     assert torch.equal(network.model.features[0].weight, trained().features[0].weight)
 
 
+# Checkpoints that hold more than the network
+
+
+def beside(**others: Tensor) -> dict[str, Tensor]:
+    return {name.replace("__", "."): tensor for name, tensor in others.items()}
+
+
+def averaged(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: tensor + 1 if tensor.is_floating_point() else tensor for name, tensor in state.items()
+    }
+
+
+NUMBER, ROW = torch.tensor(0.5), torch.ones(3)
+# What a training script leaves beside the network, and what we say is left out.
+MORE: dict[str, tuple[Callable[[], object], str]] = {
+    "Lightning": (
+        lambda: {
+            "epoch": 3,
+            "state_dict": prefixed("model.") | beside(criterion__pos_weight=ROW),
+            "optimizer_states": [{"state": {0: {"exp_avg": ROW}}, "param_groups": []}],
+            "lr_schedulers": [],
+        },
+        "the 8 tensors under state_dict.model and leaves 1 out (state_dict.criterion.pos_weight)",
+    ),
+    "Lightning's metrics": (
+        lambda: {
+            "state_dict": prefixed("net.module.") | beside(train_acc__tp=ROW, **{"val/f1": NUMBER})
+        },
+        "under state_dict.net and leaves 2 out (state_dict.train_acc.tp, state_dict.val/f1)",
+    ),
+    "a loss beside plain names": (
+        lambda: trained().state_dict() | beside(loss_fn__weight=ROW),
+        "takes the 8 tensors and leaves 1 out (loss_fn.weight)",
+    ),
+    "an auxiliary head": (
+        lambda: prefixed("") | beside(aux__0__weight=ROW, aux__0__bias=ROW),
+        "leaves 2 out (aux.0.weight, aux.0.bias)",
+    ),
+    "observers of quantization-aware training": (
+        lambda: prefixed("") | beside(features__0__weight_fake_quant__scale=ROW),
+        "leaves 1 out (features.0.weight_fake_quant.scale)",
+    ),
+    "an average beside it": (
+        lambda: {"model": averaged(trained().state_dict()), "model_ema": trained().state_dict()},
+        "takes the 8 tensors under model_ema and leaves 8 out (model.features.0.weight, ",
+    ),
+    "an average that is none yet": (
+        lambda: {"ema": {"decay": NUMBER}, "model": trained().state_dict()},
+        "under model and leaves 1 out (ema.decay)",
+    ),
+    "an average without its statistics": (
+        lambda: {
+            "ema": {k: t for k, t in trained().state_dict().items() if "running" not in k},
+            "model": trained().state_dict(),
+        },
+        "under model and leaves 6 out (ema.features.0.weight, ",
+    ),
+    "a network of another size": (
+        lambda: {"teacher": Tiny(channels=8).state_dict(), "student": trained().state_dict()},
+        "under student and leaves 8 out (teacher.features.0.weight, ",
+    ),
+    "wrappers around the parts": (
+        lambda: (
+            {
+                f"backbone.{name.replace('features.', 'features._orig_mod.module.')}": tensor
+                for name, tensor in trained().state_dict().items()
+            }
+            | beside(queue=ROW)
+        ),
+        "under backbone and leaves 1 out (queue)",
+    ),
+    "one module under two names": (
+        lambda: prefixed("model.") | prefixed("net."),
+        "under net and leaves 8 out (model.features.0.weight, ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), MORE.values(), ids=MORE)
+def test_what_fits_is_taken_and_the_rest_named(
+    tmp_path: Path, content: Callable[[], object], said: str
+) -> None:
+    path = save(tmp_path, content())
+    assert_loads(path)
+    left_out = load_weights(Tiny(), read_state_dict(path), file_name=path.name)
+    assert said in left_out
+    assert left_out.isprintable()
+
+
+TWO = {
+    "student and teacher": ("student.", "teacher."),
+    "DINO's, compiled": ("student._orig_mod.", "teacher._orig_mod.backbone."),
+    "MoCo's": ("module.encoder_k.", "module.encoder_q."),
+    "Lightning's average": ("model.", "ema_model.module."),
+    "plain and under a prefix": ("", "other."),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["flat", "nested"])
+@pytest.mark.parametrize(("one", "other"), TWO.values(), ids=TWO)
+def test_two_networks_that_fit_are_asked_about_and_either_can_be_chosen(
+    tmp_path: Path, one: str, other: str, nested: bool
+) -> None:
+    state = prefixed(one) | averaged(prefixed(other))
+    path = save(tmp_path, {"state_dict": state, "epoch": 3} if nested else state)
+    given = read_state_dict(path)
+    message = misfit(given)
+    assert message.startswith("w.pth holds 2 networks that fit, under ")
+    outer = "state_dict." if nested else ""
+    proposed = message.partition("--weights-prefix ")[2]
+    for prefix, added in ((outer + one, 0), (outer + other, 1)):
+        network = Tiny()
+        load_weights(network, given, file_name="w.pth", prefix=prefix.rstrip(".") or ".")
+        assert torch.equal(network.features[0].weight, trained().features[0].weight + added)
+    load_weights(Tiny(), given, file_name="w.pth", prefix=proposed)
+
+
+def test_a_prefix_that_is_not_there_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"under --weights-prefix pupil: they are under s, t$"):
+        load_weights(Tiny(), prefixed("s.") | prefixed("t."), file_name="w", prefix="pupil")
+    with pytest.raises(WeightsError, match="it has none of this network"):
+        load_weights(Tiny(), {"x": ROW}, file_name="w", prefix="pupil")
+
+
+@pytest.mark.parametrize(
+    "name", ["features.1.lora_a", "features.2.weight", "classifier.1.mask", "classifier.2.bias"]
+)
+def test_what_is_inside_the_network_is_never_left_out(name: str) -> None:
+    """It says that the file's network computes something else."""
+    for prefix in ("", "model."):
+        assert f"1 are left over ({prefix}{name})" in misfit(
+            prefixed(prefix) | {f"{prefix}{name}": ROW}
+        )
+
+
+def test_one_more_layer_of_a_sequence_is_never_left_out() -> None:
+    longer = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    message = misfit(dict(longer.state_dict()), nn.Sequential(nn.Linear(2, 2)))
+    assert "2 are left over (1.weight, 1.bias)" in message
+    bias = misfit(dict(nn.Linear(2, 2).state_dict()), nn.Linear(2, 2, bias=False))
+    assert "1 are left over (bias)" in bias
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.complex64, torch.int32, torch.bool])
+def test_numbers_that_are_no_weights_are_refused(dtype: torch.dtype) -> None:
+    state = trained().state_dict() | {"classifier.1.bias": torch.ones(3).to(dtype)}
+    assert f"classifier.1.bias is {str(dtype).removeprefix('torch.')}, not floating" in misfit(
+        state
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floating_points_become_float32(dtype: torch.dtype) -> None:
+    network, state = Tiny(), {k: t.to(dtype) for k, t in trained().state_dict().items()}
+    load_weights(network, state, file_name="w.pth")
+    assert network.features[0].weight.dtype == torch.float32
+    assert torch.equal(network.features[0].weight, state["features.0.weight"].float())
+
+
+def test_doubles_beyond_float32_are_refused() -> None:
+    state = trained().state_dict()
+    state["classifier.1.bias"] = torch.tensor([1e300, 0, 0], dtype=torch.float64)
+    assert "classifier.1.bias holds NaN or infinity" in misfit(state)
+
+
 # MobileNetV2
 
 
@@ -276,6 +443,86 @@ def test_a_fine_tuned_head_sets_the_classes() -> None:
         given = {prefix + name: tensor for name, tensor in state.items()}
         fitted = fit_weights(given, "mobilenet_v2", width=0.35, file_name="w.pth")
         assert fitted.classes == 7
+
+
+@pytest.fixture(scope="module")
+def v2() -> dict[str, Tensor]:
+    return mobilenet_v2(width=0.1, classes=3).state_dict()
+
+
+def fit_v2(state: dict[str, Tensor], prefix: str | None = None) -> Fitted:
+    return fit_weights(state, "mobilenet_v2", width=0.1, file_name="w.pth", prefix=prefix)
+
+
+@pytest.mark.parametrize("layout", ["torchvision", "timm"])
+def test_strangers_beside_mobilenet_are_named(v2: dict[str, Tensor], layout: LayoutName) -> None:
+    theirs = from_ours(v2, create("mobilenet_v2", width=0.1, classes=3), layout)
+    state = {f"model.{name}": tensor for name, tensor in theirs.items()}
+    fitted = fit_v2(state | beside(criterion__pos_weight=ROW, model__aux__weight=ROW))
+    assert (fitted.layout, fitted.classes) == (layout, 3)
+    assert fitted.left_out == (
+        "takes the 262 tensors under model and leaves 2 out "
+        "(model.aux.weight, criterion.pos_weight)"
+    )
+    assert fit_v2(state).left_out == ""
+    assert all(torch.equal(fitted.state_dict[name], v2[name]) for name in fitted.state_dict)
+
+    inside = next(iter(theirs)).rpartition(".")[0] + ".lora_a"
+    with pytest.raises(WeightsError, match=rf"1 are left over \({re.escape(inside)}\)"):
+        fit_v2(theirs | {inside: ROW})
+
+
+def test_a_student_and_a_teacher_of_mobilenet_are_asked_about(v2: dict[str, Tensor]) -> None:
+    state = {f"student.{k}": t for k, t in v2.items()}
+    state |= {f"teacher.{k}": t for k, t in averaged(v2).items()}
+    with pytest.raises(
+        WeightsError,
+        match=r"holds 2 networks that fit, under student and teacher: choose one, such as "
+        r"--weights-prefix teacher$",
+    ):
+        fit_v2(state)
+    for prefix, added in (("student", 0), ("teacher.", 1)):
+        name = "features.0.0.weight"
+        assert torch.equal(fit_v2(state, prefix).state_dict[name], v2[name] + added)
+
+
+def test_a_backbone_under_a_head_of_ones_own_is_refused(v2: dict[str, Tensor]) -> None:
+    state = {f"backbone.{k}": t for k, t in v2.items() if not k.startswith("classifier.")}
+    with pytest.raises(WeightsError) as caught:
+        fit_v2(state | beside(head__weight=torch.ones(3, 1280), head__bias=ROW))
+    assert "2 of 262 tensors are missing (classifier.1.weight, classifier.1.bias)" in str(
+        caught.value
+    )
+    assert "2 are left over (head.weight, head.bias)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [(0, "classifier.1.weight is 0x1280 in the file"), (1, "its head has 1 output, and an app")],
+)
+def test_a_head_of_fewer_than_two_outputs_is_refused_by_what_to_do(
+    v2: dict[str, Tensor], classes: int, said: str
+) -> None:
+    head = {k: t[:classes] for k, t in v2.items() if k.startswith("classifier.")}
+    with pytest.raises(WeightsError, match=said):
+        fit_v2(v2 | head)
+
+
+def test_what_is_said_to_do_about_a_single_output_is_right(v2: dict[str, Tensor]) -> None:
+    head = {k: t[:1] for k, t in v2.items() if k.startswith("classifier.")}
+    two = {k: torch.cat([torch.zeros_like(t), t]) for k, t in head.items()}
+    assert fit_v2(v2 | two).classes == 2
+    x = torch.randn(4, 1280)
+    z = nn.functional.linear(x, head["classifier.1.weight"], head["classifier.1.bias"])
+    logits = nn.functional.linear(x, two["classifier.1.weight"], two["classifier.1.bias"])
+    torch.testing.assert_close(logits.softmax(1)[:, 1:], z.sigmoid())
+
+
+def test_values_that_are_not_finite_are_named_as_in_the_file(v2: dict[str, Tensor]) -> None:
+    theirs = from_ours(v2, create("mobilenet_v2", width=0.1, classes=3), "timm")
+    theirs["blocks.3.0.bn2.bias"] = theirs["blocks.3.0.bn2.bias"] / 0
+    with pytest.raises(WeightsError, match=r"m\.blocks\.3\.0\.bn2\.bias holds NaN or infinity"):
+        fit_v2({f"m.{name}": tensor for name, tensor in theirs.items()})
 
 
 def test_weights_without_a_classifier_are_refused() -> None:

@@ -196,12 +196,15 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def _common_prefix(names: Collection[str]) -> str:
-    """The modules that all names begin with, their dots included, or ""."""
+    """The modules that all names begin with, their dots included, or "".
+
+    Up to the first of a sequence: it may be the only layer of one.
+    """
     first = next(iter(names), "")
     prefix = ""
     for part in first.split(".")[:-1]:
         longer = f"{prefix}{part}."
-        if not all(name.startswith(longer) for name in names):
+        if part.isdecimal() or not all(name.startswith(longer) for name in names):
             break
         prefix = longer
     return prefix

@@ -64,7 +64,7 @@ def fit_weights(
     strangers = [] if layout in _KERAS else _strangers(renamed, network, layout)
     left_over = [name for name in renamed.left_over if name not in strangers]
     classes = _classes(renamed)
-    expected = meta_network(network_name, width=width, classes=max(classes, 1)).state_dict()
+    expected = meta_network(network_name, width=width, classes=classes or 1).state_dict()
     different = _different_shapes(renamed.tensors, expected)
     others = [*(f"{copy.prefix}{name}" for name in strangers), *outside]
     if renamed.missing or left_over or different:
@@ -76,8 +76,8 @@ def fit_weights(
         )
     if classes < 2:
         raise WeightsError(
-            f"{file_name}: its head has {classes} outputs, and an app compares at least 2: save "
-            "one that has no and yes, by torch.cat([torch.zeros_like(t), t]) of its weight and of "
+            f"{file_name}: its head has 1 output, and an app compares at least 2: save one that "
+            "has no and yes, by torch.cat([torch.zeros_like(t), t]) of its weight and of "
             "its bias; their softmax is the sigmoid of the one"
         )
     names = {key.ours: f"{copy.prefix}{key.theirs}" for key in key_map(network, layout)}
@@ -86,7 +86,7 @@ def fit_weights(
         state_dict=renamed.tensors,
         layout=layout,
         classes=classes,
-        left_out=_said(copy, len(expected), others),
+        left_out=_said(copy, len(renamed.tensors), others),
     )
 
 
