@@ -17,7 +17,7 @@ ifeq ($(shell uname),Linux)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: demo test clean
+.PHONY: demo test nightly clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/mobile-deploy build mobilenet_v2
@@ -29,6 +29,10 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# What takes minutes and is left out of `make test`.
+nightly: $(VENV)/installed-dev
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m nightly -n 2 --dist worksteal
 
 clean:
 	rm -rf $(VENV) bundles
