@@ -136,6 +136,7 @@ def test_what_is_there_twice_is_refused(manifest: Manifest, field: str, value: s
 @pytest.mark.parametrize(
     ("field", "value", "says"),
     [
+        ("network.classes", 1, "a classifier has two classes or more"),
         ("network.classes", 4, "classes and labels differ"),
         ("network.resolution", [4, 5], "resolution and crop differ"),
         ("input.crop", [3, 3], "shape is not"),
