@@ -13,7 +13,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -43,7 +43,7 @@ from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts, short_of
-from deploy.workers import worker_processes
+from deploy.workers import Pool, worker_processes
 
 WORKERS = 2
 FLOAT_PROGRAM = "float.pt2"
@@ -197,7 +197,7 @@ def _decide(
 
 
 def _submit(
-    pool: Executor,
+    pool: Pool,
     targets: Sequence[Target],
     decisions: Mapping[Precision, Decisions],
     recipe: Recipe,

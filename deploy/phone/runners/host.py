@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import deploy
+from deploy.children import child_environment
 from deploy.phone.adb import CancelledError, last_line
 from deploy.phone.answers import parse_answer
 from deploy.phone.faults import fault
@@ -48,6 +49,7 @@ class HostRunner:
                 [*command, str(answered)],
                 # Python looks there first: not into the user's folder, which may hold any name.
                 cwd=Path(deploy.__file__).parents[1],
+                env=child_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

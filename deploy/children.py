@@ -1,0 +1,14 @@
+"""What the Python processes that we start inherit."""
+
+from __future__ import annotations
+
+import os
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a Python process of ours.
+
+    Without PYTHONWARNINGS: where it makes warnings errors, a toolkit's import fails there, which
+    would be taken for a fault of the network's, the phone's or the user's.
+    """
+    return {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
