@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from deploy.streams import FIT, Lenient
+
 _STDOUT, _STDERR = 1, 2
 
 
@@ -22,7 +24,7 @@ def hidden_output() -> Iterator[TextIO]:
     """
     _flush()
     stdout, stderr = os.dup(_STDOUT), os.dup(_STDERR)
-    with open(stderr, "w", encoding=sys.stderr.encoding, errors="backslashreplace") as stream:
+    with Lenient(open(stderr, "wb"), encoding=sys.stderr.encoding, errors=FIT) as stream:
         try:
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), _STDOUT)

@@ -33,11 +33,19 @@ __all__ = ["Progress", "cache_folder", "fetch", "fetch_all"]
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept. The folder may not exist yet."""
+    """Where fetched files are kept. The folder may not exist yet.
+
+    Raises StorageError where nothing says which it is.
+    """
     override = os.environ.get("MOBILE_DEPLOY_CACHE")
-    if override:
-        return Path(override).expanduser().absolute()
-    return platformdirs.user_cache_path("mobile-deploy", appauthor=False)
+    folder = override or platformdirs.user_cache_dir("mobile-deploy", appauthor=False)
+    # Where there is no home folder a ~ stays, and would become a folder of that name.
+    path = os.path.expanduser(folder)
+    if path.startswith("~"):
+        raise StorageError(
+            "this user has no home folder to keep the cache in: set MOBILE_DEPLOY_CACHE to a folder"
+        )
+    return Path(path).absolute()
 
 
 def fetch(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, Command, shared_options
-from deploy.cli.output import print_json, print_table
+from deploy.cli.output import echo, print_json, print_table
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
@@ -125,17 +125,17 @@ def _show(
     app: App, project: Path, there: tuple[Staged, ...], removed: Staged | None, added: bool
 ) -> None:
     if removed:
-        click.echo(f"removed {removed.name}, {_megabytes(removed.bytes)} MB\n")
+        echo(f"removed {removed.name}, {_megabytes(removed.bytes)} MB\n")
     if not there:
-        click.echo(f"no bundles in {project / app.bundles}")
+        echo(f"no bundles in {project / app.bundles}")
         return
     rows = [[each.name, ", ".join(each.artifacts), _megabytes(each.bytes)] for each in there]
     print_table(["bundle", "artifacts", "MB"], rows)
-    click.echo(f"\n{_megabytes(sum(each.bytes for each in there))} MB in {project / app.bundles}")
+    echo(f"\n{_megabytes(sum(each.bytes for each in there))} MB in {project / app.bundles}")
     if added:
-        click.echo(f"\nNext, in {project}:\n")
+        echo(f"\nNext, in {project}:\n")
         for step in app.steps:
-            click.echo(f"    {step}")
+            echo(f"    {step}")
 
 
 def _megabytes(size: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, name_list, shared_options
-from deploy.cli.output import decibels, percent, print_json, print_table
+from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.resolution import resolution_options
 
@@ -266,27 +266,27 @@ def show(built: Built) -> None:
         )
     print_table(["artifact", "MB", "dB", "agreement %", "seconds"], rows)
     calibration = built.manifest.calibration
-    click.echo(
+    echo(
         "\ndB: signal to error of the logits against the float network. agreement: the same\n"
         f"top class. Both on {_crops(calibration.held_back_samples)} of photos held back from "
         "calibration."
     )
     if any(artifact.precision == "int8" for artifact in built.manifest.artifacts):
         source = "bundled samples" if calibration.source == "bundled samples" else "of your photos"
-        click.echo(
+        echo(
             f"int8 was calibrated on {_crops(calibration.samples)} of "
             f"{calibration.photos} {source}."
         )
     if built.mix and built.mix.in_float:
-        click.echo(
+        echo(
             f"{len(built.mix.in_float)} parts that int8 would hurt most are in float: an "
             f"estimated {(built.mix.slowdown - 1) * 100:.0f} % more time."
         )
     for artifact in built.manifest.artifacts:
         if artifact.unverified_reason is not None:
-            click.echo(f"{artifact.name} could not be run: {artifact.unverified_reason}")
+            echo(f"{artifact.name} could not be run: {artifact.unverified_reason}")
     folder = shlex.quote(str(built.folder))
-    click.echo(
+    echo(
         f"\nwrote {built.folder} in {built.seconds:.1f} s; next:\n"
         f"  mobile-deploy verify {folder}\n"
         f"  mobile-deploy evaluate {folder} FOLDER_OF_LABELLED_PHOTOS"

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import print_json
+from deploy.cli.output import echo, print_json
 
 
 @click.command(epilog="Example: mobile-deploy compare before.json after.json --fail-above 5")
@@ -65,12 +65,12 @@ def compare(
         print_json({"arms": arms, "missing": list(compared.missing), "notes": list(compared.notes)})
     else:
         show_comparisons(compared.arms)
-        click.echo(
+        echo(
             f"A: {before}, B: {after}. B/A: ratio of the medians with its 95 % interval, "
             f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
         )
         for note in (*compared.missing, *compared.notes):
-            click.echo(f"note: {note}")
+            echo(f"note: {note}")
     if fail_above is None:
         return
     if compared.missing:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from deploy.cli.options import PATH, server_named, server_options, shared_options
-from deploy.cli.output import print_json
+from deploy.cli.output import echo, print_json
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("note", "yellow"), "blocks": ("BLOCKS", "red")}
 
@@ -40,7 +40,7 @@ def doctor(
         findings.append(finding)
         if not as_json:
             mark, colour = _MARKS[finding.state]
-            click.echo(f"{click.style(f'{mark:6}', fg=colour)}  {finding.about}: {finding.what}")
+            echo(f"{click.style(f'{mark:6}', fg=colour)}  {finding.about}: {finding.what}")
     if as_json:
         print_json({"findings": [asdict(finding) for finding in findings]})
     blocked = blocking(findings)

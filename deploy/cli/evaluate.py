@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import percent, print_json, print_table
+from deploy.cli.output import echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
@@ -88,11 +88,11 @@ def show(evaluation: Evaluation) -> None:
         for index, score in enumerate(evaluation.scores)
     ]
     print_table(["artifact", *known], rows)
-    click.echo(f"\n{evaluation.photos} photos; in brackets 95 % intervals.")
+    echo(f"\n{evaluation.photos} photos; in brackets 95 % intervals.")
     if evaluation.reference is not None:
-        click.echo(f"agreement: the same top class as {evaluation.reference}.")
+        echo(f"agreement: the same top class as {evaluation.reference}.")
     for note in evaluation.notes:
-        click.echo(f"note: {note}")
+        echo(f"note: {note}")
 
 
 def _cell(share: Share | None) -> str:

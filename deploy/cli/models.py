@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import shared_options
-from deploy.cli.output import print_json, print_table
+from deploy.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
     from models.registry import NetworkEntry
@@ -34,7 +34,7 @@ def models(*, as_json: bool, debug: bool) -> None:
         return
     for name, (entry, sources) in entries.items():
         _show(name, entry, sources)
-    click.echo(
+    echo(
         "Top-1 in percent on ImageNet by width, as published, in float unless int8 is said; yes:\n"
         "weights without a published figure. --weights NAME builds with those weights, at their\n"
         "width and resolution; other rows say what the network can reach. Any other width builds\n"
@@ -71,13 +71,13 @@ def _show(name: str, entry: NetworkEntry, sources: list[WeightSource]) -> None:
     weights, published = _of_weights(sources), _of_others(entry, sources)
     known = {width for figures in (weights | published).values() for width in figures}
     widths = sorted(known | set(entry.widths), reverse=True)
-    click.echo(f"{name} ({entry.paper})\n")
+    echo(f"{name} ({entry.paper})\n")
     rows = [
         [label, str(side), *(figures.get(width, "") for width in widths)]
         for (label, side), figures in (weights | published).items()
     ]
     print_table(["", "pixels", *(f"{width:g}" for width in widths)], rows)
-    click.echo()
+    echo()
 
 
 def _of_weights(sources: list[WeightSource]) -> Figures:

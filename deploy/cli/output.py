@@ -1,15 +1,46 @@
-"""Results on stdout: tables for people, one JSON object for machines."""
+"""Results on stdout: tables for people, one JSON object for machines. All goes by `echo`."""
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
+from deploy.errors import StorageError
+from deploy.streams import give_up
+
 # Wider than any of our tables, so that rich cuts no cell in a narrow terminal.
 _WIDE = 200
+
+
+class ReaderGoneError(SystemExit):
+    """Whoever read stdout has seen enough: nothing to tell, and nobody to tell it to."""
+
+
+def echo(text: str = "", stream: TextIO | None = None) -> None:
+    """Print a line, on stdout where no stream is named, without colours where it is no terminal.
+
+    Raises StorageError where stdout does not take it, and ReaderGoneError where nobody reads it.
+    Other streams carry what may be lost, and is.
+    """
+    to = stream or sys.stdout
+    try:
+        # Named, for click would write UTF-8 to an ASCII terminal.
+        click.echo(text, file=to)
+    except OSError as error:
+        give_up(to)
+        if stream is not None:
+            return
+        if error.errno == errno.EPIPE:
+            raise ReaderGoneError(1) from error
+        raise StorageError(
+            f"cannot write to stdout ({error.strerror}): run again with it open and with room"
+        ) from error
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -26,12 +57,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console = Console(width=_WIDE, highlight=False)
     with console.capture() as text:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in text.get().splitlines()))
+    echo("\n".join(line.rstrip() for line in text.get().splitlines()))
 
 
 def print_json(facts: dict[str, object]) -> None:
     """One object, which says null for what is not known or not finite."""
-    click.echo(json.dumps(facts, indent=2, allow_nan=False))
+    echo(json.dumps(facts, indent=2, allow_nan=False))
 
 
 def finite(value: float | None) -> float | None:

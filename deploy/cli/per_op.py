@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.output import print_json, print_table
+from deploy.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
     from deploy.phone.per_op import OperatorProfile
@@ -64,7 +64,7 @@ def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
     for each in profiles:
         total = sum(operator.total_ns for operator in each.operators) or 1
         threads = threads_text(each.threads)
-        click.echo(click.style(f"{each.artifact}, {threads}, {each.where}", bold=True))
+        echo(click.style(f"{each.artifact}, {threads}, {each.where}", bold=True))
         rows = [
             [
                 operator.name if len(operator.name) <= 48 else f"...{operator.name[-45:]}",
@@ -77,6 +77,6 @@ def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
         print_table(["node", "operator", "us", "%"], rows)
         rest = len(each.operators) - len(rows)
         if rest > 0:
-            click.echo(f"and {rest} more")
-        click.echo()
-    click.echo("us: an inference, with the profiler's own cost; --json has every node.")
+            echo(f"and {rest} more")
+        echo()
+    echo("us: an inference, with the profiler's own cost; --json has every node.")

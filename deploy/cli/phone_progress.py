@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-import click
-
+from deploy.cli.output import echo
 from deploy.cli.progress import bar
 from deploy.quiet import hidden_output
 from deploy.reporter import Reporter, Silent
@@ -49,7 +48,7 @@ class Warned(Silent):
         self._label, self._stream = label, stream
 
     def warn(self, text: str) -> None:
-        click.echo(f"warning: {self._label}: {text}", file=self._stream)
+        echo(f"warning: {self._label}: {text}", self._stream)
 
 
 class DeviceLine:

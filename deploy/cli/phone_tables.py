@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.output import finite, print_table
+from deploy.cli.output import echo, finite, print_table
+from deploy.streams import fits
 
 if TYPE_CHECKING:
     from deploy.measure import Estimate, Interval
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deploy.phone.results import DeviceFacts
 
 _MS, _MB, _GHZ_IN_KHZ = 1e6, 1e6, 1e6
-_BARS = "▁▂▃▄▅▆▇█"
+_BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 # A calm arm is to look flat: the picture's height is at least this share of its lowest.
 _LEAST_HEIGHT = 0.25
 
@@ -25,9 +26,9 @@ _LEAST_HEIGHT = 0.25
 def show_devices(reports: Sequence[DeviceReport]) -> None:
     """A table for each device, with what spoils or qualifies its figures below."""
     for report in reports:
-        click.echo(_heading(report.device))
+        echo(_heading(report.device))
         if not any(arm.arm.blocks for arm in report.arms):
-            click.echo(f"not measured: {report.failure or 'interrupted'}\n")
+            echo(f"not measured: {report.failure or 'interrupted'}\n")
             continue
         several = len({arm.bundle.id for arm in report.arms}) > 1
         cores = any(arm.arm.key.cores for arm in report.arms)
@@ -49,11 +50,11 @@ def show_devices(reports: Sequence[DeviceReport]) -> None:
             )
         print_table(*_without_empty(header, rows))
         _show_notes(report)
-        click.echo()
+        echo()
 
 
 def show_legend() -> None:
-    click.echo(
+    echo(
         "p50, p90, p99: ms an inference, 95 %: interval of p50; load, first: ms; MB: highest "
         "resident\nmemory; /s: inferences a second; in time: a bar for each block, first to last."
     )
@@ -67,10 +68,10 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
         groups.setdefault((each.device.id, each.device.model, a.label, b.label), []).append(each)
     for (_, model, a_label, b_label), group in groups.items():
         together = ", measured together" if group[0].together else ""
-        click.echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
+        echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
         header = ["artifact", "threads", "cores", "A ms", "B ms", "B/A", "95 %", "p", "B is"]
         print_table(*_without_empty(header, [_comparison_row(each) for each in group]))
-        click.echo()
+        echo()
 
 
 def _comparison_row(each: ArmComparison) -> list[str]:
@@ -169,28 +170,30 @@ def picture(arm: ArmReport) -> str:
     medians = [float(np.median(block.times)) for block in arm.blocks]
     low = min(medians)
     height = max(max(medians) - low, _LEAST_HEIGHT * low)
-    return "".join(_BARS[round((len(_BARS) - 1) * (each - low) / height)] for each in medians)
+    # All of one kind: old code pages have two of the eight blocks.
+    bars = _BARS if fits(_BARS) else _PLAIN_BARS
+    return "".join(bars[round((len(bars) - 1) * (each - low) / height)] for each in medians)
 
 
 def _show_notes(report: DeviceReport) -> None:
     from deploy.phone.judge import label, threads_text
 
     for warning in report.warnings:
-        click.echo(f"note: {warning}")
+        echo(f"note: {warning}")
     for arm in report.arms:
         name = label(arm)
         for reason in arm.reasons:
-            click.echo(f"INVALID: {name}: {reason}")
+            echo(f"INVALID: {name}: {reason}")
         for warning in arm.warnings:
-            click.echo(f"note: {name}: {warning}")
+            echo(f"note: {name}: {warning}")
     for each in report.recommended:
         threads = threads_text(each.threads)
         cores = f" on cores {each.cores}" if each.cores else ""
-        click.echo(f"recommended: {each.artifact} with {threads}{cores}: {_ms(each.p50_ns)} ms")
+        echo(f"recommended: {each.artifact} with {threads}{cores}: {_ms(each.p50_ns)} ms")
     if report.failure:
-        click.echo(f"ended early: {report.failure}")
+        echo(f"ended early: {report.failure}")
     if report.interrupted:
-        click.echo("interrupted: these figures are of a part of the session")
+        echo("interrupted: these figures are of a part of the session")
 
 
 def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:

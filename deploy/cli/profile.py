@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, number_list, server_named, server_options, shared_options
-from deploy.cli.output import print_json
+from deploy.cli.output import echo, print_json
 from deploy.cli.per_op import measure_per_op, show_per_op, trace_per_op
 from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
+    from deploy.errors import StorageError
     from deploy.phone.judge import DeviceReport
     from deploy.phone.profile import Profiled
-    from deploy.phone.results import RunnerName
+    from deploy.phone.results import Results, RunnerName
 
 
 @click.command(epilog="Example: mobile-deploy profile bundles/mobilenet_v2 --device host")
@@ -168,7 +169,7 @@ def profile(
         from deploy.phone.plan import Arms
         from deploy.phone.profile import open_bundles
         from deploy.phone.profile import profile as run
-        from deploy.phone.results import Results, Settings
+        from deploy.phone.results import Settings
         from deploy.phone.results_file import check_output, write_csv, write_results
         from deploy.phone.runners.binary import remember_runner
         from deploy.phone.session import default_block_timeout
@@ -208,21 +209,38 @@ def profile(
             cancelled=cancelled,
             keep=keep,
         )
-        if runner_binary is not None and any(
-            block.answer
-            for each in profiled.results.devices
-            for arm in each.arms
-            for block in arm.blocks
-        ):
+    # Before anything is shown or judged, which may fail; told at the end, for a full disk must not
+    # take the figures away either.
+    unsaved = [*_saved(write_results, profiled, output), *_saved(write_csv, profiled, csv)]
+    try:
+        if runner_binary is not None and _has_measured(profiled):
             remember_runner(runner_binary)
-    reports = judge(profiled.results)
-    render(profiled, reports, as_json)
-    # After the figures are shown: a full disk must not take them away.
-    if output is not None:
-        write_results(profiled.results, output)
-    if csv is not None:
-        write_csv(profiled.results, csv)
+        reports = judge(profiled.results)
+        render(profiled, reports, as_json)
+    finally:
+        for error in unsaved:
+            raise error
+        if profiled.interrupted:
+            raise KeyboardInterrupt
     fail_if_incomplete(profiled, reports)
+
+
+def _saved(
+    write: Callable[[Results, Path], None], profiled: Profiled, path: Path | None
+) -> Iterator[StorageError]:
+    """Write to `path`, if it is given; why that failed."""
+    from deploy.errors import StorageError
+
+    try:
+        if path is not None:
+            write(profiled.results, path)
+    except StorageError as error:
+        yield error
+
+
+def _has_measured(profiled: Profiled) -> bool:
+    arms = (arm for device in profiled.results.devices for arm in device.arms)
+    return any(block.answer for arm in arms for block in arm.blocks)
 
 
 def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:
@@ -248,7 +266,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
         tables.show_legend()
     if len(profiled.failures) > 1:
         for name, error in profiled.failures.items():
-            click.echo(f"not measured: {name}: {error}")
+            echo(f"not measured: {name}: {error}")
 
 
 def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
@@ -256,8 +274,6 @@ def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> N
     from deploy.errors import GateError
     from deploy.phone.judge import label
 
-    if profiled.interrupted:
-        raise KeyboardInterrupt
     for error in profiled.failures.values():
         raise error
     for report in reports:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-import click
-
+from deploy.cli.output import echo
 from deploy.quiet import hidden_output
 from deploy.reporter import Reporter, Silent
 
@@ -51,7 +50,7 @@ class Piped(Silent):
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
-        click.echo(f"warning: {text}", file=self._stream)
+        echo(f"warning: {text}", self._stream)
 
 
 class OnTerminal:

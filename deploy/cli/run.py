@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 
 import click
 
-from deploy.errors import DeployError, StorageError
+from deploy.cli.output import echo
+from deploy.errors import DeployError
+from deploy.lacking import lacking
+from deploy.streams import give_up, prepare_streams
+from deploy.telling import telling_line
 
 PROGRAM = "mobile-deploy"
 INTERRUPTED = 130
@@ -23,6 +27,8 @@ def run(commands: click.Group, arguments: Sequence[str]) -> int:
     """Run the command that `arguments` name, and return the exit code."""
     # --debug must be known before anything is parsed, since parsing may be what fails.
     debug = "--debug" in arguments
+    prepare_streams()
+    _calm_warnings(debug)
     try:
         commands.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
         # Here rather than at Python's end, where a failure could not be told.
@@ -30,30 +36,41 @@ def run(commands: click.Group, arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         return _fail("interrupted", INTERRUPTED, error, debug)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        echo(error.format_message(), sys.stderr)
         return error.exit_code
     except click.UsageError as error:
         return _fail(f"error: {_usage(error)}", error.exit_code, error, debug)
     except DeployError as error:
         return _fail(f"error: {error}", error.exit_code, error, debug)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            full = StorageError(
-                f"cannot write {error.filename or 'the output'} ({error.strerror}): "
-                "free space on its disk"
-            )
-            return _fail(f"error: {full}", full.exit_code, error, debug)
-        return _fail(_internal(error, debug), 1, error, debug)
     except Exception as error:  # The last resort: no user is shown a traceback.
+        if lack := lacking(error):
+            return _fail(f"error: {lack}", lack.exit_code, error, debug)
         return _fail(_internal(error, debug), 1, error, debug)
+    finally:
+        _end_stdout()
     return 0
+
+
+def _end_stdout() -> None:
+    """What stdout has not taken by now it never will: Python would try once more, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up(sys.stdout)
+
+
+def _calm_warnings(debug: bool) -> None:
+    """Toolkits' warnings are for their developers. PYTHONWARNINGS=error would make them failures of
+    the network's."""
+    warnings.resetwarnings()
+    warnings.simplefilter("default" if debug else "ignore")
 
 
 def _fail(line: str, code: int, error: BaseException, debug: bool) -> int:
     if debug:
-        traceback.print_exception(error)
+        echo("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
     head, colon, rest = line.partition(":")
-    click.echo(click.style(head + colon, fg="red", bold=True) + rest, err=True)
+    echo(click.style(head + colon, fg="red", bold=True) + rest, sys.stderr)
     return code
 
 
@@ -83,9 +100,8 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _internal(error: Exception, debug: bool) -> str:
-    first_line = str(error).strip().partition("\n")[0]
     remedy = "report it with the above" if debug else "run again with --debug and report it"
-    return f"internal error: {type(error).__name__}: {first_line}: {remedy}"
+    return f"internal error: {type(error).__name__}: {telling_line(error)}: {remedy}"
 
 
 def unwind_when_terminated() -> None:

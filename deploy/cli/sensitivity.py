@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, finite, percent, print_json, print_table
+from deploy.cli.output import decibels, echo, finite, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.resolution import resolution_options
 from deploy.sensitivity_picture import check_picture, shortened
@@ -114,6 +114,7 @@ def sensitivity(
     if output is not None:
         check_picture(output)
     with watched(debug) as watcher:
+        from deploy.errors import StorageError
         from deploy.recipe import Recipe
 
         recipe = Recipe(
@@ -136,13 +137,22 @@ def sensitivity(
 
         report = measure_sensitivity(recipe, watcher)
         shown = report.parts[: top or None]
+        unsaved: StorageError | None = None
         if output is not None:
             watcher.stage("drawing")
-            draw_sensitivity(report, shown, output)
-    if as_json:
-        print_json(facts(report, shown, output, watcher.warnings))
-    else:
-        show(report, shown, output)
+            try:
+                draw_sensitivity(report, shown, output)
+            except StorageError as error:  # Told at the end: it must not take the figures away.
+                unsaved = error
+    picture = None if unsaved else output
+    try:
+        if as_json:
+            print_json(facts(report, shown, picture, watcher.warnings))
+        else:
+            show(report, shown, picture)
+    finally:
+        if unsaved:
+            raise unsaved
 
 
 def facts(
@@ -191,7 +201,7 @@ def show(report: SensitivityReport, shown: Sequence[Part], picture: Path | None)
         others = "1 other" if len(rest) == 1 else f"{len(rest)} others"
         rows.append([others, "", "", share, "", "", ""])
     print_table(["layer", "part", "shape", "error %", "dB", "time %", "auto"], rows)
-    click.echo(
+    echo(
         "\npart: a layer's weights, or what an operator makes. error: its share of what\n"
         "int8 adds to the logits. dB, time: estimates for the network with this part in\n"
         "float, what makes and reads it too. auto: what build leaves in float.\n"
@@ -211,13 +221,13 @@ def show(report: SensitivityReport, shown: Sequence[Part], picture: Path | None)
         ],
     )
     photos = report.pure.measured.photos
-    click.echo(
+    echo(
         f"\ndB and agreement: logits and top class against the float network's, on "
         f"{photos}\n{'crop' if photos == 1 else 'crops'} of photos held back; dB estimated: on "
         "photos that calibrate."
     )
     if picture is not None:
-        click.echo(f"\nwrote {picture}")
+        echo(f"\nwrote {picture}")
 
 
 def _more_time(slowdown: float) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-import click
-
-from deploy.cli.output import percent, print_table
+from deploy.cli.output import echo, percent, print_table
 
 if TYPE_CHECKING:
     from deploy.summary import Summary
@@ -22,24 +20,22 @@ def show_cost(summary: Summary) -> None:
     """One network: its layers, their kinds, its separable pairs, memory, published accuracy."""
     cost = summary.cost
     width = "" if summary.width is None else f", width {summary.width:g}"
-    click.echo(
+    echo(
         f"{summary.network}{width}, {_product(summary.resolution)} pixels, "
         f"{summary.classes} classes\n"
     )
     _show_layers(cost)
-    click.echo()
+    echo()
     _show_kinds(cost)
     if cost.separable:
-        click.echo(
-            "\nDepthwise separable convolutions, and the standard ones (std) that they replace:\n"
-        )
+        echo("\nDepthwise separable convolutions, and the standard ones (std) that they replace:\n")
         _show_separable(cost.separable)
-        click.echo()
+        echo()
         _show_standard(cost.total, cost.standard)
-    click.echo()
+    echo()
     _show_memory(cost)
     for row in summary.published:
-        click.echo(f"published top-1: {row.top1:.1f} % in {row.precision} ({row.source})")
+        echo(f"published top-1: {row.top1:.1f} % in {row.precision} ({row.source})")
 
 
 def _show_layers(cost: NetworkCost) -> None:
@@ -60,7 +56,7 @@ def _show_layers(cost: NetworkCost) -> None:
     print_table(
         ["layer", "kind", "kernel", "input", "output", "params", "MACs", "MACs %"], [*rows, total]
     )
-    click.echo("\n3x3/2: a kernel of 3 x 3 pixels at stride 2. Params include batch norms'.")
+    echo("\n3x3/2: a kernel of 3 x 3 pixels at stride 2. Params include batch norms'.")
 
 
 def _show_kinds(cost: NetworkCost) -> None:
@@ -97,7 +93,7 @@ def _show_separable(pairs: Sequence[Separable]) -> None:
     print_table(
         ["block", "kernel", "M->N", "params", "std", "MACs M", "std M", "ratio", "1/N+1/Dk^2"], rows
     )
-    click.echo("\nratio: of the MACs, as counted; beside it what the MobileNet paper predicts.")
+    echo("\nratio: of the MACs, as counted; beside it what the MobileNet paper predicts.")
 
 
 def _show_standard(own: Cost, standard: Cost) -> None:
@@ -118,7 +114,7 @@ def _show_standard(own: Cost, standard: Cost) -> None:
 def _show_memory(cost: NetworkCost) -> None:
     weights = [_megabytes(cost.weight_bytes(name)) for name in ("fp32", "fp16", "int8")]
     peak = [_megabytes(cost.memory.peak_bytes(name)) for name in ("fp32", "int8")]
-    click.echo(
+    echo(
         f"weights: {weights[0]} MB in fp32, {weights[1]} in fp16, {weights[2]} in int8\n"
         "  batch norms folded; int8: 1 byte each, 4 more for each channel's scale and each bias\n"
         f"activations at their peak: {peak[0]} MB in fp32, {peak[1]} in int8 "
@@ -134,9 +130,9 @@ def show_compared(summaries: Sequence[Summary]) -> None:
         ["network", "params M", "MACs M", "weights MB", "peak MB", "top-1 %"],
         [_compared(summary, sources) for summary in summaries],
     )
-    click.echo("\nMB: in fp32 / int8. peak: of the activations that are alive at once.")
+    echo("\nMB: in fp32 / int8. peak: of the activations that are alive at once.")
     for number, source in enumerate(sources, start=1):
-        click.echo(f"[{number}] published: {source}")
+        echo(f"[{number}] published: {source}")
 
 
 def _compared(summary: Summary, sources: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, finite, print_json, print_table
+from deploy.cli.output import decibels, echo, finite, print_json, print_table
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
         show(verified)
     require(verified.checks, outcome="build the bundle again")
     if not as_json:
-        click.echo(f"\nverified: {_files(verified)} files, {len(verified.checks)} checks")
+        echo(f"\nverified: {_files(verified)} files, {len(verified.checks)} checks")
 
 
 def facts(verified: Verified, warnings: list[str]) -> dict[str, object]:
@@ -79,12 +79,12 @@ def show(verified: Verified) -> None:
             ]
         )
     print_table(["artifact", "dB", "agreement", "gates passed"], rows)
-    click.echo(
+    echo(
         "\ndB and agreement: logits and top class against the float network's, on the\n"
         "golden photos."
     )
     if len(verified.statistics) > 1:
-        click.echo("\nAgreement between artifacts:\n")
+        echo("\nAgreement between artifacts:\n")
         _show_pairs(verified)
 
 

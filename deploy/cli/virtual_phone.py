@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import click
 
 from deploy.cli.options import shared_options
-from deploy.cli.output import print_json, print_table
+from deploy.cli.output import echo, print_json, print_table
 from deploy.quiet import hidden_output
 
 
@@ -73,10 +73,10 @@ def virtual_phone(
     with VirtualPhone(profile=profile, faults=faults, seed=seed, speed=speed, port=port) as phone:
         if as_json:
             # One line: whoever started us reads it and goes on while we run.
-            click.echo(json.dumps({"port": phone.port, "serial": phone.serial}))
+            echo(json.dumps({"port": phone.port, "serial": phone.serial}))
         else:
-            click.echo(f"{phone.state.model_name} is at {phone.serial}; Ctrl-C ends it\n")
-            click.echo(f"    adb connect {phone.serial}")
+            echo(f"{phone.state.model_name} is at {phone.serial}; Ctrl-C ends it\n")
+            echo(f"    adb connect {phone.serial}")
         # Its runtimes are talkative when they load what they are to run.
         with nullcontext() if debug else hidden_output():
             threading.Event().wait()

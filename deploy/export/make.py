@@ -23,12 +23,14 @@ from deploy.errors import ExportError, StorageError
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.images import normalize
+from deploy.lacking import lacking
 from deploy.program import graph_module
 from deploy.quantize.decide import Decisions
 from deploy.quantize.write import write_program
 from deploy.recipe import Target
 from deploy.runtimes import load
 from deploy.runtimes.mil.evaluate import UnknownOperatorError
+from deploy.telling import telling_line
 from deploy.verify.gates import Check
 
 # Lockstep compares every value of every operator: a few photos say all there is.
@@ -116,9 +118,10 @@ def _export(exporter: ModuleType, program: ExportedProgram, job: Job) -> Exporte
                 f"no space left to write {job.path.name}: free space on its disk, "
                 "or choose another path with -o"
             ) from error
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if lack := lacking(error):
+            raise lack from error
         raise ExportError(
-            f"{job.target.name} cannot be made of this network ({reason}): leave "
+            f"{job.target.name} cannot be made of this network ({telling_line(error)}): leave "
             f"{job.target.format} out with --formats, or see --debug"
         ) from error
     return converted

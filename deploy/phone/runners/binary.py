@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -30,10 +31,17 @@ def known_runner(named: Path | None) -> Path:
 
 
 def remember_runner(binary: Path) -> None:
-    """Take it from now on where none is named: one that has measured."""
-    _memory().parent.mkdir(parents=True, exist_ok=True)
-    _memory().write_text(f"{binary.resolve()}\n", encoding="utf-8")
+    """Take it from now on where none is named: one that has measured.
+
+    A convenience: where the user's settings cannot be written, it is to be named again.
+    """
+    with suppress(OSError):
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        _memory().write_text(f"{binary.resolve()}\n", encoding="utf-8")
 
 
 def _memory() -> Path:
-    return platformdirs.user_config_path("mobile-deploy") / "runner-binary"
+    folder = platformdirs.user_config_path("mobile-deploy")
+    if not folder.is_absolute():
+        raise FileNotFoundError("this user has no home folder")
+    return folder / "runner-binary"
