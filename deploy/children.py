@@ -9,6 +9,8 @@ def child_environment() -> dict[str, str]:
     """The environment of a Python process of ours.
 
     Without PYTHONWARNINGS: where it makes warnings errors, a toolkit's import fails there, which
-    would be taken for a fault of the network's, the phone's or the user's.
+    would be taken for a fault of the network's, the phone's or the user's. In UTF-8: toolkits read
+    their own files in the locale's encoding, which may be ASCII.
     """
-    return {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    return inherited | {"PYTHONUTF8": "1"}

@@ -38,9 +38,13 @@ def echo(text: str = "", stream: TextIO | None = None) -> None:
             return
         if error.errno == errno.EPIPE:
             raise ReaderGoneError(1) from error
-        raise StorageError(
-            f"cannot write to stdout ({error.strerror}): run again with it open and with room"
-        ) from error
+        raise not_written(error) from error
+
+
+def not_written(error: Exception) -> StorageError:
+    """What went wrong with stdout, in words."""
+    reason = error.strerror if isinstance(error, OSError) else error
+    return StorageError(f"cannot write to stdout ({reason}): run again with it open and with room")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

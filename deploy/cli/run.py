@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import click
 
-from deploy.cli.output import echo
+from deploy.cli.output import echo, not_written
 from deploy.errors import DeployError
 from deploy.lacking import lacking
 from deploy.streams import give_up, prepare_streams
@@ -43,20 +43,24 @@ def run(commands: click.Group, arguments: Sequence[str]) -> int:
     except DeployError as error:
         return _fail(f"error: {error}", error.exit_code, error, debug)
     except Exception as error:  # The last resort: no user is shown a traceback.
-        if lack := lacking(error):
+        lack = not_written(error) if _stdout_refuses() else lacking(error)
+        if lack:
             return _fail(f"error: {lack}", lack.exit_code, error, debug)
         return _fail(_internal(error, debug), 1, error, debug)
     finally:
-        _end_stdout()
+        # What stdout has not taken by now it never will: Python would try once more, and complain.
+        if _stdout_refuses():
+            give_up(sys.stdout)
     return 0
 
 
-def _end_stdout() -> None:
-    """What stdout has not taken by now it never will: Python would try once more, and complain."""
+def _stdout_refuses() -> bool:
+    """Whether it holds what it could not write: of click's own words, such as the help."""
     try:
         sys.stdout.flush()
     except OSError:
-        give_up(sys.stdout)
+        return True
+    return False
 
 
 def _calm_warnings(debug: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from deploy.errors import PhoneError
+from deploy.lacking import lacking
 from deploy.phone.faults import fault
 from deploy.phone.parsers.devices import AttachedDevice, parse_devices, parse_version
 from deploy.phone.parsers.failures import failure_kind
@@ -28,6 +31,9 @@ DEFAULT_PORT = 5037
 # A server may have to be started first.
 _SHORT_S = 20.0
 _CONNECT_S = 15.0
+# A server that cannot start ends with such a line of its log, which its client passes on:
+# 11-26 21:16:00.254 12979 12979 F adb     : adb_utils.cpp:316 Cannot mkdir '/nobody/.android': ...
+_FATAL = re.compile(r"^[\d\- :.]+ F adb *: (?:\S+:\d+ )?(?P<why>.+)$", re.MULTILINE)
 # How often to look whether the user has had enough.
 _LOOK_S = 0.2
 
@@ -89,6 +95,8 @@ class Adb:
                     start_new_session=True,
                 )
             except OSError as error:
+                if lack := lacking(error):
+                    raise lack from error
                 raise fault("server", f"cannot run {self.binary} ({error.strerror})") from error
             stdout, stderr = self._communicate(process, arguments, timeout)
         return Finished(
@@ -129,8 +137,7 @@ class Adb:
         """
         done = self.run(["devices", "-l"])
         if done.code != 0:
-            what = last_line(done.stderr) or "no answer"
-            raise fault("server", f"adb at {self.host}:{self.port} fails ({what})")
+            raise self._server_fault(done) or self._unexpected(done)
         return parse_devices(done.text)
 
     def version(self) -> str | None:
@@ -138,17 +145,35 @@ class Adb:
         return parse_version(self.run(["version"]).text)
 
     def connect(self, address: str) -> None:
-        """Connect to a phone over the network. Raises PhoneError (offline) where it fails.
+        """Connect to a phone over the network.
+
+        Raises PhoneError: offline where nobody answers there, unauthorized, and server or
+        server-start where there is no server to ask.
 
         adb's exit code is 0 either way: its words tell.
         """
         done = self.run(["connect", address], timeout=_CONNECT_S)
         said = last_line(done.text) or last_line(done.stderr)
         if not said.startswith(("connected to", "already connected to")):
+            if server := self._server_fault(done):
+                raise server
             kind = failure_kind(done.text, done.stderr, done.code, "connect")
             if kind == "unauthorized":
                 raise fault("unauthorized", f"{address} has not accepted this computer's key")
             raise fault("offline", f"cannot connect to {address} ({said or 'no answer'})")
+
+    def _server_fault(self, done: Finished) -> PhoneError | None:
+        """What is wrong where adb has no server to talk to, and could start none."""
+        if fatal := _FATAL.search(done.stderr):
+            return fault("server-start", f"adb cannot start its server ({fatal['why'].strip()})")
+        kind = failure_kind(done.text, done.stderr, done.code, "connect")
+        if kind in ("server-unreachable", "server-version"):
+            return self._unexpected(done)
+        return None
+
+    def _unexpected(self, done: Finished) -> PhoneError:
+        what = last_line(done.stderr) or "no answer"
+        return fault("server", f"adb at {self.host}:{self.port} fails ({what})")
 
 
 def default_port() -> int:

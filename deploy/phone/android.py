@@ -21,6 +21,7 @@ from deploy.phone.parsers.thermal import parse_thermal
 from deploy.phone.phone import Phone
 from deploy.phone.results import Conditions, DeviceFacts, Temperature
 from deploy.phone.runners import Runner
+from deploy.printable import printable
 
 _CPU = "/sys/devices/system/cpu"
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"
@@ -45,9 +46,18 @@ _LITTLE_SPACE = 200_000_000
 class AndroidDevice:
     """One phone, with the runner that is to be used on it."""
 
-    def __init__(self, phone: Phone, runner: Callable[[Phone, Description], Runner]) -> None:
-        """`runner` makes it, once the phone is known. Raises PhoneError."""
-        self._phone = phone
+    def __init__(
+        self,
+        phone: Phone,
+        runner: Callable[[Phone, Description], Runner],
+        *,
+        also: Sequence[str] = (),
+    ) -> None:
+        """`runner` makes it, once the phone is known; `also` is what else adb calls it.
+
+        Raises PhoneError.
+        """
+        self._phone, self._also = phone, also
         self._description = read_description(phone)
         self.runner = runner(phone, self._description)
         # Cleaning up goes on after Ctrl-C has ended everything else, but not for long.
@@ -127,7 +137,9 @@ class AndroidDevice:
     def warnings(self) -> Sequence[str]:
         thermal = parse_thermal(self._phone.shell(f"{_DUMP} thermalservice").out)
         room = parse_available(self._phone.shell("df -k /data/local/tmp").out)
+        also = printable(", ".join(self._also))
         told = {
+            f"adb sees it as {also} too, and is asked for it as {self._phone.serial}": bool(also),
             "it is a virtual phone: nothing here is of a real one": self._description.virtual,
             "it is an emulator: nothing here is of a real phone": self._description.emulator,
             "thermal status is forced: adb shell cmd thermalservice reset": thermal.overridden,

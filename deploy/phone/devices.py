@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
-from deploy.errors import PhoneError, UserError
-from deploy.phone.adb import LOCAL, Adb, default_port, find_adb, last_line
+from deploy.assets import cache_folder
+from deploy.errors import PhoneError, StorageError, UserError
+from deploy.phone.adb import LOCAL, Adb, default_port, find_adb
 from deploy.phone.android import AndroidDevice
 from deploy.phone.faults import fault
 from deploy.phone.host import HOST, HostDevice
+from deploy.phone.identity import SeenPhone, one_each, read_identity
 from deploy.phone.parsers.devices import AttachedDevice
 from deploy.phone.parsers.properties import Description
 from deploy.phone.phone import Phone
@@ -107,6 +110,12 @@ def choose_phones(
     if wanted:
         by_serial = {each.serial: each for each in attached}
         for serial in wanted:
+            twins = [each.serial for each in attached if each.shared_serial == serial]
+            if twins:
+                raise UserError(
+                    f"{len(twins)} phones have the serial number {printable(serial)}: give "
+                    f"--device one of {', '.join(map(printable, twins))}"
+                )
             if serial not in by_serial:
                 raise fault("not-found", f"adb sees no phone {printable(serial)}")
             if by_serial[serial].state != "device":
@@ -122,13 +131,24 @@ def choose_phones(
     return tuple(attached)
 
 
+def seen_phones(
+    adb: Adb, attached: Sequence[AttachedDevice], wanted: Sequence[str]
+) -> tuple[SeenPhone, ...]:
+    """As `choose_phones`, and each phone once, though adb may list it by cable and by network."""
+    if wanted and ALL not in wanted:
+        return one_each(adb, choose_phones(attached, wanted))
+    seen = {each.attached.serial: each for each in one_each(adb, attached)}
+    chosen = choose_phones([each.attached for each in seen.values()], wanted)
+    return tuple(seen[each.serial] for each in chosen)
+
+
 def the_phone(wanted: Sequence[str], server: Server) -> Phone:
     """The one phone that is meant. Raises as `choose_phones`, and UserError for several."""
     adb = open_server(server)
-    chosen = choose_phones(adb.devices(), wanted or server.connect)
+    chosen = seen_phones(adb, adb.devices(), wanted or server.connect)
     if len(chosen) > 1:
         raise UserError("this is for one phone at a time: name it with --device")
-    return Phone(adb, chosen[0].serial)
+    return chosen[0].open(adb)
 
 
 def targets(
@@ -144,19 +164,19 @@ def targets(
     if phones or not wanted:
         adb = open_server(server, cancelled)
         attached = adb.devices()
-        for each in choose_phones(attached, phones or server.connect):
-            found.append(_phone_target(Phone(adb, each.serial), runner))
+        for each in seen_phones(adb, attached, phones or server.connect):
+            found.append(_phone_target(each.open(adb), runner, each.also))
         if ALL in phones:
             left = [each for each in attached if each.state != "device"]
             found += [_refused_target(each, runner) for each in left]
     return found
 
 
-def _phone_target(phone: Phone, runner: PhoneRunner) -> Target:
+def _phone_target(phone: Phone, runner: PhoneRunner, also: Sequence[str] = ()) -> Target:
     @contextmanager
     def opened() -> Iterator[Device]:
         with alone(phone):
-            yield AndroidDevice(phone, runner.make)
+            yield AndroidDevice(phone, runner.make, also=also)
 
     return Target(label=printable(phone.serial), runner=runner.name, open=opened)
 
@@ -174,17 +194,46 @@ def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> Target:
 def alone(phone: Phone) -> Iterator[None]:
     """Two sessions on one phone would measure each other. Raises PhoneError (busy).
 
-    By the serial number of its own: adb may know the phone by USB and by network too.
+    By what it is, not by what adb calls it: that may be a cable or an address.
     """
-    itself = last_line(phone.shell("getprop ro.serialno").out) or phone.serial
-    folder = platformdirs.user_cache_path("mobile-deploy") / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    identity = read_identity(phone)
+    itself = identity.lasting if identity.is_known else f"{identity.serialno} {phone.serial}"
     name = hashlib.sha256(itself.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     try:
-        with FileLock(folder / f"phone-{name}.lock", timeout=0):
-            yield
+        lock = _locked(f"phone-{name}.lock")
     except Timeout:
         raise fault("busy", f"another session measures on {phone.serial}") from None
+    with lock:
+        yield
+
+
+def _locked(name: str) -> BaseFileLock:
+    """A lock of that name, taken. Raises Timeout where another process has it.
+
+    Among the temporary files where the cache cannot be written to; StorageError where neither can.
+    """
+    problem: Exception | None = None
+    for find in (cache_folder, _temporary_folder):
+        try:
+            folder = find() / "locks"
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / name, timeout=0)
+            lock.acquire()
+            return lock
+        except Timeout:
+            raise
+        except (OSError, NotImplementedError, StorageError) as error:
+            problem = problem or error
+    if isinstance(problem, StorageError):
+        raise problem
+    raise StorageError(
+        f"cannot lock the phone for this session ({problem}): set MOBILE_DEPLOY_CACHE to a folder "
+        "that this user may write to"
+    ) from problem
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.gettempdir(), f"mobile-deploy-{os.getuid()}")
 
 
 def unusable(attached: AttachedDevice) -> PhoneError:

@@ -17,8 +17,8 @@ from deploy.phone.adb import Adb
 from deploy.phone.android import AndroidDevice
 from deploy.phone.devices import Server, open_server, unusable
 from deploy.phone.faults import REMEDIES
+from deploy.phone.identity import SeenPhone, one_each
 from deploy.phone.judge import LOW_BATTERY
-from deploy.phone.parsers.devices import AttachedDevice
 from deploy.phone.parsers.disk import parse_available
 from deploy.phone.parsers.power import parse_setting
 from deploy.phone.phone import Phone
@@ -63,7 +63,7 @@ def examine(server: Server, executorch: str | None = None) -> Iterator[Finding]:
     if not attached:
         what = f"none attached: {REMEDIES['no-phone'].text}"
         yield Finding(about="phones", state="blocks", what=what)
-    for phone in attached:
+    for phone in one_each(adb, attached):
         yield from _phone(adb, phone, executorch)
 
 
@@ -114,16 +114,18 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _phone(adb: Adb, attached: AttachedDevice, executorch: str | None) -> Iterator[Finding]:
-    name = printable(attached.serial)
+def _phone(adb: Adb, seen: SeenPhone, executorch: str | None) -> Iterator[Finding]:
+    attached, name = seen.attached, printable(seen.attached.serial)
     if attached.state != "device":
         yield Finding(about=name, state="blocks", what=str(unusable(attached)))
         return
-    phone = Phone(adb, attached.serial)
+    phone = seen.open(adb)
     try:
         device = AndroidDevice(phone, lambda phone, about: AppRunner(phone, about.abilist))
         facts, now = device.facts(), device.conditions(0)
         yield Finding(about=name, state="ok", what=_facts(facts))
+        for other in seen.also:
+            yield Finding(about=name, state="ok", what=f"adb sees it as {printable(other)} too")
         yield _app(name, phone, executorch)
         yield _space(name, phone)
         yield _developer_settings(name, phone)

@@ -19,6 +19,7 @@ HarnessKind = Literal[
     "lost",
     "rebooted",
     "server",
+    "server-start",
     "timeout",
     "no-space",
     "locked",
@@ -62,6 +63,10 @@ REMEDIES: dict[str, Remedy] = {
     "lost": Remedy(text="check the cable or the network and run again", again=True),
     "rebooted": Remedy(text="let it cool and charge, then run again", again=True),
     "server": Remedy(text="run adb kill-server, then try again", again=True),
+    "server-start": Remedy(
+        text="set HOME, and TMPDIR, to folders that it can write to, or name a server that runs "
+        "with --adb-server"
+    ),
     "timeout": Remedy(text="replug the phone or restart it, then run again", again=True),
     "no-space": Remedy(text="free space on the phone"),
     "locked": Remedy(text="unlock the phone and keep its screen on"),

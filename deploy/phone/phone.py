@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from deploy.errors import PhoneError
 from deploy.phone.adb import Adb, Finished, last_line
 from deploy.phone.faults import fault
+from deploy.phone.parsers.devices import Connection, connection_of, is_address
 from deploy.phone.parsers.failures import failure_kind
 
 # Slower than the slowest USB 2 port by an order.
@@ -41,6 +41,7 @@ class Phone:
     # that is gone.
     command_s: float = field(default=20.0, kw_only=True)
     back_s: float = field(default=60.0, kw_only=True)
+    linked_by: Connection | None = field(default=None, kw_only=True)
 
     def shell(
         self, command: str, *, timeout: float | None = None, stdin: Path | None = None
@@ -88,16 +89,14 @@ class Phone:
         return frozenset(done.text.split())
 
     @property
-    def over_network(self) -> bool:
-        """Whether adb reaches it by HOST:PORT, so that `adb connect` may bring it back."""
-        return re.fullmatch(r".+:[0-9]{1,5}", self.serial) is not None
+    def connection(self) -> Connection:
+        """How adb reaches it: as its list says, else by the serial."""
+        return self.linked_by or connection_of(self.serial)
 
     @property
-    def connection(self) -> Literal["usb", "tcp"]:
-        """How adb reaches it; phones paired over wireless debugging have names without a port."""
-        paired = self.serial.endswith("._adb-tls-connect._tcp")
-        emulated = self.serial.startswith("emulator-")
-        return "tcp" if self.over_network or paired or emulated else "usb"
+    def over_network(self) -> bool:
+        """Whether adb reaches it by HOST:PORT, so that `adb connect` may bring it back."""
+        return self.connection == "tcp" and is_address(self.serial)
 
     def wait_back(self) -> None:
         """Wait until the phone answers again, after it was lost or has rebooted.

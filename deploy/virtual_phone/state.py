@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,7 +70,6 @@ class State:
             ("global", "adb_enabled"): "1",
             ("global", "development_settings_enabled"): "1",
         }
-        self._random = random.Random(seed)
         self.boot_id = self._new_boot_id()
         self._installed = not self.faults.expects("app-missing")
         if self._installed:
@@ -172,7 +170,8 @@ class State:
         self.disconnect()
 
     def _new_boot_id(self) -> str:
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        # By no seed: a kernel that starts draws what none has had before.
+        return str(uuid.uuid4())
 
 
 def executorch_version() -> str:

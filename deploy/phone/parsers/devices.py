@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from deploy.phone.parsers.text import lines_of, whole, words
@@ -27,7 +27,15 @@ _LINES = (
 )
 _LONGEST_LINE = 2000
 
-_NETWORK_SERIAL = re.compile(r".+:[0-9]{1,5}|emulator-[0-9]+|.*\._adb-tls-connect\._tcp\.?")
+# What adb calls a phone over the network: HOST:PORT, an emulator, or a service that the phone
+# announces (wireless debugging), whose name may end with the dot of a whole domain name.
+_ADDRESS = re.compile(r".+:[0-9]{1,5}")
+_SERVICE = re.compile(r".*\._adb(-tls-connect)?\._tcp\.?")
+_EMULATOR = re.compile(r"emulator-[0-9]+")
+# Where the cable is plugged in, which adb takes in place of a serial number.
+_PORT = "usb:"
+
+Connection = Literal["usb", "tcp"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +50,9 @@ class AttachedDevice:
     state: str
     properties: Mapping[str, str]
     transport_id: int | None
-    connection: Literal["usb", "tcp"]
+    connection: Connection
+    # The serial number that several have, where `serial` is the USB port for that reason.
+    shared_serial: str | None = None
 
 
 def parse_devices(text: str) -> tuple[AttachedDevice, ...]:
@@ -52,7 +62,8 @@ def parse_devices(text: str) -> tuple[AttachedDevice, ...]:
         return ()
     listed = lines[lines.index(_HEADER) + 1 :]
     parsed = (_device(line) for line in listed if len(line) <= _LONGEST_LINE)
-    return tuple(device for device in parsed if device is not None)
+    devices = [device for device in parsed if device is not None]
+    return tuple(_told_apart(device, devices) for device in devices)
 
 
 def _device(line: str) -> AttachedDevice | None:
@@ -62,14 +73,39 @@ def _device(line: str) -> AttachedDevice | None:
     serial = matched["serial"].rstrip()
     tags = dict(tag.split(":", 1) for tag in matched["tags"].split())
     transport_id = whole(tags.pop("transport_id", None))
-    over_network = "usb" not in tags and _NETWORK_SERIAL.fullmatch(serial) is not None
     return AttachedDevice(
         serial=serial,
         state=matched["state"],
         properties=tags,
         transport_id=transport_id,
-        connection="tcp" if over_network else "usb",
+        connection="usb" if "usb" in tags else connection_of(serial),
     )
+
+
+def connection_of(serial: str) -> Connection:
+    """How adb reaches the phone that it calls so.
+
+    >>> connection_of("10.0.0.7:5555"), connection_of("adb-R5-x._adb-tls-connect._tcp.")
+    ('tcp', 'tcp')
+    >>> connection_of("R5CT10"), connection_of("usb:1-3")
+    ('usb', 'usb')
+    """
+    forms = (_ADDRESS, _SERVICE, _EMULATOR)
+    by_network = not serial.startswith(_PORT) and any(form.fullmatch(serial) for form in forms)
+    return "tcp" if by_network else "usb"
+
+
+def is_address(serial: str) -> bool:
+    """Whether it is the HOST:PORT that `adb connect` takes."""
+    return connection_of(serial) == "tcp" and _ADDRESS.fullmatch(serial) is not None
+
+
+def _told_apart(device: AttachedDevice, all_of_them: Sequence[AttachedDevice]) -> AttachedDevice:
+    """By its USB port where another has the same serial number, as cheap phones do."""
+    port = device.properties.get("usb")
+    if port is None or sum(each.serial == device.serial for each in all_of_them) == 1:
+        return device
+    return replace(device, serial=f"{_PORT}{port}", shared_serial=device.serial)
 
 
 def parse_version(text: str) -> str | None:
