@@ -9,12 +9,17 @@ import errno
 import os
 import re
 import resource
+import shutil
+import tempfile
 
 from deploy.errors import DeployError, RunError, StorageError, UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FILES = (errno.EMFILE, errno.ENFILE)
+
+# Of a disk with less left, in bytes, whatever was to be written there did not fit.
+_LITTLE = 2**20
 
 # Toolkits pass on what the system said, in exceptions of any kind.
 _MEMORY = re.compile(
@@ -53,12 +58,30 @@ def lacking(error: BaseException) -> DeployError | None:
             + _limit("u", resource.RLIMIT_NPROC)
         )
     if _NO_ROOM.search(text):
-        return StorageError(f"no space left ({_first_line(text)}): free space on that disk")
+        what = f"no space left ({_first_line(text)}): free space on that disk"
+        return full_temporary_folder() or StorageError(what)
     return None
+
+
+def full_temporary_folder() -> StorageError | None:
+    """The error that says so where the folder for temporary files has no room left."""
+    try:
+        folder = tempfile.gettempdir()
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return None
+    if free > _LITTLE:
+        return None
+    return StorageError(
+        f"no space left in {folder}, the folder for temporary files: free space on its disk, or "
+        "set TMPDIR to another folder"
+    )
 
 
 def _of_the_system(error: OSError) -> DeployError | None:
     if error.errno in _FULL:
+        if error.filename is None and (full := full_temporary_folder()):
+            return full
         return StorageError(
             f"cannot write {_named(error)} ({error.strerror}): free space on its disk"
         )

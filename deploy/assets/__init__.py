@@ -38,14 +38,17 @@ def cache_folder() -> Path:
     Raises StorageError where nothing says which it is.
     """
     override = os.environ.get("MOBILE_DEPLOY_CACHE")
-    folder = override or platformdirs.user_cache_dir("mobile-deploy", appauthor=False)
-    # Where there is no home folder a ~ stays, and would become a folder of that name.
-    path = os.path.expanduser(folder)
-    if path.startswith("~"):
+    try:
+        if override:
+            return Path(override).expanduser().absolute()
+        folder = platformdirs.user_cache_path("mobile-deploy", appauthor=False)
+        if not folder.is_absolute():  # An older platformdirs leaves the ~ as it is.
+            raise RuntimeError(f"no home folder for {folder}")
+    except RuntimeError as error:
         raise StorageError(
             "this user has no home folder to keep the cache in: set MOBILE_DEPLOY_CACHE to a folder"
-        )
-    return Path(path).absolute()
+        ) from error
+    return folder
 
 
 def fetch(

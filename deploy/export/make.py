@@ -7,6 +7,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 
@@ -129,7 +130,8 @@ def _export(exporter: ModuleType, program: ExportedProgram, job: Job) -> Exporte
 
 @cache
 def _load_program(path: Path) -> ExportedProgram:
-    return torch.export.load(path)
+    # By way of memory: torch takes no path that is not UTF-8.
+    return torch.export.load(BytesIO(path.read_bytes()))
 
 
 def run_program(

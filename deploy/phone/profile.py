@@ -18,6 +18,7 @@ from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.errors import DeployError, UserError
 from deploy.hashing import sha256_file
+from deploy.lacking import lacking
 from deploy.phone.adb import CancelledError
 from deploy.phone.faults import fault
 from deploy.phone.plan import Arms, Opened, plan_arms
@@ -167,6 +168,9 @@ def _error(future: Future[None]) -> DeployError | None:
         return None
     if isinstance(error, DeployError):
         return error
+    if lack := lacking(error):
+        lack.__cause__ = error
+        return lack
     # One device's accident must not lose the others' results.
     unexpected = fault("unexpected", f"{type(error).__name__}: {error}")
     unexpected.__cause__ = error

@@ -18,6 +18,7 @@ from torch.export import ExportedProgram
 import deploy
 from deploy.children import child_environment
 from deploy.errors import RunError, UserError
+from deploy.lacking import full_temporary_folder
 from deploy.user_network.reference import Reference
 
 CHILD = Path(__file__).parent / "child/__main__.py"
@@ -75,7 +76,8 @@ def _ask(reference: Reference, folder: Path) -> dict[str, Any]:
             raise
     file = folder / "answer.json"
     if not file.exists():
-        raise RunError(f"the process that makes {reference} {_ending(code)}")
+        full = full_temporary_folder()
+        raise full or RunError(f"the process that makes {reference} {_ending(code)}")
     answer: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if "error" in answer:
         error = UserError(f"{reference}: {_printable(answer['error'])}")

@@ -41,7 +41,11 @@ def remember_runner(binary: Path) -> None:
 
 
 def _memory() -> Path:
-    folder = platformdirs.user_config_path("mobile-deploy")
-    if not folder.is_absolute():
-        raise FileNotFoundError("this user has no home folder")
+    """Raises OSError where the user has no home folder."""
+    try:
+        folder = platformdirs.user_config_path("mobile-deploy")
+    except RuntimeError as error:
+        raise FileNotFoundError(str(error)) from error
+    if not folder.is_absolute():  # An older platformdirs leaves the ~ as it is.
+        raise FileNotFoundError(f"no home folder for {folder}")
     return folder / "runner-binary"
