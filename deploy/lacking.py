@@ -63,6 +63,16 @@ def lacking(error: BaseException) -> DeployError | None:
     return None
 
 
+def check_current_folder() -> None:
+    """Raise UserError where it is gone. Intel's MKL, and torch with it, then ends the process."""
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(
+            "the folder that this was started in is gone: change to one that exists"
+        ) from error
+
+
 def full_temporary_folder() -> StorageError | None:
     """The error that says so where the folder for temporary files has no room left."""
     try:
@@ -93,10 +103,10 @@ def _of_the_system(error: OSError) -> DeployError | None:
                 "there is no folder for temporary files that can be written to: "
                 "set TMPDIR to one with room"
             )
-        if not _has_current_folder():
-            return UserError(
-                "the folder that this was started in is gone: change to one that exists"
-            )
+        try:
+            check_current_folder()
+        except UserError as gone:
+            return gone
     if error.errno in _FORBIDDEN and error.filename is not None:
         return StorageError(
             f"cannot use {_named(error)} ({error.strerror}): let this user write there, "
@@ -121,14 +131,6 @@ def _limit(option: str, which: int, unit: int = 1) -> str:
     if soft == resource.RLIM_INFINITY:
         return ""
     return f", or raise the limit (ulimit -{option} is {soft // unit})"
-
-
-def _has_current_folder() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return False
-    return True
 
 
 def _first_line(text: str) -> str:

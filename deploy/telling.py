@@ -46,4 +46,4 @@ def _said(error: BaseException) -> str:
     if not text:
         return ""
     # A KeyError says 'conv.weight', and nothing of what was amiss with it.
-    return text if re.search(r"\w\W+\w", text) else f"{type(error).__name__}: {text}"
+    return text if re.search(r"\S\s+\S", text) else f"{type(error).__name__}: {text}"

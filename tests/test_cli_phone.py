@@ -71,6 +71,35 @@ def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
     assert len(files[1].read_text().splitlines()) == 1 + 4 * 6 * 8
 
 
+@pytest.mark.parametrize("stdout", ["latin-1", "closed", "full"])
+def test_the_facts_are_saved_whatever_stdout_takes(
+    stdout: str, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    files = tmp_path / "results.json", tmp_path / "samples.csv"
+    to = {"latin-1": f"> '{tmp_path}/shown'", "closed": ">&-", "full": "> /dev/full"}[stdout]
+    line = [
+        *("profile", str(phone_bundle), "--device", "host", "--artifact", "executorch-int8"),
+        *("--threads", "1", "--rounds", "2", "--iterations", "2", "--warmup", "0"),
+        *("-o", str(files[0]), "--csv", str(files[1])),
+    ]
+    done = subprocess.run(
+        ["bash", "-c", f'exec "$@" {to}', "bash", sys.executable, "-c", MAIN, *line],
+        env={**environment, "PYTHONIOENCODING": "latin-1"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1  # INVALID: too few rounds.
+    assert "internal error" not in done.stderr
+    assert [len(arm.blocks) for arm in read_results(files[0]).devices[0].arms] == [2]
+    assert len(files[1].read_text().splitlines()) == 1 + 2 * 2
+    if stdout == "latin-1":
+        assert "INVALID" in (tmp_path / "shown").read_text("latin-1")
+    else:
+        assert "error: cannot write to stdout (" in done.stderr
+
+
 def test_two_bundles_are_compared_in_one_session(
     phone: MakePhone,
     environment: dict[str, str],

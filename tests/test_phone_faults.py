@@ -16,8 +16,16 @@ from virtual_phone_fixture import AdbServer, ConnectedPhone, MakePhone, adb_serv
 from deploy.errors import PhoneError, UserError
 from deploy.phone.adb import Adb
 from deploy.phone.android import AndroidDevice
-from deploy.phone.devices import PhoneRunner, Server, choose_phones, open_server
+from deploy.phone.devices import (
+    PhoneRunner,
+    Server,
+    alone,
+    choose_phones,
+    open_server,
+    seen_phones,
+)
 from deploy.phone.folders import SHELL_FOLDER
+from deploy.phone.identity import read_identity
 from deploy.phone.judge import judge
 from deploy.phone.phone import Phone
 from deploy.phone.plan import Arms
@@ -419,6 +427,47 @@ def test_no_phone_and_many_phones_say_what_to_do(phone: MakePhone, adb_server: A
     with pytest.raises(PhoneError) as unknown:
         choose_phones(adb.devices(), ["nobody"])
     assert unknown.value.kind == "not-found"
+
+
+def test_one_phone_by_two_transports_is_one_phone(phone: MakePhone, adb_server: AdbServer) -> None:
+    connected = phone()
+    again = connected.serial.replace("127.0.0.1", "localhost")
+    adb_server.run("connect", again, timeout=15)
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    try:
+        assert len(adb.devices()) == 2
+        (seen,) = seen_phones(adb, adb.devices(), [])
+        assert {seen.attached.serial, *seen.also} == {connected.serial, again}
+        assert len(seen_phones(adb, adb.devices(), ["all"])) == 1
+        assert len(seen_phones(adb, adb.devices(), [again, connected.serial])) == 1
+        with (
+            alone(Phone(adb, connected.serial)),
+            pytest.raises(PhoneError, match="another session"),
+            alone(Phone(adb, again)),
+        ):
+            pass
+    finally:
+        adb_server.run("disconnect", again)
+
+
+def test_two_phones_with_one_serial_number_are_two(phone: MakePhone, adb_server: AdbServer) -> None:
+    first, second = phone(), phone()
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    told = [read_identity(Phone(adb, each.serial)) for each in (first, second)]
+    assert told[0].serialno == told[1].serialno == first.phone.state.serial
+    assert len(seen_phones(adb, adb.devices(), ["all"])) == 2
+    with alone(Phone(adb, first.serial)), alone(Phone(adb, second.serial)):
+        pass
+
+
+def test_a_lock_needs_no_home(
+    phone: MakePhone, adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connected = phone()
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", "/proc/nowhere")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with alone(Phone(Adb(binary=adb_path(), port=adb_server.port), connected.serial)):
+        assert len(list(tmp_path.rglob("phone-*.lock"))) == 1
 
 
 def test_an_address_where_nobody_listens_is_refused(adb_server: AdbServer) -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.errors import UserError
+from deploy.phone.adb import Adb
+from deploy.phone.devices import choose_phones
+from deploy.phone.identity import SeenPhone, best_of
 from deploy.phone.parsers.am import parse_started
 from deploy.phone.parsers.battery import parse_battery
 from deploy.phone.parsers.cores import cores_of, mask_of, parse_core_list
@@ -30,6 +34,7 @@ from deploy.phone.parsers.properties import describe, parse_properties
 from deploy.phone.parsers.runner_log import parse_runner_log
 from deploy.phone.parsers.text import decimal, lines_of, whole, words
 from deploy.phone.parsers.thermal import Sensor, parse_thermal
+from deploy.phone.phone import Phone
 
 FIXTURES = Path(__file__).parent / "fixtures" / "phone"
 APP = "dev.mobiledeploy.demo"
@@ -212,6 +217,49 @@ def test_the_short_list_is_read_too() -> None:
 def test_a_serial_that_looks_like_an_address_may_be_on_usb() -> None:
     (device,) = parse_devices("List of devices attached\nab:12  device usb:1-1 transport_id:7\n")
     assert (device.serial, device.connection) == ("ab:12", "usb")
+
+
+def test_the_same_function_says_how_a_phone_is_reached() -> None:
+    adb = Adb(binary="adb")
+    for serial, connection, address in [
+        ("adb-R5CT1-qWx2Yz._adb-tls-connect._tcp", "tcp", False),
+        ("adb-R5CT1-qWx2Yz._adb-tls-connect._tcp.", "tcp", False),
+        ("adb-R5CT1 (2)._adb._tcp", "tcp", False),
+        ("[fe80::1%eth0]:5555", "tcp", True),
+        ("emulator-5554", "tcp", False),
+        ("R5CT10", "usb", False),
+        ("usb:1-3", "usb", False),
+        ("usb:12345", "usb", False),
+    ]:
+        text = f"List of devices attached\n{serial}\tdevice\n"
+        (listed,) = parse_devices(text)
+        phone = Phone(adb, serial)
+        assert (listed.connection, phone.connection) == (connection, connection), serial
+        assert phone.over_network == address
+    # Its list knows better than its name.
+    assert Phone(adb, "ab:12", linked_by="usb").over_network is False
+
+
+def test_phones_with_one_serial_number_are_told_apart_by_their_ports() -> None:
+    first, second, third = parse_devices(
+        "List of devices attached\n"
+        "0123456789ABCDEF       device usb:1-3 product:a model:A device:a transport_id:1\n"
+        "0123456789ABCDEF       device usb:1-4 product:a model:A device:a transport_id:2\n"
+        "R5CT10                 device usb:1-5 product:a model:A device:a transport_id:3\n"
+    )
+    assert [first.serial, second.serial, third.serial] == ["usb:1-3", "usb:1-4", "R5CT10"]
+    with pytest.raises(UserError, match="2 phones have the serial number 0123456789ABCDEF: give"):
+        choose_phones([first, second, third], ["0123456789ABCDEF"])
+    assert choose_phones([first, second, third], ["usb:1-4"]) == (second,)
+
+
+def test_the_cable_is_preferred() -> None:
+    wireless, cable = parse_devices(
+        "List of devices attached\n"
+        "10.0.0.7:5555          device product:a model:A device:a transport_id:1\n"
+        "R5CT10                 device usb:1-5 product:a model:A device:a transport_id:3\n"
+    )
+    assert best_of([wireless, cable]) == SeenPhone(attached=cable, also=("10.0.0.7:5555",))
 
 
 def test_a_state_never_heard_of_is_one_word() -> None:

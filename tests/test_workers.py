@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from small_build import write_photos
 
 from deploy.errors import RunError
 from deploy.workers import worker_processes
@@ -19,14 +20,12 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from deploy.workers import worker_processes
-if __name__ == "__main__":
-    with worker_processes(2, Path(sys.argv[1])) as pool:
-        futures = [pool.submit(time.sleep, 600) for _ in range(2)]
-        time.sleep(0.1)
-        while not all(future.running() for future in futures):
-            time.sleep(0.05)
-        print("running", flush=True)
-        futures[0].result()
+with worker_processes(2, Path(sys.argv[1])) as pool:
+    for future in [pool.submit(abs, -1) for _ in range(2)]:
+        future.result()
+    futures = [pool.submit(time.sleep, 600) for _ in range(2)]
+    print("running", flush=True)
+    futures[0].result()
 """
 
 
@@ -81,3 +80,54 @@ def test_an_exception_brings_what_the_workers_printed(tmp_path: Path) -> None:
 def print_and_fail() -> None:
     os.write(2, b"noise of a toolkit\n")
     os.close(999)
+
+
+class OddError(Exception):
+    """Like many a toolkit's: what makes it is not what it was made with."""
+
+    def __init__(self, layer: str, reason: str) -> None:
+        super().__init__(f"{layer}: {reason}")
+
+
+def raise_odd() -> None:
+    raise OddError("conv", "too wide")
+
+
+def test_an_exception_that_no_pipe_takes_says_what_it_said(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RunError, match="OddError: conv: too wide"),
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
+        pool.submit(raise_odd).result()
+
+
+BUILD = """
+print("once")
+from pathlib import Path
+from deploy.pipeline import build
+from deploy.recipe import Recipe, make_targets
+build(Recipe(network="mobilenet_v2", weights="none", width=0.1, resolution=(32, 32), classes=5,
+    output=Path("bundle"), photos=Path("photos"), targets=make_targets(["executorch"], ["fp32"])))
+print("built")
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "stdin", "-c"])
+def test_a_build_needs_no_guard_and_no_file(way: str, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 12)
+    (tmp_path / "script.py").write_text(BUILD)
+    done = subprocess.run(
+        [sys.executable, *{"script": ["script.py"], "stdin": ["-"], "-c": ["-c", BUILD]}[way]],
+        cwd=tmp_path,
+        input=BUILD if way == "stdin" else "",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **STRICT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "once\nbuilt\n"), done.stderr
+    assert (tmp_path / "bundle/manifest.json").is_file()
+
+
+# The workers inherit neither warnings made errors nor the locale that toolkits read files in.
+STRICT = {"PYTHONWARNINGS": "error::FutureWarning", "LC_ALL": "C"}

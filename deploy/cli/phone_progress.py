@@ -9,6 +9,7 @@ from typing import TextIO
 
 from deploy.cli.output import echo
 from deploy.cli.progress import bar
+from deploy.lacking import check_current_folder
 from deploy.quiet import hidden_output
 from deploy.reporter import Reporter, Silent
 
@@ -18,6 +19,7 @@ Reporters = Callable[[str], Reporter]
 @contextmanager
 def watched_devices(debug: bool) -> Iterator[Reporters]:
     """Make a reporter for each device by its label; they may be used from threads of their own."""
+    check_current_folder()
     if debug:
         yield lambda label: Warned(label, sys.stderr)
         return

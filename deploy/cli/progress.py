@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploy.cli.output import echo
+from deploy.lacking import check_current_folder
 from deploy.quiet import hidden_output
 from deploy.reporter import Reporter, Silent
 
@@ -28,6 +29,7 @@ def watched(debug: bool) -> Iterator[Watcher]:
 
     With `debug` nothing is hidden, and so no bar is drawn between what others print.
     """
+    check_current_folder()
     if debug:
         yield Piped(sys.stderr)
         return

@@ -82,7 +82,7 @@ def one_each(adb: Adb, attached: Sequence[AttachedDevice]) -> tuple[SeenPhone, .
         identity = _identity(adb, each) if each in usable else None
         known = identity if identity is not None and identity.is_known else each.serial
         groups.setdefault(known, []).append(each)
-    return tuple(_seen(group) for group in groups.values())
+    return tuple(best_of(group) for group in groups.values())
 
 
 def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:
@@ -92,7 +92,7 @@ def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:
         return None
 
 
-def _seen(entries: Sequence[AttachedDevice]) -> SeenPhone:
-    """A cable is faster than the air, and cannot be weak; else the first in adb's list."""
+def best_of(entries: Sequence[AttachedDevice]) -> SeenPhone:
+    """A phone by the best of its entries: the cable, else the first in adb's list."""
     best = min(entries, key=lambda each: each.connection != "usb")
     return SeenPhone(attached=best, also=tuple(each.serial for each in entries if each is not best))
