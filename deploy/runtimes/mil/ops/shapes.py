@@ -1,4 +1,4 @@
-"""Moving elements about."""
+"""Moving elements about: what is here takes elements of any dtype and computes nothing."""
 
 from __future__ import annotations
 
@@ -107,3 +107,5 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "slice_by_size": _slice_by_size,
     "tile": _tile,
 }
+
+MOVES: Final = frozenset(OPERATORS)
