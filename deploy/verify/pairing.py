@@ -2,9 +2,10 @@
 
 Values that were only moved (chunks, views, slices, concats) are known by the elements that they are
 made of, whatever they are called (`elements`). coremltools keeps the names of other fx nodes, but
-not all of them: quantize and dequantize are rebuilt by its passes, and so is a linear layer. Those
+not all of them: quantize and dequantize are rebuilt by its passes, and so is many another. Those
 are found by what they read: the quantize that reads the value paired with node n, with the scale of
-a quantize that reads n. Three rewrites are undone:
+a quantize that reads n; the product of the values paired with the factors of a product. Three
+rewrites are undone:
 
 - int8 with zero point -128 becomes uint8 with none: the integers are shifted (`Pair.shift`);
 - `distributive_quantized_binary_op_scale_normalization` divides both inputs of an addition and the
@@ -47,6 +48,18 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "dequantize": frozenset({DEQUANTIZE, "quantized_decomposed.dequantize_per_channel.default"}),
     "convolution": frozenset({"aten.conv2d.default", "aten.convolution.default"}),
     "linear": LINEAR,
+}
+# Operators that coremltools may rename, and nodes that compute the same.
+_LIKES: Final[Mapping[str, frozenset[str]]] = {
+    "add": frozenset({"aten.add.Tensor"}),
+    "conv": _KINDS["convolution"],
+    "linear": LINEAR,
+    "mul": frozenset({"aten.mul.Tensor"}),
+    "real_div": frozenset({"aten.div.Tensor"}),
+    "reduce_mean": frozenset({"aten.mean.dim"}),
+    "relu": frozenset({"aten.relu.default"}),
+    "sigmoid": frozenset({"aten.sigmoid.default"}),
+    "sub": frozenset({"aten.sub.Tensor"}),
 }
 _HOMOGENEOUS: Final = frozenset({"add", "sub", "relu"})  # f(kx) = k f(x), k > 0
 
@@ -176,15 +189,25 @@ def _pair(
             if operation.op_type == "quantize":
                 return _pair_quantize(source, scale, zero_point, output, graph)
             return _pair_dequantize(source, scale, zero_point, graph)
-        case "linear":
-            source = paired_input("x")
-            readers = list(graph.readers(source.node, LINEAR)) if source is not None else []
-            if len(readers) == 1 and _like(readers[0], output):
-                return Pair(readers[0].name)
-    node = graph.by_name.get(_MARKS.sub("", output.name))
+    node = _reader(operation, graph, pairs) or graph.by_name.get(_MARKS.sub("", output.name))
     if node is None or not _like(node, output):
         return None
     return Pair(node.name, gain=_common_gain(operation, pairs))
+
+
+def _reader(
+    operation: Operation, graph: ReferenceGraph, pairs: Mapping[str, Pair]
+) -> Node | None:
+    """The one node that computes the like of `operation` from the values paired with its inputs."""
+    if operation.op_type not in _LIKES:
+        return None
+    sources = {pairs[name].node for name in input_names(operation) if name in pairs}
+    found = [
+        node
+        for node in graph.readers(next(iter(sources), ""), _LIKES[operation.op_type])
+        if sources <= graph.sources(node)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def _pair_quantize(

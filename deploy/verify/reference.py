@@ -114,8 +114,12 @@ class ReferenceGraph:
 
     def readers(self, name: str, targets: frozenset[str]) -> Iterator[Node]:
         """Nodes of one of the targets that read the value of node `name`."""
-        node = self.by_name[name]
-        return (user for user in self._users.get(node, []) if target_of(user) in targets)
+        users = self._users.get(self.by_name[name], []) if name in self.by_name else []
+        return (user for user in users if target_of(user) in targets)
+
+    def sources(self, node: Node) -> set[str]:
+        """The names of the nodes that `node` reads."""
+        return {self._canonical[source].name for source in node.all_input_nodes}
 
     def elements(self, name: str) -> Elements:
         """What the value of node `name` is made of."""
