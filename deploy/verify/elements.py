@@ -1,4 +1,4 @@
-"""What a value is made of: each element known by a number, so that moved values are known by theirs.
+"""What a value is made of: each element has a number, and a moved value is known by its numbers.
 
 A chunk, a view, a channel shuffle or a concat computes nothing: it says where elements go. Programs
 name such values as they like, split one move into two or make two one; the numbers of the elements
@@ -33,5 +33,5 @@ class Numbering:
 def fingerprint(elements: Elements) -> bytes:
     """Equal for values of one shape that are made of the same elements in the same places."""
     digest = sha256(repr(tuple(elements.shape)).encode())
-    digest.update(elements.contiguous().numpy())
+    digest.update(elements.contiguous().numpy().data)
     return digest.digest()

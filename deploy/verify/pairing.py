@@ -189,24 +189,21 @@ def _pair(
             if operation.op_type == "quantize":
                 return _pair_quantize(source, scale, zero_point, output, graph)
             return _pair_dequantize(source, scale, zero_point, graph)
-    node = _reader(operation, graph, pairs) or graph.by_name.get(_MARKS.sub("", output.name))
+    node = graph.by_name.get(_MARKS.sub("", output.name))
+    if node is None or not _like(node, output):
+        node = _reader(operation, graph, pairs)
     if node is None or not _like(node, output):
         return None
     return Pair(node.name, gain=_common_gain(operation, pairs))
 
 
-def _reader(
-    operation: Operation, graph: ReferenceGraph, pairs: Mapping[str, Pair]
-) -> Node | None:
-    """The one node that computes the like of `operation` from the values paired with its inputs."""
-    if operation.op_type not in _LIKES:
+def _reader(operation: Operation, graph: ReferenceGraph, pairs: Mapping[str, Pair]) -> Node | None:
+    """The one node that computes the like of `operation` from just what its inputs stand for."""
+    sources = sorted(pairs[name].node for name in input_names(operation) if name in pairs)
+    if not sources or operation.op_type not in _LIKES:
         return None
-    sources = {pairs[name].node for name in input_names(operation) if name in pairs}
-    found = [
-        node
-        for node in graph.readers(next(iter(sources), ""), _LIKES[operation.op_type])
-        if sources <= graph.sources(node)
-    ]
+    readers = graph.readers(sources[0], _LIKES[operation.op_type])
+    found = [node for node in readers if graph.computed_from(node) == sources]
     return found[0] if len(found) == 1 else None
 
 

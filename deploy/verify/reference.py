@@ -65,15 +65,22 @@ _MOVES: Final = frozenset(
         "aten.view.default",
     }
 )
+# Operators, and the constant with which they hand on their input as it is.
+_NEUTRAL: Final[Mapping[str, float]] = {
+    "aten.add.Tensor": 0.0,
+    "aten.div.Tensor": 1.0,
+    "aten.mul.Tensor": 1.0,
+    "aten.sub.Tensor": 0.0,
+}
 
 
 class ReferenceGraph:
     """The program's graph with equal nodes merged; dead nodes are left out.
 
     Equal are nodes that compute the same of the same, and nodes that are made of the same elements:
-    copies, and moves that end at the same places. `nodes` are what is left, `outputs` those that
-    are returned; `by_name` has what stands for each node of the program, for one with several
-    results the first.
+    copies, and moves that end at the same places. A layer that changes nothing is its input. `nodes`
+    are what is left, `outputs` those that are returned; `by_name` has what stands for each node of
+    the program, for one with several results the first.
     """
 
     def __init__(self, reference: ExportedProgram) -> None:
@@ -81,9 +88,13 @@ class ReferenceGraph:
         self._elements: dict[Node, Elements | tuple[Elements, ...]] = {}
         self._by_elements: dict[bytes, Node] = {}
         self._numbering = Numbering()
-        indices = _index_constants(reference)
+        self._constants = _constants(reference)
         by_key: dict[str, Node] = {}
         for node in reference.graph.nodes:
+            if (source := self._unchanged(node)) is not None:
+                self._canonical[node] = self._canonical[source]
+                self._elements[node] = self._elements[source]
+                continue
             moved = self._move(node)
             if moved is not None:
                 self._elements[node] = moved
@@ -96,8 +107,8 @@ class ReferenceGraph:
             self._canonical[node] = same
             if same is not node:
                 self._elements[node] = self._elements.get(same, ())
-            elif node.name in indices:
-                self._elements[node] = indices[node.name]
+            elif (index := self._constants.get(node.name)) is not None and _is_index(index):
+                self._elements[node] = index
             elif (shape := _shape(node)) is not None:
                 self._elements[node] = fresh = self._numbering.fresh(shape)
                 self._by_elements[fingerprint(fresh)] = node
@@ -114,12 +125,16 @@ class ReferenceGraph:
 
     def readers(self, name: str, targets: frozenset[str]) -> Iterator[Node]:
         """Nodes of one of the targets that read the value of node `name`."""
-        users = self._users.get(self.by_name[name], []) if name in self.by_name else []
-        return (user for user in users if target_of(user) in targets)
+        node = self.by_name[name]
+        return (user for user in self._users.get(node, []) if target_of(user) in targets)
 
-    def sources(self, node: Node) -> set[str]:
-        """The names of the nodes that `node` reads."""
-        return {self._canonical[source].name for source in node.all_input_nodes}
+    def computed_from(self, node: Node) -> list[str]:
+        """The names of the nodes that `node` reads, sorted, less the constants."""
+        sources: list[Node] = []
+        map_arg((node.args, node.kwargs), sources.append)
+        return sorted(
+            self._canonical[each].name for each in sources if each.name not in self._constants
+        )
 
     def elements(self, name: str) -> Elements:
         """What the value of node `name` is made of."""
@@ -146,6 +161,19 @@ class ReferenceGraph:
                 yield from self._sources(source)
             else:
                 yield source
+
+    def _unchanged(self, node: Node) -> Node | None:
+        """What a node hands on that multiplies by ones or adds zeros, as untrained layers do."""
+        neutral = _NEUTRAL.get(target_of(node))
+        if neutral is None or node.kwargs or len(node.args) != 2:
+            return None
+        x, other = node.args
+        value = self._constants.get(other.name) if isinstance(other, Node) else other
+        if not isinstance(x, Node) or not isinstance(value, int | float | Tensor):
+            return None
+        if not bool((torch.as_tensor(value) == neutral).all()):
+            return None
+        return x if _shape(x) == _shape(node) else None
 
     def _move(self, node: Node) -> Elements | tuple[Elements, ...] | None:
         """The elements of a node that only moves them; None for one that computes."""
@@ -190,16 +218,18 @@ def quantization(node: Node) -> tuple[float, int, torch.dtype]:
     return scale, zero_point, dtype
 
 
-def _index_constants(reference: ExportedProgram) -> Mapping[str, Tensor]:
-    """Constants of int64, by the node that reads them: what others are indexed with."""
+def _constants(reference: ExportedProgram) -> Mapping[str, Tensor]:
+    """Parameters, buffers and other tensors of the program, by the nodes that read them."""
     tensors = {**reference.state_dict, **reference.constants}
     return {
         spec.arg.name: tensors[spec.target]
         for spec in reference.graph_signature.input_specs
-        if spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
-        and spec.target is not None
-        and tensors[spec.target].dtype is torch.int64
+        if spec.kind is not InputKind.USER_INPUT and spec.target in tensors
     }
+
+
+def _is_index(tensor: Tensor) -> bool:
+    return tensor.dtype is torch.int64
 
 
 def _shape(node: Node) -> tuple[int, ...] | None:
