@@ -15,11 +15,12 @@ from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.interface import Spec
+from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
 from deploy.verify.gates import Check, judge_reasons
 
-__all__ = ["DIALECT", "count_operators", "export", "interface", "prove"]
+__all__ = ["DIALECT", "count_operators", "export", "interface", "oldest_runtime", "prove"]
 
 OPSET = 20
 INPUT, OUTPUT = "input", "logits"
