@@ -14,6 +14,8 @@ OPERATORS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "average pool": lambda x: F.avg_pool2d(x, 3, 2, 1),
     "average pool, ceil": lambda x: F.avg_pool2d(x, 2, 3, ceil_mode=True),
     "average pool, ceil and padding": lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "average pool, divisor": lambda x: F.avg_pool2d(x, 2, divisor_override=3),
+    "average pool, one axis": lambda x: F.avg_pool1d(x.flatten(2), 3, 2, 1, True).unsqueeze(2),
     "average pool, uncounted": lambda x: F.avg_pool2d(x, 3, 2, 1, True, False),
     "average pool, wide": lambda x: F.avg_pool2d(x, 7, 4, 3),
     "maximum pool, ceil": lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True),

@@ -13,8 +13,9 @@ from torch.nn import functional
 
 from deploy.errors import ExportError
 from deploy.export import coreml, executorch
-from deploy.export.core_ml_forms import for_core_ml, prove
+from deploy.export.core_ml_forms import for_core_ml
 from deploy.export.interface import Spec
+from deploy.export.rewriting import prove
 from deploy.program import aten, capture, graph_module
 from deploy.quantize.decide import decide
 from deploy.quantize.write import write_program
@@ -97,7 +98,7 @@ def test_whole_multiples_stay_the_resizes_that_core_ml_has() -> None:
 def test_a_rewrite_that_computes_something_else_is_refused_by_name() -> None:
     right = graph_module(capture(Of(lambda x: x + 1), tuple(X.shape)))
     wrong = graph_module(capture(Of(lambda x: x + 1.001), tuple(X.shape)))
-    with pytest.raises(ExportError, match=r"add rewritten for Core ML is \d+\.\d dB"):
+    with pytest.raises(ExportError, match=r"add as rewritten for this format is \d+\.\d dB"):
         prove(right, wrong, {"add": "add"}, X)
 
 

@@ -10,22 +10,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Interpreter, Node
-from torch.nn import functional
+from torch.fx import GraphModule, Node
 
-from deploy.errors import ExportError
-from deploy.export.forms import window_arguments, write_pools_out
-from deploy.program import add_constant, aten, calls, is_constant, tidy
-from deploy.verify.error_statistics import power_ratio_db
-
-EXACT_DB: Final = 100.0
-
-Replaced: TypeAlias = dict[str, str]
-"""What a rewrite replaced: the names of the new nodes, and of the old."""
+from deploy.export.forms import write_pools_out
+from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove, spatial
+from deploy.program import aten, calls, is_constant, tidy
 
 
 def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
@@ -42,112 +35,10 @@ def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
     return rewritten
 
 
-def prove(
-    original: GraphModule, rewritten: GraphModule, replaced: Replaced, example: Tensor
-) -> None:
-    """Compare each replaced operator, new name -> old, given the original's inputs; see above."""
-    expected = _Values(original, names=set(replaced.values()))
-    expected.run(example)
-    _Compared(rewritten, {new: expected.values[old] for new, old in replaced.items()}).run(example)
-
-
-class _Values(Interpreter):
-    """Runs a graph and keeps the values of some nodes."""
-
-    def __init__(self, module: GraphModule, names: set[str]) -> None:
-        super().__init__(module)
-        self.names, self.values = names, dict[str, Tensor]()
-
-    def run_node(self, n: Node) -> Any:
-        value = super().run_node(n)
-        if n.name in self.names:
-            self.values[n.name] = value
-        return value
-
-
-class _Compared(Interpreter):
-    """Runs a graph, and goes on with the right values: so that no error hides another."""
-
-    def __init__(self, module: GraphModule, expected: dict[str, Tensor]) -> None:
-        super().__init__(module)
-        self.expected = expected
-
-    def run_node(self, n: Node) -> Any:
-        value = super().run_node(n)
-        if (right := self.expected.get(n.name)) is None:
-            return value
-        noise = (value.double() - right.double()).square().sum().item()
-        reached = power_ratio_db(right.double().square().sum().item(), noise)
-        if not reached >= EXACT_DB:
-            raise ExportError(
-                f"{n.name} rewritten for Core ML is {reached:.1f} dB from the network's own: leave "
-                "coreml out with --formats"
-            )
-        return right
-
-
-class _Writer:
-    """Writes a chain of operators in place of `node`."""
-
-    def __init__(self, module: GraphModule, node: Node) -> None:
-        self.module, self.node = module, node
-
-    def __call__(self, target: Callable[..., Any], *args: Any) -> Node:
-        with self.module.graph.inserting_before(self.node):
-            return self.module.graph.call_function(target, args)
-
-    def constant(self, name: str, value: Tensor) -> Node:
-        with self.module.graph.inserting_before(self.node):
-            return add_constant(self.module, f"{self.node.name}_{name}", value)
-
-    def replace(self, result: Node) -> Replaced:
-        self.node.replace_all_uses_with(result)
-        result.meta["val"] = self.node.meta["val"]  # for the rewrites to come
-        return {result.name: self.node.name}
-
-
 def write_max_pools_out(module: GraphModule) -> Replaced:
     """coremltools reads the arguments by position. See `forms`."""
     write_pools_out(module)
     return {}
-
-
-def pad_before_avg_pool(module: GraphModule) -> Replaced:
-    """avg_pool2d(x, k, s, padding, ceil_mode, count_include_pad, divisor_override)
-    becomes
-    constant_pad_nd(x, ...) -> avg_pool2d(.., k, s) -> mul(.., torch's divisor in Core ML's place)
-
-    Core ML counts what lies beyond the input as padding: at its default of count_include_pad=True
-    each window that ceil mode adds is divided by all of the kernel, 4.75 where torch gives 9.5
-    (coremltools#2772, #2844); divisor_override is refused (#2745); and padding of 3 in a kernel
-    of 7 at a stride of 4 was seen to go wrong (#1901). Without padding there is one reading.
-    """
-    replaced: Replaced = {}
-    for node in calls(module, aten.avg_pool2d.default):
-        x, *given = node.args
-        assert isinstance(x, Node)
-        kernel, strides, padding = window_arguments(given)
-        write = _Writer(module, node)
-        shape, out = _spatial(x), _spatial(node)
-        pads = [
-            (p, (o - 1) * s + k - size - p)
-            for size, o, k, s, p in zip(shape, out, kernel, strides, padding, strict=True)
-        ]
-        # What floor mode leaves over at the end is dropped by the pool itself.
-        pads = [(before, max(after, 0)) for before, after in pads]
-        ones = torch.ones(1, 1, *shape, dtype=torch.float64)
-        flat = [n for pair in reversed(pads) for n in pair]
-        plain = functional.avg_pool2d(functional.pad(ones, flat), kernel, strides)
-        ratio = aten.avg_pool2d(ones, *given) / plain
-        if not any(flat) and torch.equal(ratio, torch.ones_like(ratio)):
-            node.args = (x, kernel, strides)
-            continue
-        padded = write(aten.constant_pad_nd.default, x, flat, 0.0) if any(flat) else x
-        result = write(aten.avg_pool2d.default, padded, kernel, strides)
-        if not torch.equal(ratio, torch.ones_like(ratio)):
-            result = write(aten.mul.Tensor, result, write.constant("ratio", ratio.float()))
-        replaced |= write.replace(result)
-    return replaced
 
 
 def gelu_by_sigmoid(module: GraphModule) -> Replaced:
@@ -159,7 +50,7 @@ def gelu_by_sigmoid(module: GraphModule) -> Replaced:
     for node in calls(module, aten.gelu.default, aten.gelu_.default):
         if node.kwargs.get("approximate", "none") != "tanh":
             continue
-        write, (x, *_) = _Writer(module, node), node.args
+        write, (x, *_) = Writer(module, node), node.args
         a = 2 * (2 / torch.pi) ** 0.5  # 0.5 (1 + tanh(u)) = sigmoid(2 u)
         slope = write(aten.add.Tensor, write(aten.mul.Tensor, _square(write, x), 0.044715 * a), a)
         gate = write(aten.sigmoid.default, write(aten.mul.Tensor, x, slope))
@@ -177,21 +68,21 @@ def stable_softplus(module: GraphModule) -> Replaced:
     replaced: Replaced = {}
     for node in calls(module, aten.softplus.default):
         x, beta, *_ = [*node.args, 1.0]
-        write = _Writer(module, node)
+        write = Writer(module, node)
         assert isinstance(beta, int | float)
         replaced |= write.replace(_softplus(write, x, float(beta)))
     for node in calls(module, aten.mish.default, aten.mish_.default):
-        write, (x, *_) = _Writer(module, node), node.args
+        write, (x, *_) = Writer(module, node), node.args
         gate = write(aten.tanh.default, _softplus(write, x, 1.0))
         replaced |= write.replace(write(aten.mul.Tensor, x, gate))
     for node in calls(module, aten.log_sigmoid.default):
-        write, (x, *_) = _Writer(module, node), node.args
+        write, (x, *_) = Writer(module, node), node.args
         negative = _softplus(write, write(aten.neg.default, x), 1.0)
         replaced |= write.replace(write(aten.neg.default, negative))
     return replaced
 
 
-def _softplus(write: _Writer, x: Any, beta: float) -> Node:
+def _softplus(write: Writer, x: Any, beta: float) -> Node:
     scaled = x if beta == 1 else write(aten.mul.Tensor, x, beta)
     small = write(aten.exp.default, write(aten.neg.default, write(aten.abs.default, scaled)))
     tail = write(aten.log1p.default, small)
@@ -207,7 +98,7 @@ def stable_log_softmax(module: GraphModule) -> Replaced:
     """
     replaced: Replaced = {}
     for node in calls(module, aten.log_softmax.int):
-        write, (x, dim, *_) = _Writer(module, node), node.args
+        write, (x, dim, *_) = Writer(module, node), node.args
         centred = write(aten.sub.Tensor, x, write(aten.amax.default, x, [dim], True))
         total = write(aten.sum.dim_IntList, write(aten.exp.default, centred), [dim], True)
         replaced |= write.replace(write(aten.sub.Tensor, centred, write(aten.log.default, total)))
@@ -225,7 +116,7 @@ def plain_rms_norm(module: GraphModule) -> Replaced:
         x, shape, weight, eps = [*node.args, None, None][:4]
         assert isinstance(x, Node)
         assert isinstance(shape, Sequence)
-        write = _Writer(module, node)
+        write = Writer(module, node)
         dims = list(range(-len(shape), 0))
         mean = write(aten.mean.dim, _square(write, x), dims, True)
         eps = torch.finfo(torch.float32).eps if eps is None else eps
@@ -246,7 +137,7 @@ def divide_instead_of_adding_epsilon(module: GraphModule) -> Replaced:
     """
     replaced: Replaced = {}
     for node in calls(module, aten.rsqrt.default, aten.reciprocal.default):
-        write, (x, *_) = _Writer(module, node), node.args
+        write, (x, *_) = Writer(module, node), node.args
         below = write(aten.sqrt.default, x) if node.target is aten.rsqrt.default else x
         one = write.constant("one", torch.ones(1))
         replaced |= write.replace(write(aten.div.Tensor, one, below))
@@ -262,7 +153,7 @@ def count_indices_from_the_start(module: GraphModule) -> Replaced:
     for node in calls(module, aten.index.Tensor, aten.index_select.default):
         x = node.args[0]
         assert isinstance(x, Node)
-        write, rank = _Writer(module, node), x.meta["val"].dim()
+        write, rank = Writer(module, node), x.meta["val"].dim()
         if node.target is aten.index.Tensor:
             indices = node.args[1]
             assert isinstance(indices, Sequence)
@@ -330,12 +221,12 @@ def resize_by_constants(module: GraphModule) -> Replaced:
     for node in calls(module, *_NEAREST, *_BILINEAR, *_OTHER_RESIZES):
         x = node.args[0]
         assert isinstance(x, Node)
-        sizes = list(zip(_spatial(x), _spatial(node), strict=True))
+        sizes = list(zip(spatial(x), spatial(node), strict=True))
         whole = all(out % size == 0 for size, out in sizes)
         if whole and node.target in (*_NEAREST[:2], *_BILINEAR):
             continue
-        write = _Writer(module, node)
-        by_rows, by_columns = _resize_matrices(node, *_spatial(x))
+        write = Writer(module, node)
+        by_rows, by_columns = _resize_matrices(node, *spatial(x))
         if node.target in _NEAREST:
             rows = write.constant("rows", by_rows.argmax(1))
             columns = write.constant("columns", by_columns.argmax(1))
@@ -360,12 +251,8 @@ def _resize_matrices(node: Node, height: int, width: int) -> tuple[Tensor, Tenso
     return by_rows[0, :, :, 0].T.contiguous(), by_columns[0, :, 0, :].T.contiguous()
 
 
-def _square(write: _Writer, x: Any) -> Node:
+def _square(write: Writer, x: Any) -> Node:
     return write(aten.mul.Tensor, x, x)
-
-
-def _spatial(node: Node) -> list[int]:
-    return list(node.meta["val"].shape[2:])
 
 
 REWRITES: Final[tuple[Callable[[GraphModule], Replaced], ...]] = (

@@ -27,7 +27,8 @@ class Need:
 
 
 NEEDS: Final = (
-    # Windows that reach over the end: divided by all of the kernel up to 1.20, 25 to 68 dB.
+    # Windows that reach over the end: divided by all of the kernel up to 1.20, 25 to 68 dB. Ours
+    # are written otherwise (`rewriting.pad_before_avg_pool`), pools over one axis are not.
     Need(
         op_type="AveragePool",
         attributes={"ceil_mode": 1, "count_include_pad": 1},
