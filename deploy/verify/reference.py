@@ -78,9 +78,9 @@ class ReferenceGraph:
     """The program's graph with equal nodes merged; dead nodes are left out.
 
     Equal are nodes that compute the same of the same, and nodes that are made of the same elements:
-    copies, and moves that end at the same places. A layer that changes nothing is its input. `nodes`
-    are what is left, `outputs` those that are returned; `by_name` has what stands for each node of
-    the program, for one with several results the first.
+    copies, and moves that end at the same places. A layer that changes nothing is its input.
+    `nodes` are what is left, `outputs` those that are returned; `by_name` has what stands for each
+    node of the program, for one with several results the first.
     """
 
     def __init__(self, reference: ExportedProgram) -> None:
