@@ -59,8 +59,8 @@ class _Compared(Interpreter):
         reached = power_ratio_db(right.double().square().sum().item(), noise)
         if not reached >= EXACT_DB:
             raise ExportError(
-                f"{n.name} as rewritten for this format is {reached:.1f} dB from the network's own: "
-                "leave it out with --formats"
+                f"{n.name} as rewritten for this format is {reached:.1f} dB from the network's "
+                "own: leave it out with --formats"
             )
         return right
 
