@@ -213,8 +213,8 @@ def test_the_core_ml_package_takes_an_image_and_knows_its_labels(
 
 
 def test_another_gelu_is_refused_by_lockstep_not_shipped_wrong(tmp_path: Path) -> None:
-    """coremltools drops gelu's `approximate`, so we rewrite it: the exact proof must not let it pass
-    where it was not."""
+    """coremltools drops gelu's `approximate`, so we rewrite it: the exact proof must not let it
+    pass where it was not."""
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 8, 3),
         torch.nn.GELU(approximate="tanh"),
