@@ -30,7 +30,7 @@ test: $(VENV)/installed-dev
 	$(VENV)/bin/mypy
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# What takes minutes and is left out of `make test`.
+# What takes minutes, or downloads old versions of the runtimes that manifests promise.
 nightly: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m nightly -n 2 --dist worksteal
 

@@ -14,7 +14,8 @@ from deploy.bundle.manifest import Format, Precision, Runtime
 class Backend:
     """`precisions` are all that it has, `defaults` those made unless others are asked for.
 
-    `runtime` is the oldest that loads its artifacts. `effort` is about how long one takes to make
+    `runtime` is the oldest that loads its artifacts, if their operators do not ask for a newer one
+    (`deploy.export.onnx_minimum`). `effort` is about how long one takes to make
     and prove, so that the longest can be started first. `toolkit` is what takes seconds to import.
     `writer` is a package, and a library in it without which it cannot write.
     """
@@ -59,7 +60,7 @@ BACKENDS: dict[str, Backend] = {
             suffix=".onnx",
             precisions=("fp32", "int8"),
             defaults=("fp32", "int8"),
-            # The first with opset 20 and IR 10.
+            # The first with opset 20 and IR 10; proved by tests/test_onnxruntime_versions.py.
             runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
             effort=1,
             toolkit="onnxscript",

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 import deploy
-from deploy.backends import BACKENDS
 from deploy.bundle.manifest import (
     BACKEND_OF,
     QUANTIZED,
@@ -116,7 +115,7 @@ def _artifact(folder: Path, judged: Judged, decisions: Mapping[Precision, Decisi
         backend=BACKEND_OF[made.target.format],
         precision=made.target.precision,
         bytes=size_of(path),
-        runtime=BACKENDS[made.target.format].runtime,
+        runtime=made.runtime,
         input=made.input,
         output=made.output,
         operators=Operators(

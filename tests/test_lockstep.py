@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +291,99 @@ def test_two_inputs_are_refused(exact: MilProgram, images: list[Tensor]) -> None
     two = torch.export.export(Sum(), (images[0], images[1]))
     with pytest.raises(GateError, match="one input"):
         compare_in_lockstep(exact, two, images)
+
+
+class Moved(nn.Module):
+    """Chunks, channel shuffles, slices, views and concats, quantized on either side."""
+
+    def __init__(self, body: Callable[[list[Int8Conv], Tensor], Tensor]) -> None:
+        super().__init__()
+        self.stem = Int8Conv(3, 8)
+        self.convs = nn.ModuleList(Int8Conv(4, 4) for _ in range(3))
+        self.norm = nn.BatchNorm1d(8)
+        self.norm.running_mean.uniform_(-0.1, 0.1)
+        self.norm.running_var.uniform_(0.5, 1.5)
+        self.head = nn.Linear(8, 10)
+        self.body = body
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        x = through_int8(self.stem(through_int8(pixels / 255, 1 / 255, -128)).relu(), 0.011, -128)
+        x = through_int8(self.body(list(self.convs), x).mean((2, 3)), 0.004, -128)
+        x = through_int8(self.norm(x), 0.013, 3)  # a norm of vectors: Core ML's has two axes more
+        return through_int8(self.head(x), 0.01).softmax(1)
+
+
+def q(x: Tensor, step: int = 0) -> Tensor:
+    return through_int8(x, 0.011 + 0.001 * step, -100 - step)
+
+
+def shuffled(x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    return x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+
+
+def shuffle_net(convs: list[Int8Conv], x: Tensor) -> Tensor:
+    for conv in convs:
+        kept, branch = x.chunk(2, 1)
+        x = q(shuffled(torch.cat([kept, q(conv(q(branch)), 1)], 1)), 2)
+    return x
+
+
+def c2f(convs: list[Int8Conv], x: Tensor) -> Tensor:
+    parts = list(x.split([4, 4], 1))
+    for i, conv in enumerate(convs[:2]):
+        parts.append(q(conv(q(parts[-1], i)), i + 1))
+    return q(torch.cat([torch.cat(parts[:2], 1), torch.cat(parts[2:], 1)], 1), 3)[:, 4:12]
+
+
+def two_readers(convs: list[Int8Conv], x: Tensor) -> Tensor:
+    left, right = x.tensor_split(2, 1)
+    same = q(left)
+    both = q(q(convs[0](same), 1) + q(convs[1](same), 2), 3)
+    return torch.cat([q(both + q(right), 4), x[:, -4:].flip(1)], 1)
+
+
+def views(convs: list[Int8Conv], x: Tensor) -> Tensor:
+    left, right = x.unflatten(1, (2, 4)).unbind(1)
+    turned = q(convs[0](q(left.flatten(2).unflatten(2, (16, 16)).permute(0, 1, 3, 2))), 1)
+    return q(torch.stack([turned, q(right[:, [3, 1, 0, 2]], 1)], 2).flatten(1, 2), 1)
+
+
+def focus(convs: list[Int8Conv], x: Tensor) -> Tensor:
+    corners = [x[:, :2, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+    folded = q(torch.cat(corners, 1), 1) + q(functional.pixel_unshuffle(x[:, 2:4], 2), 2)
+    gated = q(folded[:, :4], 3) * q(folded[:, 4:].sigmoid(), 4)
+    return torch.cat(
+        [q(gated, 5), q(functional.pixel_shuffle(folded, 2), 5)[:, :, :8, :8]], 1
+    ).repeat(1, 2, 1, 1)[:, :8]
+
+
+@pytest.mark.parametrize(
+    ("body", "float16"),
+    [*((body, False) for body in (shuffle_net, c2f, two_readers, views, focus)), (c2f, True)],
+)
+def test_moved_values_are_paired_by_what_they_are_made_of(
+    body: Callable[[list[Int8Conv], Tensor], Tensor],
+    float16: bool,
+    images: list[Tensor],
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(7)
+    reference = export(Moved(body))
+    program = convert(reference, tmp_path / "m.mlpackage", float16=float16)
+    report = compare_in_lockstep(program, reference, images)
+    assert judge_lockstep(report, exact=not float16) == []
+    assert report.output_compared
+    assert report.compared["convolution"][0] == report.compared["convolution"][1]
+
+
+def test_a_chunk_taken_for_the_other_is_caught(images: list[Tensor], tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    reference = export(Moved(shuffle_net))
+    program = convert(reference, tmp_path / "m.mlpackage")
+    (split, *_) = (op for op in program.operations if op.op_type == "split")
+    exchanged = dataclasses.replace(split, outputs=split.outputs[::-1])
+    broken = dataclasses.replace(
+        program, operations=tuple(exchanged if op is split else op for op in program.operations)
+    )
+    assert judge_lockstep(compare_in_lockstep(broken, reference, images), exact=True) != []

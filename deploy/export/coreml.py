@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.export.core_ml_forms import RESIZE_MATRIX, for_core_ml
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.program import graph_module, input_shape
@@ -25,6 +26,7 @@ from deploy.quantize.write import COREML as DIALECT
 from deploy.runtimes.coreml import CoreMLArtifact, predict_probabilities
 from deploy.runtimes.mil.evaluate import check_operators
 from deploy.runtimes.mil.load import load_program
+from deploy.runtimes.mil.program import input_names
 from deploy.verify.error_statistics import compare_logits
 from deploy.verify.gates import Check, judge_reasons
 from deploy.verify.lockstep import LockstepReport, compare_in_lockstep, judge_lockstep
@@ -60,8 +62,11 @@ class ImageClassifier(nn.Module):
 
 def image_program(program: ExportedProgram, preprocessing: Preprocessing) -> ExportedProgram:
     """`program` from pixels to probabilities, in the core operators that coremltools reads."""
-    classifier = ImageClassifier(graph_module(program), preprocessing)
-    exported = torch.export.export(classifier, (torch.zeros(input_shape(program)),))
+    shape = input_shape(program)
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    network = for_core_ml(graph_module(program), example)
+    classifier = ImageClassifier(network, preprocessing)
+    exported = torch.export.export(classifier, (torch.zeros(shape),))
     decomposed: ExportedProgram = exported.run_decompositions({})
     return decomposed
 
@@ -209,6 +214,9 @@ def count_operators(path: Path) -> OperatorCount:
             if (name := operation.inputs.get(parameter)) is not None and isinstance(name, str)
         }
         if operation.op_type.startswith(("const", "quantize", "dequantize")):
+            continue
+        if any(RESIZE_MATRIX in name for name in input_names(operation)):
+            count["resize.float"] += 1
             continue
         is_int8 = sources <= {"dequantize", *WEIGHT_EXPANDERS} and "dequantize" in sources
         count[f"{operation.op_type}.{'int8' if is_int8 else 'float'}"] += 1

@@ -11,12 +11,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.export.forms import requantize_before_moves, slice_splits, write_pools_out
 from deploy.export.interface import Spec
 from deploy.export.lean_lowering import lean_lowering
 from deploy.export.operators import OperatorCount
+from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import XNNPACK as DIALECT
 
 __all__ = ["DIALECT", "count_operators", "export", "interface"]
@@ -29,10 +32,19 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
+    prepared = _prepared(program)
     with lean_lowering():
-        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        lowered = to_edge_transform_and_lower(prepared, partitioner=[XnnpackPartitioner()])
     path.write_bytes(lowered.to_executorch().buffer)
     return program
+
+
+def _prepared(program: ExportedProgram) -> ExportedProgram:
+    module = graph_module(program)
+    for rewrite in (write_pools_out, slice_splits, requantize_before_moves):
+        rewrite(module)
+        tidy(module)
+    return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:

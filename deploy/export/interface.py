@@ -6,6 +6,7 @@ An exporter is a module named after its format in `deploy.export`:
     export(program, path, spec) -> program      write the artifact; returns what was converted
     interface(spec) -> (input, output)          what the artifact takes and gives
     count_operators(path) -> OperatorCount      read from the finished file
+    oldest_runtime(path) -> Runtime             optional: where it depends on the file
     prove(program, path, spec, crops) -> checks optional: proofs of its own
 """
 

@@ -19,7 +19,8 @@ import torch
 import torch.ao.quantization.fx._decomposed
 from torch.export import ExportedProgram
 
-from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.backends import BACKENDS
+from deploy.bundle.manifest import ArtifactInput, ArtifactOutput, Runtime
 from deploy.errors import ExportError, StorageError
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
@@ -68,6 +69,7 @@ class Made:
     input: ArtifactInput
     output: ArtifactOutput
     operators: OperatorCount
+    runtime: Runtime
     checks: tuple[Check, ...]
     logits: npt.NDArray[np.float32] | None
     own_logits: npt.NDArray[np.float32]
@@ -103,6 +105,7 @@ def make(job: Job) -> Made:
         input=inputs,
         output=outputs,
         operators=exporter.count_operators(job.path),
+        runtime=_oldest_runtime(exporter, job),
         checks=tuple(checks),
         logits=logits,
         own_logits=run_program(program, normalize(crops, job.spec.preprocessing)),
@@ -126,6 +129,13 @@ def _export(exporter: ModuleType, program: ExportedProgram, job: Job) -> Exporte
             f"{job.target.format} out with --formats, or see --debug"
         ) from error
     return converted
+
+
+def _oldest_runtime(exporter: ModuleType, job: Job) -> Runtime:
+    if hasattr(exporter, "oldest_runtime"):
+        runtime: Runtime = exporter.oldest_runtime(job.path)
+        return runtime
+    return BACKENDS[job.target.format].runtime
 
 
 @cache

@@ -15,11 +15,15 @@ from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.interface import Spec
+from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
+from deploy.export.rewriting import pad_before_avg_pool
+from deploy.export.rewriting import prove as prove_rewrites
+from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
 from deploy.verify.gates import Check, judge_reasons
 
-__all__ = ["DIALECT", "count_operators", "export", "interface", "prove"]
+__all__ = ["DIALECT", "count_operators", "export", "interface", "oldest_runtime", "prove"]
 
 OPSET = 20
 INPUT, OUTPUT = "input", "logits"
@@ -28,7 +32,7 @@ INPUT, OUTPUT = "input", "logits"
 def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     """Translate `program`, float or PT2E, and write it to `path`."""
     exported = torch.onnx.export(
-        program,
+        _prepared(program),
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],
@@ -41,6 +45,17 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     _give_each_reader_its_own(exported.model.graph)
     exported.save(path)
     return program
+
+
+def _prepared(program: ExportedProgram) -> ExportedProgram:
+    module, shape = graph_module(program), input_shape(program)
+    replaced = pad_before_avg_pool(module, plain_padding=False)
+    if not replaced:
+        return program
+    tidy(module)
+    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    prove_rewrites(graph_module(program), module, replaced, example)
+    return torch.export.export(module, (torch.zeros(shape),))
 
 
 def prove(

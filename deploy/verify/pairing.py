@@ -1,13 +1,16 @@
 """Which value of a Core ML program stands for which node of the torch program it came from.
 
-coremltools keeps the names of fx nodes, but not all of them: quantize and dequantize are rebuilt by
-its passes, and so is a linear layer. Those are found by what they read: the quantize that reads the
-value paired with node n, with the scale of a quantize that reads n. Three rewrites are undone:
+Values that were only moved (chunks, views, slices, concats) are known by the elements that they are
+made of, whatever they are called (`elements`). coremltools keeps the names of other fx nodes, but
+not all of them: quantize and dequantize are rebuilt by its passes, and so is many another. Those
+are found by what they read: the quantize that reads the value paired with node n, with the scale of
+a quantize that reads n; the product of the values paired with the factors of a product. Three
+rewrites are undone:
 
 - int8 with zero point -128 becomes uint8 with none: the integers are shifted (`Pair.shift`);
 - `distributive_quantized_binary_op_scale_normalization` divides both inputs of an addition and the
   scale of the quantize behind it by one input's scale: the value carries that factor (`Pair.gain`);
-- clones are dropped, and equal operations merged (`reference`).
+- copies are dropped, and equal operations merged (`reference`).
 
 A wrong pair cannot hide a fault: the values of each pair are compared (`lockstep`).
 """
@@ -17,14 +20,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import Node
 
-from deploy.runtimes.mil.program import MilProgram, Operation, Output
+from deploy.runtimes.mil.ops import MOVES, OPERATORS
+from deploy.runtimes.mil.program import MilProgram, Operation, Output, input_names
+from deploy.verify.elements import Elements
 from deploy.verify.reference import (
     DEQUANTIZE,
     LINEAR,
@@ -42,6 +48,18 @@ _KINDS: Final[Mapping[str, frozenset[str]]] = {
     "dequantize": frozenset({DEQUANTIZE, "quantized_decomposed.dequantize_per_channel.default"}),
     "convolution": frozenset({"aten.conv2d.default", "aten.convolution.default"}),
     "linear": LINEAR,
+}
+# Operators that coremltools may rename, and nodes that compute the same.
+_LIKES: Final[Mapping[str, frozenset[str]]] = {
+    "add": frozenset({"aten.add.Tensor"}),
+    "conv": _KINDS["convolution"],
+    "linear": LINEAR,
+    "mul": frozenset({"aten.mul.Tensor"}),
+    "real_div": frozenset({"aten.div.Tensor"}),
+    "reduce_mean": frozenset({"aten.mean.dim"}),
+    "relu": frozenset({"aten.relu.default"}),
+    "sigmoid": frozenset({"aten.sigmoid.default"}),
+    "sub": frozenset({"aten.sub.Tensor"}),
 }
 _HOMOGENEOUS: Final = frozenset({"add", "sub", "relu"})  # f(kx) = k f(x), k > 0
 
@@ -73,10 +91,11 @@ def pair_values(program: MilProgram, reference: ExportedProgram) -> Pairing:
     """Pair the values of `program` with the nodes of `reference`, both of one input."""
     graph = ReferenceGraph(reference)
     pairs = {program.inputs[0].name: Pair(reference.graph_signature.user_inputs[0])}
+    moves = _Moves(program, graph, pairs)
     unpaired = []
     for operation in program.operations:
-        for output in operation.outputs:
-            pair = _pair(operation, output, program, graph, pairs)
+        for i, output in enumerate(operation.outputs):
+            pair = moves.pair(operation, i) or _pair(operation, output, program, graph, pairs)
             if pair is not None:
                 pairs[output.name] = pair
             elif operation.op_type != "classify":
@@ -100,6 +119,49 @@ def pair_values(program: MilProgram, reference: ExportedProgram) -> Pairing:
             if (nodes := [node for node in graph.nodes if target_of(node) in targets])
         },
     )
+
+
+class _Moves:
+    """Pairs the values that are made of the elements of paired ones.
+
+    `pairs` are those found so far, to which the caller adds.
+    """
+
+    def __init__(
+        self, program: MilProgram, graph: ReferenceGraph, pairs: Mapping[str, Pair]
+    ) -> None:
+        self._program, self._graph, self._pairs = program, graph, pairs
+        # Of moved values without a counterpart, such as steps between two that have one.
+        self._steps: dict[str, tuple[Elements, Pair]] = {}
+
+    def pair(self, operation: Operation, index: int) -> Pair | None:
+        """The pair of output `index`; None where it is computed, or has no counterpart."""
+        if operation.op_type not in MOVES:
+            return None
+        sources = [n for n in input_names(operation) if n not in self._program.constants]
+        made_of = {name: found for name in sources if (found := self._made_of(name)) is not None}
+        if not sources or len(made_of) < len(sources):
+            return None
+        of, *others = (pair for _, pair in made_of.values())
+        if any(not _close(each.gain, of.gain) or each.shift != of.shift for each in others):
+            return None
+        values = {**self._program.constants, **{name: e for name, (e, _) in made_of.items()}}
+        arguments = {
+            parameter: values[names] if isinstance(names, str) else [values[n] for n in names]
+            for parameter, names in operation.inputs.items()
+        }
+        moved = OPERATORS[operation.op_type](**arguments)
+        elements = moved[index] if isinstance(moved, tuple) else moved
+        node = self._graph.made_of(elements)
+        if node is not None:
+            return replace(of, node=node.name)
+        self._steps[operation.outputs[index].name] = elements, of
+        return None
+
+    def _made_of(self, name: str) -> tuple[Elements, Pair] | None:
+        if (pair := self._pairs.get(name)) is not None:
+            return self._graph.elements(pair.node), pair
+        return self._steps.get(name)
 
 
 def _pair(
@@ -127,15 +189,22 @@ def _pair(
             if operation.op_type == "quantize":
                 return _pair_quantize(source, scale, zero_point, output, graph)
             return _pair_dequantize(source, scale, zero_point, graph)
-        case "linear":
-            source = paired_input("x")
-            readers = list(graph.readers(source.node, LINEAR)) if source is not None else []
-            if len(readers) == 1 and _like(readers[0], output):
-                return Pair(readers[0].name)
     node = graph.by_name.get(_MARKS.sub("", output.name))
+    if node is None or not _like(node, output):
+        node = _reader(operation, graph, pairs)
     if node is None or not _like(node, output):
         return None
     return Pair(node.name, gain=_common_gain(operation, pairs))
+
+
+def _reader(operation: Operation, graph: ReferenceGraph, pairs: Mapping[str, Pair]) -> Node | None:
+    """The one node that computes the like of `operation` from just what its inputs stand for."""
+    sources = sorted(pairs[name].node for name in input_names(operation) if name in pairs)
+    if not sources or operation.op_type not in _LIKES:
+        return None
+    readers = graph.readers(sources[0], _LIKES[operation.op_type])
+    found = [node for node in readers if graph.computed_from(node) == sources]
+    return found[0] if len(found) == 1 else None
 
 
 def _pair_quantize(
@@ -192,7 +261,7 @@ def _constant(
 def _like(node: Node, output: Output) -> bool:
     value = node.meta.get("val")
     return (
-        isinstance(value, torch.Tensor)
+        isinstance(value, Tensor)
         and tuple(value.shape) == output.shape
         and value.is_floating_point() == output.dtype.startswith("float")
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deploy.errors import ExportError, GateError
 from deploy.runtimes.mil.ops import OPERATORS
+from deploy.runtimes.mil.ops.types import UnclearError
 from deploy.runtimes.mil.program import MilProgram, Operation
 
 Values: TypeAlias = Mapping[str, Any]
@@ -22,19 +23,22 @@ in their place, so that a caller may watch, or replace."""
 
 
 class UnknownOperatorError(ExportError):
-    """An operator, or a parameter of one, that this evaluator does not know."""
+    """An operator, a parameter of one, or a form of one of which nobody says what it computes."""
 
-    def __init__(self, operation: Operation, parameter: str | None = None) -> None:
+    def __init__(
+        self, operation: Operation, parameter: str | None = None, unclear: str | None = None
+    ) -> None:
         what = operation.op_type if parameter is None else f"{operation.op_type}({parameter}=)"
+        why = f"is unclear ({unclear})" if unclear else "is unknown to the evaluator"
         super().__init__(
             f"cannot prove the Core ML package: its operator {what!r}, named {operation.name!r}, "
-            "is unknown to the evaluator; ship it unproved with --allow-unverified coreml"
+            f"{why}; ship it unproved with --allow-unverified coreml"
         )
         self.op_type = operation.op_type
         self.name = operation.name
-        self._made_of = (operation, parameter)
+        self._made_of = (operation, parameter, unclear)
 
-    def __reduce__(self) -> tuple[type[Self], tuple[Operation, str | None]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Operation, str | None, str | None]]:
         # The default would call this class with the message.
         return type(self), self._made_of
 
@@ -112,6 +116,8 @@ def _run(operation: Operation, values: Values) -> tuple[Any, ...]:
     }
     try:
         result = OPERATORS[operation.op_type](**arguments)
+    except UnclearError as error:
+        raise UnknownOperatorError(operation, unclear=str(error)) from error
     except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as error:
         reason = str(error).splitlines()[0]
         raise GateError(

@@ -141,7 +141,12 @@ class _Reader:
             return strings if shape else strings[0]
         try:
             if dtype in _BYTES_DTYPES:
-                raw = np.frombuffer(tensor.bytes.values, _BYTES_DTYPES[dtype])
+                # Small integers come as bytes, or as a list like int32 (indices of a gather do).
+                raw = (
+                    np.array(tensor.ints.values, _BYTES_DTYPES[dtype])
+                    if tensor.WhichOneof("value") == "ints"
+                    else np.frombuffer(tensor.bytes.values, _BYTES_DTYPES[dtype])
+                )
                 return _plain(torch.from_numpy(raw.reshape(shape).copy()))
             field, torch_dtype = _LIST_DTYPES[dtype]
             return _plain(
@@ -178,6 +183,8 @@ class _Reader:
 def _plain(tensor: torch.Tensor) -> Constant:
     if tensor.dtype == torch.float16:
         tensor = tensor.float()
+    if tensor.dtype in (torch.uint16, torch.uint32):  # torch hardly computes in them
+        tensor = tensor.to(torch.int32 if tensor.dtype is torch.uint16 else torch.int64)
     if tensor.ndim == 0:
         scalar: float | int | bool = tensor.item()
         return scalar

@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from deploy.runtimes.mil.ops import elementwise, layers, quantization, shapes, spatial
+from deploy.runtimes.mil.ops.shapes import MOVES
 from deploy.runtimes.mil.ops.types import Operator
+
+__all__ = ["MOVES", "OPERATORS"]
 
 OPERATORS: Final[Mapping[str, Operator]] = {
     **spatial.OPERATORS,

@@ -1,4 +1,7 @@
-"""Activations, arithmetic and reductions."""
+"""Activations, arithmetic and reductions, by the formulas of coremltools' `ops/defs`.
+
+`round` is left out on purpose: which way a half goes depends on the unit that computes it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deploy.runtimes.mil.ops.types import DTYPES, Axes, Operand, Operator
+from deploy.runtimes.mil.ops.types import DTYPES, Axes, Operand, Operator, UnclearError
 
 
 def _gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
     if mode == "SIGMOID_APPROXIMATION":
         return x * torch.sigmoid(1.702 * x)
-    return functional.gelu(x, approximate="tanh" if mode == "TANH_APPROXIMATION" else "none")
+    if mode == "TANH_APPROXIMATION":
+        return 0.5 * x * (1 + torch.tanh((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)))
+    return 0.5 * x * (1 + torch.erf(x / 2**0.5))
+
+
+def _softplus(x: Tensor) -> Tensor:
+    return torch.log(1 + torch.exp(-x.abs())) + x.clamp(min=0)
 
 
 def _thresholded_relu(x: Tensor, alpha: float) -> Tensor:
@@ -84,7 +93,14 @@ def _select(cond: Tensor, a: Operand, b: Operand) -> Tensor:
 
 
 def _cast(x: Tensor, dtype: str) -> Tensor:
-    return x.to(DTYPES[dtype])
+    """Towards zero to integers, and nowhere where there is none to go to."""
+    target = DTYPES[dtype]
+    if x.is_floating_point() and dtype not in ("bool", "fp16", "fp32"):
+        limits = torch.iinfo(getattr(torch, dtype))
+        whole = x.trunc()
+        if not ((whole >= limits.min) & (whole <= limits.max)).all():
+            raise UnclearError(f"a value has no place in {dtype}")
+    return x.to(target)
 
 
 def _identity(x: Tensor) -> Tensor:
@@ -113,7 +129,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "gelu": _gelu,
     "tanh": _unary(torch.tanh),
     "scaled_tanh": _scaled_tanh,
-    "softplus": _unary(functional.softplus),
+    "softplus": _softplus,
     "softsign": _unary(functional.softsign),
     "clip": _clip,
     "linear_activation": _affine,
@@ -142,7 +158,6 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "erf": _unary(torch.erf),
     "floor": _unary(torch.floor),
     "ceil": _unary(torch.ceil),
-    "round": _unary(torch.round),
     "cast": _cast,
     "identity": _identity,
     "reduce_mean": _reduce(torch.mean),

@@ -28,7 +28,12 @@ def _batch_norm(
     beta: Tensor | None = None,
     epsilon: float = 1e-5,
 ) -> Tensor:
-    return functional.batch_norm(x, mean, variance, gamma, beta, eps=epsilon)
+    def by_channel(values: Tensor | None, missing: float) -> Tensor:
+        given = torch.full_like(mean, missing) if values is None else values
+        return given.reshape(-1, *[1] * (x.ndim - 2))
+
+    scale = by_channel(gamma, 1.0) / torch.sqrt(by_channel(variance, 1.0) + epsilon)
+    return (x - by_channel(mean, 0.0)) * scale + by_channel(beta, 0.0)
 
 
 def _layer_norm(
@@ -50,7 +55,11 @@ def _layer_norm(
 def _instance_norm(
     x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: float = 1e-5
 ) -> Tensor:
-    return functional.instance_norm(x, weight=gamma, bias=beta, eps=epsilon)
+    shape = (-1, *[1] * (x.ndim - 2))
+    normalized = _layer_norm(x, range(2, x.ndim), epsilon=epsilon)
+    if gamma is not None:
+        normalized = normalized * gamma.reshape(shape)
+    return normalized if beta is None else normalized + beta.reshape(shape)
 
 
 def _softmax(x: Tensor, axis: int = -1) -> Tensor:

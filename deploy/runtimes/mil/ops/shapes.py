@@ -1,4 +1,4 @@
-"""Moving elements about."""
+"""Moving elements about: what is here takes elements of any dtype and computes nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from deploy.runtimes.mil.ops.types import Axes, Operator
+from deploy.runtimes.mil.ops.types import Axes, Operator, UnclearError
 
 
 def _reshape(x: Tensor, shape: Axes) -> Tensor:
@@ -94,6 +94,39 @@ def _tile(x: Tensor, reps: Axes) -> Tensor:
     return x.tile(tuple(reps))
 
 
+def _gather(
+    x: Tensor,
+    indices: Tensor | Axes | int,
+    axis: int = 0,
+    batch_dims: int = 0,
+    validate_indices: bool = False,
+) -> Tensor:
+    """From iOS 17 on, an index is counted from the start: a negative one lies outside."""
+    if batch_dims != 0:
+        raise UnclearError(f"batch_dims of {batch_dims}")
+    index = torch.as_tensor(indices, dtype=torch.int64)
+    if index.numel() and not 0 <= index.min() <= index.max() < x.shape[axis]:
+        raise ValueError(f"an index lies outside of {x.shape[axis]} elements")
+    axis %= x.ndim
+    flat = x.index_select(axis, index.flatten())
+    return flat.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+
+
+def _pixel_shuffle(x: Tensor, upscale_factor: int) -> Tensor:
+    """x[n, c f^2 + i f + j, h, w] goes to [n, c, h f + i, w f + j]."""
+    n, c, h, w = x.shape
+    f = upscale_factor
+    blocks = x.reshape(n, c // f**2, f, f, h, w).permute(0, 1, 4, 2, 5, 3)
+    return blocks.reshape(n, c // f**2, h * f, w * f)
+
+
+def _pixel_unshuffle(x: Tensor, downscale_factor: int) -> Tensor:
+    n, c, h, w = x.shape
+    f = downscale_factor
+    blocks = x.reshape(n, c, h // f, f, w // f, f).permute(0, 1, 3, 5, 2, 4)
+    return blocks.reshape(n, c * f**2, h // f, w // f)
+
+
 OPERATORS: Final[Mapping[str, Operator]] = {
     "reshape": _reshape,
     "transpose": _transpose,
@@ -106,4 +139,9 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "slice_by_index": _slice_by_index,
     "slice_by_size": _slice_by_size,
     "tile": _tile,
+    "gather": _gather,
+    "pixel_shuffle": _pixel_shuffle,
+    "pixel_unshuffle": _pixel_unshuffle,
 }
+
+MOVES: Final = frozenset(OPERATORS)

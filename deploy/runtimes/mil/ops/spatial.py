@@ -1,4 +1,8 @@
-"""Convolution, pooling and padding of spatial dimensions."""
+"""Convolution, pooling, padding and resizing of spatial dimensions.
+
+What counts at the borders is Core ML's, by the texts and reports named in
+`docs/decisions/core-ml-evaluator.md`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from deploy.runtimes.mil.ops.types import Axes, Operator
+from deploy.runtimes.mil.ops.types import Axes, Operator, UnclearError
 
 _Function: TypeAlias = Callable[..., Tensor]
 
@@ -18,16 +22,6 @@ _CONVOLUTIONS: Final[Mapping[int, _Function]] = {
     1: functional.conv1d,
     2: functional.conv2d,
     3: functional.conv3d,
-}
-_MAX_POOLS: Final[Mapping[int, _Function]] = {
-    1: functional.max_pool1d,
-    2: functional.max_pool2d,
-    3: functional.max_pool3d,
-}
-_AVG_POOLS: Final[Mapping[int, _Function]] = {
-    1: functional.avg_pool1d,
-    2: functional.avg_pool2d,
-    3: functional.avg_pool3d,
 }
 
 
@@ -85,13 +79,8 @@ def _max_pool(
     pad: Axes | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
-    spatial = len(kernel_sizes)
-    strides = strides or (1,) * spatial
-    paddings = _paddings(pad_type, pad, x.shape[2:], kernel_sizes, strides, (1,) * spatial)
-    pool = _MAX_POOLS[spatial]
-    if _symmetric(paddings):
-        return pool(x, kernel_sizes, strides, [p for p, _ in paddings], ceil_mode=ceil_mode)
-    return pool(_padded(x, paddings, -torch.inf), kernel_sizes, strides)
+    windows, dims = _windows(x, kernel_sizes, pad_type, strides, pad, ceil_mode, -torch.inf)
+    return windows.amax(dims)
 
 
 def _avg_pool(
@@ -103,17 +92,49 @@ def _avg_pool(
     exclude_padding_from_average: bool = False,
     ceil_mode: bool = False,
 ) -> Tensor:
-    spatial = len(kernel_sizes)
-    strides = strides or (1,) * spatial
-    paddings = _paddings(pad_type, pad, x.shape[2:], kernel_sizes, strides, (1,) * spatial)
-    pool = _AVG_POOLS[spatial]
-    if _symmetric(paddings):
-        padding = [p for p, _ in paddings]
-        return pool(x, kernel_sizes, strides, padding, ceil_mode, not exclude_padding_from_average)
-    mean = pool(_padded(x, paddings), kernel_sizes, strides)
+    """What lies beyond the input is padding, be it asked for or added by `ceil_mode`: with
+    `exclude_padding_from_average` nothing of it counts, without it all does."""
+    windows, dims = _windows(x, kernel_sizes, pad_type, strides, pad, ceil_mode, 0.0)
     if not exclude_padding_from_average:
-        return mean
-    return mean / pool(_padded(torch.ones_like(x), paddings), kernel_sizes, strides)
+        return windows.mean(dims)
+    ones = torch.ones_like(x)
+    inside, _ = _windows(ones, kernel_sizes, pad_type, strides, pad, ceil_mode, 0.0)
+    return windows.sum(dims) / inside.sum(dims)
+
+
+def _windows(
+    x: Tensor,
+    kernel: Axes,
+    pad_type: str,
+    strides: Axes | None,
+    pad: Axes | None,
+    ceil_mode: bool,
+    outside: float,
+) -> tuple[Tensor, tuple[int, ...]]:
+    """(N, C, *out, *kernel): all windows, and the dimensions that each of them has."""
+    spatial = len(kernel)
+    strides = strides or (1,) * spatial
+    paddings = _paddings(pad_type, pad, x.shape[2:], kernel, strides, (1,) * spatial)
+    if ceil_mode:
+        paddings = [
+            (before, _end_of_ceil(size, k, stride, before, after))
+            for size, k, stride, (before, after) in zip(
+                x.shape[2:], kernel, strides, paddings, strict=True
+            )
+        ]
+    windows = _padded(x, paddings, outside)
+    for axis, (k, stride) in enumerate(zip(kernel, strides, strict=True), 2):
+        windows = windows.unfold(axis, k, stride)
+    return windows, tuple(range(-spatial, 0))
+
+
+def _end_of_ceil(size: int, kernel: int, stride: int, before: int, after: int) -> int:
+    """The padding behind, for as many windows as `ceil_mode` has (coremltools, ops/defs/_utils)."""
+    padding = before + after
+    windows = (size + padding - kernel + stride - 1) // stride + 1
+    if padding > 0 and (windows - 1) * stride >= size + padding / 2:
+        windows -= 1
+    return max((windows - 1) * stride + kernel - size - before, 0)
 
 
 def _pad(x: Tensor, pad: Axes, mode: str = "constant", constant_val: float = 0.0) -> Tensor:
@@ -125,9 +146,66 @@ def _pad(x: Tensor, pad: Axes, mode: str = "constant", constant_val: float = 0.0
     return functional.pad(x, [n for pair in reversed(pairs) for n in pair], mode=mode)
 
 
+def _upsample_nearest(
+    x: Tensor, scale_factor_height: float = 1, scale_factor_width: float = 1
+) -> Tensor:
+    """Each pixel becomes a block. Which one is nearest at a broken scale is written nowhere."""
+    for axis, scale in ((-2, scale_factor_height), (-1, scale_factor_width)):
+        if scale != int(scale):
+            raise UnclearError(f"scale {scale:g}: no text says which pixel is nearest")
+        x = x.repeat_interleave(int(scale), axis)
+    return x
+
+
+def _upsample_bilinear(
+    x: Tensor,
+    scale_factor_height: float = 1,
+    scale_factor_width: float = 1,
+    align_corners: bool = True,
+) -> Tensor:
+    mode = "ALIGN_CORNERS" if align_corners else "UNALIGN_CORNERS"
+    height, width = int(x.shape[-2] * scale_factor_height), int(x.shape[-1] * scale_factor_width)
+    return _resize_bilinear(x, height, width, mode)
+
+
+def _resize_bilinear(
+    x: Tensor,
+    target_size_height: int = 1,
+    target_size_width: int = 1,
+    sampling_mode: str = "DEFAULT",
+) -> Tensor:
+    for axis, size in ((-2, target_size_height), (-1, target_size_width)):
+        points = _grid(x.shape[axis], size, sampling_mode)
+        low = points.floor().long()
+        high = (low + 1).clamp(max=x.shape[axis] - 1)
+        share = (points - low).float().reshape([-1] + [1] * (-1 - axis))
+        x = x.index_select(axis, low) * (1 - share) + x.index_select(axis, high) * share
+    return x
+
+
+def _grid(size: int, out: int, mode: str) -> Tensor:
+    """Where each of `out` points samples an axis of `size`, as resize_bilinear's text has it."""
+    i = torch.arange(out, dtype=torch.float64)
+    if mode in ("ALIGN_CORNERS", "STRICT_ALIGN_CORNERS"):
+        if out == 1:
+            points = i + (size - 1) / 2 if mode == "ALIGN_CORNERS" else i
+        else:
+            points = i * ((size - 1) / (out - 1))
+    elif mode == "UNALIGN_CORNERS":
+        points = (i + 0.5) * (size / out) - 0.5
+    elif mode == "DEFAULT":
+        points = i * (size / out)  # (Xin - Xin/Xout) / (Xout - 1), simplified
+    else:
+        raise UnclearError(f"sampling mode {mode}")
+    return points.clamp(0, size - 1)
+
+
 OPERATORS: Final[Mapping[str, Operator]] = {
     "conv": _conv,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "pad": _pad,
+    "upsample_nearest_neighbor": _upsample_nearest,
+    "upsample_bilinear": _upsample_bilinear,
+    "resize_bilinear": _resize_bilinear,
 }

@@ -22,3 +22,7 @@ DTYPES: Final[Mapping[str, torch.dtype]] = {
     "int32": torch.int32,
     "bool": torch.bool,
 }
+
+
+class UnclearError(ValueError):
+    """Core ML's meaning of an operator, in the form that a program has it, is written nowhere."""

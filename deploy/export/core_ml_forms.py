@@ -1,0 +1,268 @@
+"""Rewrites for Core ML: what means something else there, or nothing certain, in clear operators.
+
+coremltools translates each operator by itself, and takes for equal what is not at the borders, in
+float16, or in arguments that it drops. Each rewrite names the report or the text that says so;
+`docs/decisions/core-ml-evaluator.md` has the whole list. `prove` holds every rewritten operator
+against the one that the network had.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Node
+
+from deploy.export.forms import write_pools_out
+from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove, spatial
+from deploy.program import aten, calls, is_constant, tidy
+
+
+def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
+    """`module` after all rewrites, proved on `example` (N, C, H, W). The argument stays as it is.
+
+    Raises ExportError that names the operator where a rewrite does not compute what it should.
+    """
+    rewritten = copy.deepcopy(module)
+    replaced: Replaced = {}
+    for rewrite in REWRITES:
+        replaced |= rewrite(rewritten)
+        tidy(rewritten)
+    prove(module, rewritten, replaced, example)
+    return rewritten
+
+
+def write_max_pools_out(module: GraphModule) -> Replaced:
+    """coremltools reads the arguments by position. See `forms`."""
+    write_pools_out(module)
+    return {}
+
+
+def gelu_by_sigmoid(module: GraphModule) -> Replaced:
+    """gelu(x, approximate="tanh")      becomes      x * sigmoid(x * (a + b x^2))
+
+    coremltools drops the keyword and converts the other gelu (coremltools#2863).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.gelu.default, aten.gelu_.default):
+        if node.kwargs.get("approximate", "none") != "tanh":
+            continue
+        write, (x, *_) = Writer(module, node), node.args
+        a = 2 * (2 / torch.pi) ** 0.5  # 0.5 (1 + tanh(u)) = sigmoid(2 u)
+        slope = write(aten.add.Tensor, write(aten.mul.Tensor, _square(write, x), 0.044715 * a), a)
+        gate = write(aten.sigmoid.default, write(aten.mul.Tensor, x, slope))
+        replaced |= write.replace(write(aten.mul.Tensor, x, gate))
+    return replaced
+
+
+def stable_softplus(module: GraphModule) -> Replaced:
+    """softplus(x, beta)      becomes      relu(x) + log1p(exp(-|beta x|)) / beta
+    mish(x)                becomes      x * tanh(softplus(x))
+    log_sigmoid(x)         becomes      -softplus(-x)
+
+    The Neural Engine's softplus drops to 0 above 10.4 (coremltools#2687), and mish with it (#2618).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.softplus.default):
+        x, beta, *_ = [*node.args, 1.0]
+        write = Writer(module, node)
+        assert isinstance(beta, int | float)
+        replaced |= write.replace(_softplus(write, x, float(beta)))
+    for node in calls(module, aten.mish.default, aten.mish_.default):
+        write, (x, *_) = Writer(module, node), node.args
+        gate = write(aten.tanh.default, _softplus(write, x, 1.0))
+        replaced |= write.replace(write(aten.mul.Tensor, x, gate))
+    for node in calls(module, aten.log_sigmoid.default):
+        write, (x, *_) = Writer(module, node), node.args
+        negative = _softplus(write, write(aten.neg.default, x), 1.0)
+        replaced |= write.replace(write(aten.neg.default, negative))
+    return replaced
+
+
+def _softplus(write: Writer, x: Any, beta: float) -> Node:
+    scaled = x if beta == 1 else write(aten.mul.Tensor, x, beta)
+    small = write(aten.exp.default, write(aten.neg.default, write(aten.abs.default, scaled)))
+    tail = write(aten.log1p.default, small)
+    if beta != 1:
+        tail = write(aten.mul.Tensor, tail, 1 / beta)
+    return write(aten.add.Tensor, write(aten.relu.default, x), tail)
+
+
+def stable_log_softmax(module: GraphModule) -> Replaced:
+    """log_softmax(x, dim)      becomes      y - log(sum(exp(y)))    with y = x - amax(x)
+
+    coremltools writes log(softmax(x)): in float16 a probability below 6e-8 is 0, and its log -inf.
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.log_softmax.int):
+        write, (x, dim, *_) = Writer(module, node), node.args
+        centred = write(aten.sub.Tensor, x, write(aten.amax.default, x, [dim], True))
+        total = write(aten.sum.dim_IntList, write(aten.exp.default, centred), [dim], True)
+        replaced |= write.replace(write(aten.sub.Tensor, centred, write(aten.log.default, total)))
+    return replaced
+
+
+def plain_rms_norm(module: GraphModule) -> Replaced:
+    """rms_norm(x, shape, w, eps)      becomes      x / sqrt(mean(x^2) + eps) * w
+
+    coremltools scales x by its largest value first and adds eps to what is left: an eps too large
+    by the square of that value (coremltools#2821).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.rms_norm.default):
+        x, shape, weight, eps = [*node.args, None, None][:4]
+        assert isinstance(x, Node)
+        assert isinstance(shape, Sequence)
+        write = Writer(module, node)
+        dims = list(range(-len(shape), 0))
+        mean = write(aten.mean.dim, _square(write, x), dims, True)
+        eps = torch.finfo(torch.float32).eps if eps is None else eps
+        result = write(
+            aten.div.Tensor, x, write(aten.sqrt.default, write(aten.add.Tensor, mean, eps))
+        )
+        if weight is not None:
+            result = write(aten.mul.Tensor, result, weight)
+        replaced |= write.replace(result)
+    return replaced
+
+
+def divide_instead_of_adding_epsilon(module: GraphModule) -> Replaced:
+    """rsqrt(x)           becomes      1 / sqrt(x)
+    reciprocal(x)      becomes      1 / x
+
+    Core ML's rsqrt is 1 / sqrt(x + 1e-12), its inverse 1 / (x + 1e-4) (elementwise_unary).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.rsqrt.default, aten.reciprocal.default):
+        write, (x, *_) = Writer(module, node), node.args
+        below = write(aten.sqrt.default, x) if node.target is aten.rsqrt.default else x
+        one = write.constant("one", torch.ones(1))
+        replaced |= write.replace(write(aten.div.Tensor, one, below))
+    return replaced
+
+
+def count_indices_from_the_start(module: GraphModule) -> Replaced:
+    """x[:, [0, -1]]      becomes      x[:, [0, 7]]
+
+    iOS 17's gather takes indices from 0 up alone (coremltools, ops/defs/iOS17/scatter_gather.py).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.index.Tensor, aten.index_select.default):
+        x = node.args[0]
+        assert isinstance(x, Node)
+        write, rank = Writer(module, node), x.meta["val"].dim()
+        if node.target is aten.index.Tensor:
+            indices = node.args[1]
+            assert isinstance(indices, Sequence)
+        else:
+            dim = node.args[1]
+            assert isinstance(dim, int)
+            indices = [None] * (dim % rank) + [node.args[2]]
+        known = [
+            (i, value)
+            for i, each in enumerate(indices)
+            if (value := _known(module, each)) is not None
+        ]
+        if len(known) < sum(index is not None for index in indices):
+            continue
+        counted = list(indices)
+        for i, value in known:
+            counted[i] = write.constant(f"index_{i}", value % x.meta["val"].shape[i])
+        replaced |= write.replace(write(aten.index.Tensor, x, counted))
+    return replaced
+
+
+def _known(module: GraphModule, node: object) -> Tensor | None:
+    while isinstance(node, Node) and node.target in (
+        aten.lift_fresh_copy.default,
+        aten.clone.default,
+        aten.detach.default,
+    ):
+        (node,) = node.all_input_nodes
+    if not is_constant(node):
+        return None
+    assert isinstance(node, Node)
+    value: Any = module
+    for part in str(node.target).split("."):
+        value = getattr(value, part)
+    return value if isinstance(value, Tensor) and value.dtype is torch.int64 else None
+
+
+_NEAREST: Final = (
+    aten.upsample_nearest2d.vec,
+    aten.upsample_nearest2d.default,
+    aten._upsample_nearest_exact2d.vec,
+    aten._upsample_nearest_exact2d.default,
+)
+_BILINEAR: Final = (aten.upsample_bilinear2d.vec, aten.upsample_bilinear2d.default)
+_OTHER_RESIZES: Final = (
+    aten.upsample_bicubic2d.vec,
+    aten.upsample_bicubic2d.default,
+    aten._upsample_bilinear2d_aa.vec,
+    aten._upsample_bilinear2d_aa.default,
+    aten._upsample_bicubic2d_aa.vec,
+    aten._upsample_bicubic2d_aa.default,
+)
+# In the names of constants, by which `coreml.count_operators` knows that no layer multiplies here.
+RESIZE_MATRIX: Final = "resize_matrix"
+
+
+def resize_by_constants(module: GraphModule) -> Replaced:
+    """upsample_nearest(x, ...)      becomes      x[:, :, rows][:, :, :, columns]
+    upsample(x, ...)              becomes      H @ x @ W^T    with constant H (out, in), W (out, in)
+
+    where the new size is no whole multiple, or Core ML has no such resize. Its own text leaves open
+    which pixel is nearest at a broken scale, and recomputes a scale that torch takes as given.
+    """
+    replaced: Replaced = {}
+    for node in calls(module, *_NEAREST, *_BILINEAR, *_OTHER_RESIZES):
+        x = node.args[0]
+        assert isinstance(x, Node)
+        sizes = list(zip(spatial(x), spatial(node), strict=True))
+        whole = all(out % size == 0 for size, out in sizes)
+        if whole and node.target in (*_NEAREST[:2], *_BILINEAR):
+            continue
+        write = Writer(module, node)
+        by_rows, by_columns = _resize_matrices(node, *spatial(x))
+        if node.target in _NEAREST:
+            rows = write.constant("rows", by_rows.argmax(1))
+            columns = write.constant("columns", by_columns.argmax(1))
+            tall = write(aten.index.Tensor, x, [None, None, rows])
+            result = write(aten.index.Tensor, tall, [None, None, None, columns])
+        else:
+            rows = write.constant(f"rows_{RESIZE_MATRIX}", by_rows)
+            columns = write.constant(f"columns_{RESIZE_MATRIX}", by_columns.T.contiguous())
+            result = write(aten.matmul.default, write(aten.matmul.default, rows, x), columns)
+        replaced |= write.replace(result)
+    return replaced
+
+
+def _resize_matrices(node: Node, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """(out, in) for lines and for columns: what becomes of images that are 1 in one line or column
+    and 0 elsewhere."""
+    assert callable(node.target)
+    rows = torch.eye(height).reshape(1, height, height, 1).expand(-1, -1, -1, width)
+    columns = torch.eye(width).reshape(1, width, 1, width).expand(-1, -1, height, -1)
+    by_rows = node.target(rows.contiguous(), *node.args[1:], **node.kwargs)
+    by_columns = node.target(columns.contiguous(), *node.args[1:], **node.kwargs)
+    return by_rows[0, :, :, 0].T.contiguous(), by_columns[0, :, 0, :].T.contiguous()
+
+
+def _square(write: Writer, x: Any) -> Node:
+    return write(aten.mul.Tensor, x, x)
+
+
+REWRITES: Final[tuple[Callable[[GraphModule], Replaced], ...]] = (
+    write_max_pools_out,
+    pad_before_avg_pool,
+    gelu_by_sigmoid,
+    stable_softplus,
+    stable_log_softmax,
+    plain_rms_norm,
+    divide_instead_of_adding_epsilon,
+    count_indices_from_the_start,
+    resize_by_constants,
+)

@@ -1,0 +1,126 @@
+"""Exact rewrites that a toolkit needs, of a program that is about to be exported.
+
+Like `deploy.simplify` they change how a graph is written and not what it computes, but each for the
+sake of one backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+
+from deploy.program import aten, calls
+
+qd = torch.ops.quantized_decomposed
+
+
+def write_pools_out(module: GraphModule) -> None:
+    """max_pool2d(x, k)        becomes        max_pool2d(x, [k, k], [k, k], [0, 0], [1, 1], False)
+
+    ExecuTorch and coremltools read arguments by position, and stumble where one is left out. A
+    ceiling that adds no window is a floor.
+    """
+    for node in calls(module, aten.max_pool2d.default):
+        kernel, strides, padding = window_arguments(node.args[1:])
+        dilation, ceil = [*node.args[4:], *[None] * 2][:2]
+        dilation = _pair(dilation or 1)
+        shape = _spatial(node.args[0])
+        floor = [
+            (size + 2 * p - d * (k - 1) - 1) // s + 1
+            for size, k, s, p, d in zip(shape, kernel, strides, padding, dilation, strict=True)
+        ]
+        ceil = bool(ceil) and floor != _spatial(node)
+        node.args = (node.args[0], kernel, strides, padding, dilation, ceil)
+
+
+def window_arguments(given: Sequence[Any]) -> tuple[list[int], list[int], list[int]]:
+    """Kernel, strides and padding of a 2-d pool, its defaults filled in.
+
+    `given` are the arguments that follow the input, as many as the node has.
+    """
+    kernel, strides, padding = [*given, None, None][:3]
+    kernel = _pair(kernel)
+    return kernel, _pair(strides) if strides else kernel, _pair(padding or 0)
+
+
+def slice_splits(module: GraphModule) -> None:
+    """tensor_split(x, n, dim)[i]         becomes        slice(x, dim, start, end)
+    narrow(x, dim, start, length)      becomes        slice(x, dim, start, start + length)
+
+    As ExecuTorch will write them, but before `requantize_before_moves`.
+    """
+    for node in calls(module, aten.tensor_split.sections, aten.tensor_split.indices):
+        dim = node.args[2] if len(node.args) > 2 else node.kwargs.get("dim", 0)
+        assert isinstance(dim, int)
+        ends = [0]
+        for part in node.meta["val"]:
+            ends.append(ends[-1] + part.shape[dim])
+        for item in list(node.users):
+            i = item.args[1]
+            assert isinstance(i, int)
+            item.target, item.args = aten.slice.Tensor, (node.args[0], dim, ends[i], ends[i + 1])
+    for node in calls(module, aten.narrow.default):
+        x, dim, start, length = node.args
+        assert isinstance(start, int)
+        assert isinstance(length, int)
+        node.target, node.args = aten.slice.Tensor, (x, dim, start, start + length)
+
+
+_MOVES = (
+    aten.cat.default,
+    aten.constant_pad_nd.default,
+    aten.permute.default,
+    aten.slice.Tensor,
+    aten.transpose.int,
+)
+
+
+def requantize_before_moves(module: GraphModule) -> None:
+    """dq(s1) -> slice -> q(s2)        becomes        dq(s1) -> q(s2) -> dq(s2) -> slice -> q(s2)
+
+    Moving values and rounding each of them can change places. XNNPACK takes the first for one int8
+    kernel, whose input and output must have one scale, and then does not load. A zero that a pad
+    adds is a zero in any scale.
+    """
+    for node in calls(module, *_MOVES):
+        if node.target is aten.constant_pad_nd.default and any(node.args[2:]):
+            continue
+        inputs = [arg for arg in node.all_input_nodes if _is_dequantize(arg)]
+        if len(inputs) < len(node.all_input_nodes):
+            continue
+        for quantize in [user for user in node.users if _is_quantize(user)]:
+            scale = quantize.args[1:]
+            if all(source.args[1:] == scale for source in inputs):
+                continue
+            with module.graph.inserting_before(quantize):
+                again = {source: _requantized(module, source, scale) for source in inputs}
+                moved = module.graph.node_copy(node, again.__getitem__)
+            quantize.replace_input_with(node, moved)
+
+
+def _requantized(module: GraphModule, source: Node, scale: tuple[Any, ...]) -> Node:
+    if source.args[1:] == scale:
+        return source
+    quantized = module.graph.call_function(qd.quantize_per_tensor.default, (source, *scale))
+    return module.graph.call_function(qd.dequantize_per_tensor.default, (quantized, *scale))
+
+
+def _is_quantize(node: Node) -> bool:
+    return node.target is qd.quantize_per_tensor.default
+
+
+def _is_dequantize(node: Node) -> bool:
+    return node.target is qd.dequantize_per_tensor.default
+
+
+def _pair(value: Any) -> list[int]:
+    values = [value] if isinstance(value, int) else list(value)
+    return values * 2 if len(values) == 1 else values
+
+
+def _spatial(node: object) -> list[int]:
+    assert isinstance(node, Node)
+    return list(node.meta["val"].shape[2:])

@@ -1,0 +1,133 @@
+"""Replacing operators of a graph by others, and the proof that each computes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule, Interpreter, Node
+from torch.nn import functional
+
+from deploy.errors import ExportError
+from deploy.export.forms import window_arguments
+from deploy.program import add_constant, aten, calls
+from deploy.verify.error_statistics import power_ratio_db
+
+EXACT_DB: Final = 100.0
+
+Replaced: TypeAlias = dict[str, str]
+"""What a rewrite replaced: the names of the new nodes, and of the old."""
+
+
+def prove(
+    original: GraphModule, rewritten: GraphModule, replaced: Replaced, example: Tensor
+) -> None:
+    """Compare each replaced operator, new name -> old, given the original's inputs; see above."""
+    expected = _Values(original, names=set(replaced.values()))
+    expected.run(example)
+    _Compared(rewritten, {new: expected.values[old] for new, old in replaced.items()}).run(example)
+
+
+class _Values(Interpreter):
+    """Runs a graph and keeps the values of some nodes."""
+
+    def __init__(self, module: GraphModule, names: set[str]) -> None:
+        super().__init__(module)
+        self.names, self.values = names, dict[str, Tensor]()
+
+    def run_node(self, n: Node) -> Any:
+        value = super().run_node(n)
+        if n.name in self.names:
+            self.values[n.name] = value
+        return value
+
+
+class _Compared(Interpreter):
+    """Runs a graph, and goes on with the right values: so that no error hides another."""
+
+    def __init__(self, module: GraphModule, expected: dict[str, Tensor]) -> None:
+        super().__init__(module)
+        self.expected = expected
+
+    def run_node(self, n: Node) -> Any:
+        value = super().run_node(n)
+        if (right := self.expected.get(n.name)) is None:
+            return value
+        noise = (value.double() - right.double()).square().sum().item()
+        reached = power_ratio_db(right.double().square().sum().item(), noise)
+        if not reached >= EXACT_DB:
+            raise ExportError(
+                f"{n.name} as rewritten for this format is {reached:.1f} dB from the network's "
+                "own: leave it out with --formats"
+            )
+        return right
+
+
+class Writer:
+    """Writes a chain of operators in place of `node`."""
+
+    def __init__(self, module: GraphModule, node: Node) -> None:
+        self.module, self.node = module, node
+
+    def __call__(self, target: Callable[..., Any], *args: Any) -> Node:
+        with self.module.graph.inserting_before(self.node):
+            return self.module.graph.call_function(target, args)
+
+    def constant(self, name: str, value: Tensor) -> Node:
+        with self.module.graph.inserting_before(self.node):
+            return add_constant(self.module, f"{self.node.name}_{name}", value)
+
+    def replace(self, result: Node) -> Replaced:
+        self.node.replace_all_uses_with(result)
+        result.meta["val"] = self.node.meta["val"]  # for the rewrites to come
+        return {result.name: self.node.name}
+
+
+def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> Replaced:
+    """avg_pool2d(x, k, s, padding, ceil_mode, count_include_pad, divisor_override)
+    becomes
+    constant_pad_nd(x, ...) -> avg_pool2d(.., k, s) -> mul(.., torch's divisor in Core ML's place)
+
+    Core ML counts what lies beyond the input as padding: at its default of count_include_pad=True
+    each window that ceil mode adds is divided by all of the kernel, 4.75 where torch gives 9.5
+    (coremltools#2772, #2844); divisor_override is refused (#2745); and padding of 3 in a kernel
+    of 7 at a stride of 4 was seen to go wrong (#1901). Without padding there is one reading.
+
+    onnxruntime too divided by all of the kernel before 1.21, in int8 it still does in 1.31, and
+    divisor_override is lost on the way there. `plain_padding=False` leaves its other pools be.
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.avg_pool2d.default):
+        x, *given = node.args
+        assert isinstance(x, Node)
+        if not plain_padding and not any(given[3:4]) and not any(given[5:]):
+            continue
+        kernel, strides, padding = window_arguments(given)
+        write = Writer(module, node)
+        shape, out = spatial(x), spatial(node)
+        pads = [
+            (p, (o - 1) * s + k - size - p)
+            for size, o, k, s, p in zip(shape, out, kernel, strides, padding, strict=True)
+        ]
+        # What floor mode leaves over at the end is dropped by the pool itself.
+        pads = [(before, max(after, 0)) for before, after in pads]
+        ones = torch.ones(1, 1, *shape, dtype=torch.float64)
+        flat = [n for pair in reversed(pads) for n in pair]
+        plain = functional.avg_pool2d(functional.pad(ones, flat), kernel, strides)
+        ratio = aten.avg_pool2d(ones, *given) / plain
+        if not any(flat) and torch.equal(ratio, torch.ones_like(ratio)):
+            node.args = (x, kernel, strides)
+            continue
+        padded = write(aten.constant_pad_nd.default, x, flat, 0.0) if any(flat) else x
+        result = write(aten.avg_pool2d.default, padded, kernel, strides)
+        if not torch.equal(ratio, torch.ones_like(ratio)):
+            result = write(aten.mul.Tensor, result, write.constant("ratio", ratio.float()))
+        replaced |= write.replace(result)
+    return replaced
+
+
+def spatial(node: Node) -> list[int]:
+    """Height and width of a node's value."""
+    return list(node.meta["val"].shape[2:])

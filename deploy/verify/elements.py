@@ -1,0 +1,37 @@
+"""What a value is made of: each element has a number, and a moved value is known by its numbers.
+
+A chunk, a view, a channel shuffle or a concat computes nothing: it says where elements go. Programs
+name such values as they like, split one move into two or make two one; the numbers of the elements
+are the same however it is written.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from math import prod
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+Elements: TypeAlias = Tensor
+"""int64, of the value's shape: the number of each element."""
+
+
+class Numbering:
+    """Gives out numbers, none twice."""
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def fresh(self, shape: tuple[int, ...]) -> Elements:
+        """Numbers for a value that was computed, and so is made of nothing that was there."""
+        first, self._next = self._next, self._next + prod(shape)
+        return torch.arange(first, self._next).reshape(shape)
+
+
+def fingerprint(elements: Elements) -> bytes:
+    """Equal for values of one shape that are made of the same elements in the same places."""
+    digest = sha256(repr(tuple(elements.shape)).encode())
+    digest.update(elements.contiguous().numpy().data)
+    return digest.digest()

@@ -1,0 +1,163 @@
+"""Rewrites for one backend's sake: each computes what it replaces, and converts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from small_network import LABELS, PREPROCESSING, SIDE, crops, inputs
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deploy.errors import ExportError
+from deploy.export import coreml, executorch
+from deploy.export.core_ml_forms import for_core_ml
+from deploy.export.interface import Spec
+from deploy.export.rewriting import prove
+from deploy.program import aten, capture, graph_module
+from deploy.quantize.decide import decide
+from deploy.quantize.write import write_program
+from deploy.runtimes import load
+from deploy.simplify import simplify
+from deploy.verify.error_statistics import sqnr_db
+
+
+class Of(nn.Module):
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+X = torch.randn(1, 4, 13, 10, generator=torch.Generator().manual_seed(0)) * 3
+
+REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
+    "ceil": (lambda x: functional.avg_pool2d(x, 2, 3, ceil_mode=True), "mul"),
+    "ceil, padded": (lambda x: functional.avg_pool2d(x, 3, 2, 1, ceil_mode=True), "mul"),
+    "not counted": (
+        lambda x: functional.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+        "mul",
+    ),
+    "counted": (lambda x: functional.avg_pool2d(x, 7, 4, 3), "constant_pad_nd"),
+    "divisor": (lambda x: functional.avg_pool2d(x, 2, divisor_override=3), "mul"),
+    "ceil for nothing": (lambda x: functional.max_pool2d(x, (1, 2), ceil_mode=True), "max_pool2d"),
+    "gelu": (lambda x: functional.gelu(x, approximate="tanh"), "sigmoid"),
+    "softplus": (lambda x: functional.softplus(x * 9, 2.0), "log1p"),
+    "mish": (functional.mish, "log1p"),
+    "log_sigmoid": (functional.logsigmoid, "log1p"),
+    "log_softmax": (lambda x: functional.log_softmax(x * 20, 1), "amax"),
+    "rms_norm": (lambda x: functional.rms_norm(x, (10,)), "sqrt"),
+    "rsqrt": (lambda x: torch.rsqrt(x.abs() + 1e-9), "sqrt"),
+    "reciprocal": (lambda x: torch.reciprocal(x), "div"),
+    "negative index": (lambda x: x[:, [0, -1]], "index"),
+    "nearest": (lambda x: functional.interpolate(x, scale_factor=1.5), "index"),
+    "bilinear": (
+        lambda x: functional.interpolate(x, scale_factor=1.3, mode="bilinear"),
+        "matmul",
+    ),
+    "bicubic": (lambda x: functional.interpolate(x, (7, 21), mode="bicubic"), "matmul"),
+    "smoothed": (
+        lambda x: functional.interpolate(x, (5, 6), mode="bilinear", antialias=True),
+        "matmul",
+    ),
+}
+GONE = {"gelu", "softplus", "mish", "log_sigmoid", "log_softmax", "rms_norm", "rsqrt", "reciprocal"}
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_a_rewrite_for_core_ml_computes_the_same(name: str) -> None:
+    function, sign = REWRITTEN[name]
+    module = graph_module(capture(Of(function), tuple(X.shape)))
+    rewritten = for_core_ml(module, X)
+    targets = [str(node.target) for node in rewritten.graph.nodes]
+    assert any(sign in target for target in targets), targets
+    assert not any(target == f"aten.{each}.default" for each in GONE for target in targets)
+    right, got = module(X), rewritten(X)
+    assert sqnr_db(right.double().numpy(), (got - right).double().numpy()) > 100
+
+
+def test_whole_multiples_stay_the_resizes_that_core_ml_has() -> None:
+    module = graph_module(
+        capture(
+            Of(
+                lambda x: functional.interpolate(
+                    functional.interpolate(x, scale_factor=2), (52, 20), mode="bilinear"
+                )
+            ),
+            tuple(X.shape),
+        )
+    )
+    targets = {str(node.target) for node in for_core_ml(module, X).graph.nodes}
+    assert {"aten.upsample_nearest2d.vec", "aten.upsample_bilinear2d.vec"} <= targets
+
+
+def test_a_rewrite_that_computes_something_else_is_refused_by_name() -> None:
+    right = graph_module(capture(Of(lambda x: x + 1), tuple(X.shape)))
+    wrong = graph_module(capture(Of(lambda x: x + 1.001), tuple(X.shape)))
+    with pytest.raises(ExportError, match=r"add as rewritten for this format is \d+\.\d dB"):
+        prove(right, wrong, {"add": "add"}, X)
+
+
+class Doubtful(nn.Module):
+    """What coremltools would convert to something else, in one network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2, 1)
+        self.head = nn.Linear(8, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.avg_pool2d(functional.mish(self.stem(x)), 2, 3, ceil_mode=True)
+        x = functional.gelu(functional.interpolate(x, size=(9, 7)), approximate="tanh")
+        x = functional.max_pool2d(x[:, [-1, 0, 1, 2, 3, 4, 5, 6]], 2)
+        x = functional.interpolate(x, scale_factor=1.7, mode="bilinear")
+        return functional.log_softmax(self.head(x.mean((2, 3))), 1)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_what_core_ml_reads_otherwise_converts_and_is_proved(
+    precision: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    program = simplify(capture(Doubtful(), (1, 3, SIDE, SIDE)))
+    spec = Spec(precision=precision, preprocessing=PREPROCESSING, labels=LABELS)  # type: ignore[arg-type]
+    converted = coreml.export(program, tmp_path / "m.mlpackage", spec)
+    checks = coreml.prove(converted, tmp_path / "m.mlpackage", spec, crops(2))
+    assert [check.measured for check in checks if not check.passed] == []
+
+
+class Moving(nn.Module):
+    """Slices, a chunk and concats between kernels of other scales."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 2, 1)
+        self.left, self.right = nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 4, 3, 1, 1)
+        self.mixed = nn.Conv2d(8, 8, 1)
+        self.head = nn.Linear(8, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.max_pool2d(self.stem(x).relu(), 2)
+        left, right = x[:, :4], x.tensor_split(2, 1)[1]
+        x = torch.cat([self.left(left).relu(), self.right(right) + left], 1)
+        return self.head(self.mixed(x.permute(0, 1, 3, 2)).mean((2, 3)))
+
+
+def test_int8_values_that_move_are_rescaled_first_so_that_xnnpack_loads_them(
+    tmp_path: Path,
+) -> None:
+    torch.manual_seed(0)
+    program = simplify(capture(Moving(), (1, 3, SIDE, SIDE)))
+    quantized = write_program(program, decide(program, inputs(8)), executorch.DIALECT)
+    spec = Spec(precision="int8", preprocessing=PREPROCESSING, labels=LABELS)
+    executorch.export(quantized, tmp_path / "m.pte", spec)
+    got = load("executorch", tmp_path / "m.pte", PREPROCESSING).logits(crops(2))
+    with torch.no_grad():
+        right = torch.cat([graph_module(quantized)(photo[None]) for photo in inputs(2)])
+    assert torch.equal(torch.from_numpy(got), right)
+    assert executorch.count_operators(tmp_path / "m.pte").heavy_in_float() == {}
+    assert aten.max_pool2d.default in {node.target for node in quantized.graph.nodes}
