@@ -43,6 +43,7 @@ from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts, short_of
+from deploy.verify.rewrites import prove_equalized, prove_simplified
 from deploy.workers import worker_processes
 
 WORKERS = 2
@@ -113,12 +114,15 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         in_float = [target for target in recipe.targets if target.precision not in QUANTIZED]
         quantized = [target for target in recipe.targets if target.precision in QUANTIZED]
         futures = _submit(pool, in_float, {}, recipe, plan, folder, Path(scratch))
-        float_logits = run_program(program, inputs)
+        # Of the network as captured: every artifact answers for our rewrites too.
+        float_logits = run_program(captured, inputs)
+        prove_simplified(captured, program, inputs)
         decisions: dict[Precision, Decisions] = {}
         mix = None
         if quantized:
             reporter.stage("calibrating")
             equalized = equalize(program, torch.from_numpy(calibration))
+            prove_equalized(program, equalized, calibration, inputs)
             _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
             decisions, mix = _decide(
                 recipe,
