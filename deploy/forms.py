@@ -21,6 +21,7 @@ from deploy.program import (
     aten,
     calls,
     constant,
+    filled,
     is_constant,
     is_constant_or_none,
     rank,
@@ -28,7 +29,7 @@ from deploy.program import (
 )
 
 # The operators that torch.export leaves for a convolution with padding in words.
-_WORDED = {
+_WORDED: dict[object, Any] = {
     aten.conv1d.padding: aten.conv1d.default,
     aten.conv2d.padding: aten.conv2d.default,
     aten.conv3d.padding: aten.conv3d.default,
@@ -36,6 +37,12 @@ _WORDED = {
 # By the number of axes of the image, without photos and channels.
 _CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 _PRODUCTS = (aten.mm.default, aten.matmul.default, aten.addmm.default)
+# The axes of what each weight is multiplied with, photos and channels included.
+BATCHED: dict[object, int] = {
+    aten.conv1d.default: 3,
+    aten.conv2d.default: 4,
+    aten.linear.default: 2,
+}
 # What changes each value by itself, so that an axis of size 1 may come or go behind it.
 _POINTWISE = (
     aten.relu.default,
@@ -56,6 +63,8 @@ def fold_constants(module: GraphModule) -> None:
     """
     written = _written(module)
     values: dict[Node, Any] = {}
+    for node in calls(module, aten._assert_tensor_metadata.default):
+        module.graph.erase_node(node)  # Torch's notes on dtypes, which export has checked.
     for node in list(module.graph.nodes):
         if is_constant(node) and str(node.target) not in written:
             values[node] = constant(module, node)
@@ -124,7 +133,7 @@ def spell_out_convolutions(module: GraphModule) -> None:
     Behind an even kernel "same" pads one side more than the other: by a pad of its own.
     """
     for node in calls(module, *_WORDED):
-        x, weight, bias, stride, words, dilation, groups = _filled(node)
+        x, weight, bias, stride, words, dilation, groups = filled(node)
         kernel = weight.meta["val"].shape[2:]
         dilations = _per_axis(dilation, len(kernel))
         total = [0] * len(kernel)
@@ -140,18 +149,11 @@ def spell_out_convolutions(module: GraphModule) -> None:
         node.target = _WORDED[node.target]
         node.args = (x, weight, bias, list(stride), padding, dilations, groups)
     for node in calls(module, aten.convolution.default):
-        x, weight, bias, stride, margin, dilation, transposed, _, groups = _filled(node)
+        x, weight, bias, stride, margin, dilation, transposed, _, groups = filled(node)
         axes = weight.meta["val"].dim() - 2
         if not transposed and axes in _CONVOLUTIONS:
             node.target = _CONVOLUTIONS[axes]
             node.args = (x, weight, bias, stride, margin, dilation, groups)
-
-
-def _filled(node: Node) -> list[Any]:
-    """All arguments of a call by position, the operator's defaults where none is given."""
-    assert isinstance(node.target, OpOverload)
-    arguments = node.target._schema.arguments[len(node.args) :]
-    return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in arguments)]
 
 
 def _per_axis(value: int | Sequence[int], axes: int) -> list[int]:
@@ -165,17 +167,15 @@ def products_by_linear(module: GraphModule) -> None:
     """
     for node in calls(module, *_PRODUCTS):
         if node.target is aten.addmm.default:
-            bias, x, weight = node.args[:3]
-            beta, alpha = node.kwargs.get("beta", 1), node.kwargs.get("alpha", 1)
+            bias, x, weight, beta, alpha = filled(node)
         else:
-            (x, weight), bias, beta, alpha = node.args[:2], None, 1, 1
+            bias, (x, weight), beta, alpha = None, filled(node), 1, 1
         plain = (
             isinstance(x, Node)
             and not is_constant(x)
             and rank(x) >= 2
             and is_constant(weight)
             and is_constant_or_none(bias)
-            and (alpha, beta) == (1, 1)
         )
         matrix = constant(module, weight) if plain else None
         if matrix is None or matrix.dim() != 2:
@@ -184,9 +184,10 @@ def products_by_linear(module: GraphModule) -> None:
         if offset is not None and offset.numel() not in (1, matrix.shape[1]):
             continue
         with module.graph.inserting_before(node):
-            args = [x, add_constant(module, f"{node.name}_weight", matrix.t().contiguous())]
+            scaled = (alpha * matrix.t()).contiguous()
+            args = [x, add_constant(module, f"{node.name}_weight", scaled)]
             if offset is not None:
-                row = offset.flatten().expand(matrix.shape[1]).contiguous()
+                row = (beta * offset).flatten().expand(matrix.shape[1]).contiguous()
                 args.append(add_constant(module, f"{node.name}_bias", row))
         node.target, node.args, node.kwargs = aten.linear.default, tuple(args), {}
 
@@ -200,11 +201,10 @@ def add_axes(module: GraphModule) -> None:
     """
     for node in calls(module, aten.conv1d.default, aten.conv2d.default, aten.linear.default):
         x = node.args[0]
-        missing = {aten.conv1d.default: 3, aten.conv2d.default: 4, aten.linear.default: 2}
-        if rank(x) == missing[node.target] - 1:
+        if rank(x) == BATCHED[node.target] - 1:
             _with_axis(module, node, 0)
     for node in calls(module, aten.conv1d.default):
-        x, weight, bias, stride, padding, dilation, groups = _filled(node)
+        x, weight, bias, stride, padding, dilation, groups = filled(node)
         if not is_constant(weight):
             continue
         value = constant(module, weight)

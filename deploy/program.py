@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_arg
@@ -46,6 +47,13 @@ def calls(module: GraphModule, *targets: object) -> Iterator[Node]:
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.target in wanted:
             yield node
+
+
+def filled(node: Node) -> list[Any]:
+    """All arguments of a call by position, the operator's defaults where none is given."""
+    assert isinstance(node.target, OpOverload)
+    rest = node.target._schema.arguments[len(node.args) :]
+    return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in rest)]
 
 
 def constant(module: GraphModule, node: object) -> Tensor | None:

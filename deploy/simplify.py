@@ -15,13 +15,20 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from deploy.forms import add_axes, fold_constants, products_by_linear, spell_out_convolutions
+from deploy.forms import (
+    BATCHED,
+    add_axes,
+    fold_constants,
+    products_by_linear,
+    spell_out_convolutions,
+)
 from deploy.program import (
     add_call,
     add_constant,
     aten,
     calls,
     constant,
+    filled,
     graph_module,
     input_shape,
     is_constant,
@@ -32,8 +39,7 @@ from deploy.program import (
 
 Rewrite = Callable[[GraphModule], None]
 
-# The axes of what each weight is multiplied with: of a batch, else channels are elsewhere.
-_BATCHED = {aten.conv1d.default: 3, aten.conv2d.default: 4, aten.linear.default: 2}
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w.]*", re.ASCII)
 _DROPOUTS = (
     aten.dropout.default,
     aten.dropout_.default,
@@ -120,9 +126,9 @@ def _has_own_weights(node: Node) -> bool:
     """A convolution or linear whose result may be scaled by changing its constants: nothing else
     reads it, and its channels are where a batch's are."""
     return (
-        node.target in _BATCHED
+        node.target in BATCHED
         and len(node.users) == 1
-        and rank(node.args[0]) == _BATCHED[node.target]
+        and rank(node.args[0]) == BATCHED[node.target]
         and is_constant(node.args[1])
         and (len(node.args) < 3 or is_constant_or_none(node.args[2]))
     )
@@ -176,14 +182,14 @@ def _pools_all(node: Node) -> bool:
     """Whether each channel's average is one number: of the whole map, divided by its size."""
     if node.target is aten.adaptive_avg_pool2d.default:
         return node.args[1] in (1, [1], [1, 1])
-    x, kernel, *options = node.args
-    assert isinstance(x, Node)
-    assert isinstance(kernel, list)
-    # stride, padding, ceil_mode, count_include_pad, divisor_override
-    padding = options[1] if len(options) > 1 else [0]
-    divisor = options[4] if len(options) > 4 else None
+    x, kernel, _stride, padding, _ceil_mode, _count_include_pad, divisor = filled(node)
     whole = list(x.meta["val"].shape[2:])
-    return (kernel * 2)[:2] == whole and set(padding) == {0} and divisor is None
+    # One number stands for both sides.
+    return (kernel * 2)[:2] == whole and not any(_as_list(padding)) and divisor is None
+
+
+def _as_list(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def fold_gates(module: GraphModule) -> None:
@@ -248,7 +254,7 @@ def name_constants(module: GraphModule) -> None:
         if not is_constant(node):
             continue
         name = str(node.target)
-        if not name.replace(".", "_").isidentifier():
+        if not _PLAIN_NAME.fullmatch(name):
             if name not in renamed:
                 value = constant(module, node)
                 assert value is not None

@@ -22,8 +22,8 @@ from deploy.reporter import Reporter
 from deploy.user_network.export import UserNetwork, export_user_network
 from deploy.user_network.functional import functionalize
 from deploy.user_network.reference import Reference
-from deploy.weights import load_weights, read_state_dict
 from deploy.verify.rewrites import prove_captured
+from deploy.weights import load_weights, read_state_dict
 from models.cost import Cost, measure_cost
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -140,7 +141,7 @@ def _in_float64(module: GraphModule) -> GraphModule:
     """A copy that computes in float64, tensors made on the way and conversions included."""
     wide = copy.deepcopy(module).double()
 
-    def widen(value: object) -> object:
+    def widen(value: Any) -> Any:
         return torch.float64 if value == torch.float32 else value
 
     for node in wide.graph.nodes:
