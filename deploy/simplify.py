@@ -85,41 +85,81 @@ def remove_dropout(module: GraphModule) -> None:
 
 
 def fold_batch_norms(module: GraphModule) -> None:
-    """conv(x, W, b) -> batch_norm        becomes        conv(x, W * g, (b - mean) * g + beta)
+    """conv(x, W, b) -> batch_norm        becomes        conv(x, W * g, b * g + h)
+    batch_norm -> linear(W, b)         becomes        linear(x, W * g, W h + b)
+    batch_norm of images               becomes        conv(x, g, h), depthwise
+    batch_norm of anything else        becomes        x * g + h
 
-    with g = gamma / sqrt(var + eps) (Jacob et al. 2018, arXiv 1712.05877, equation 14), computed
-    in float64; a linear of a batch of vectors likewise. A batch norm behind anything else stays as
-    it is, with the scale and the shift that XNNPACK's passes ask for.
+    with g = gamma / sqrt(var + eps) and h = beta - mean * g (Jacob et al. 2018, arXiv 1712.05877,
+    equation 14), computed in float64. The depthwise convolution is what XNNPACK makes of it too;
+    here int8 knows of it.
     """
     for bn in calls(module, aten.batch_norm.default):
-        x, gamma, beta, mean, var, is_training, momentum, eps, *rest = bn.args
+        x, gamma, beta, mean, var, is_training, *_ = bn.args
         if is_training or not (is_constant(mean) and is_constant(var)):
             continue
         if not (is_constant_or_none(gamma) and is_constant_or_none(beta)):
             continue
         assert isinstance(x, Node)
-        assert isinstance(eps, float)
-        running_mean, running_var = constant(module, mean), constant(module, var)
-        assert running_mean is not None
-        assert running_var is not None
-        scale = (running_var.double() + eps).rsqrt()
-        if (g := constant(module, gamma)) is not None:
-            scale = scale * g.double()
-        shift = -running_mean.double() * scale
-        if (b := constant(module, beta)) is not None:
-            shift = shift + b.double()
+        scale, shift = _scale_and_shift(module, bn)
+        readers = list(bn.users)
         if _has_own_weights(x):
             weight, bias = _weights(module, x)
             folded = weight.double() * scale.view(-1, *[1] * (weight.dim() - 1))
             _set_weights(module, x, "bn", folded, shift + bias.double() * scale)
             bn.replace_all_uses_with(x)
-            continue
-        with module.graph.inserting_before(bn):
-            if gamma is None:
-                gamma = add_constant(module, f"{bn.name}_gamma", torch.ones_like(running_var))
-            if beta is None:
-                beta = add_constant(module, f"{bn.name}_beta", torch.zeros_like(running_mean))
-        bn.args = (x, gamma, beta, mean, var, is_training, momentum, eps, *rest)
+        elif len(readers) == 1 and _scales_input(readers[0], bn):
+            weight, bias = (tensor.double() for tensor in _weights(module, readers[0]))
+            _set_weights(module, readers[0], "bn", weight * scale, weight @ shift + bias)
+            bn.replace_all_uses_with(x)
+        else:
+            _write_out(module, bn, scale, shift)
+
+
+def _scale_and_shift(module: GraphModule, bn: Node) -> tuple[Tensor, Tensor]:
+    """What each channel of a batch norm is multiplied by, and what is added, (C,) in float64."""
+    _x, gamma, beta, mean, var, _is_training, _momentum, eps, *_ = bn.args
+    assert isinstance(eps, float)
+    running_mean, running_var = constant(module, mean), constant(module, var)
+    assert running_mean is not None
+    assert running_var is not None
+    scale = (running_var.double() + eps).rsqrt()
+    if (g := constant(module, gamma)) is not None:
+        scale = scale * g.double()
+    shift = -running_mean.double() * scale
+    if (b := constant(module, beta)) is not None:
+        shift = shift + b.double()
+    return scale, shift
+
+
+def _scales_input(reader: Node, bn: Node) -> bool:
+    """Whether `reader` is a linear that sums over the channels of the batch norm before it."""
+    if reader.target is not aten.linear.default:
+        return False
+    constants = [reader.args[1], *reader.args[2:3]]
+    return (
+        reader.args[0] is bn
+        and rank(bn) == 2
+        and is_constant(constants[0])
+        and all(is_constant_or_none(each) for each in constants)
+    )
+
+
+def _write_out(module: GraphModule, bn: Node, scale: Tensor, shift: Tensor) -> None:
+    x, axes, dtype = bn.args[0], rank(bn), bn.meta["val"].dtype
+    channels = len(scale)
+    shape = (channels, 1, 1, 1) if axes == 4 else (channels, *[1] * (axes - 2))
+    with module.graph.inserting_before(bn):
+        g = add_constant(module, f"{bn.name}_weight", scale.to(dtype).view(shape))
+        flat = (channels,) if axes == 4 else shape
+        h = add_constant(module, f"{bn.name}_bias", shift.to(dtype).view(flat))
+        if axes == 4:
+            args = (x, g, h, [1, 1], [0, 0], [1, 1], channels)
+            new = add_call(module, aten.conv2d.default, args, like=bn)
+        else:
+            scaled = add_call(module, aten.mul.Tensor, (x, g), like=bn)
+            new = add_call(module, aten.add.Tensor, (scaled, h), like=bn)
+    bn.replace_all_uses_with(new)
 
 
 def _has_own_weights(node: Node) -> bool:
