@@ -30,15 +30,18 @@ class Dialect:
     `integer_bias`: biases as int32 constants in steps of input scale * weight scale.
     `hardswish`: "kernel" between quantized tensors, "fused" to the convolution before it without
     a quantize in between, or two int8 "products".
+    `one_scale_cat`: what is concatenated has the scale of the result before.
     """
 
     unsigned: bool = False
     integer_bias: bool = False
     hardswish: Literal["kernel", "fused", "products"] = "kernel"
+    one_scale_cat: bool = False
 
 
-# XNNPACK makes a look-up table of dequantize -> hardswish -> quantize.
-XNNPACK = Dialect()
+# XNNPACK makes a look-up table of dequantize -> hardswish -> quantize, and a kernel of dequantize ->
+# cat -> quantize, which does not load where its scales differ.
+XNNPACK = Dialect(one_scale_cat=True)
 # Core ML computes convolution and hard-swish as one unit, better without rounding in between.
 COREML = Dialect(hardswish="fused")
 # On x86 only uint8 activations with int8 weights reach onnxruntime's quick kernels, and only
@@ -67,6 +70,8 @@ def write_program(
             writer.write_products(unit)
     for name in decisions.activations:
         writer.quantize_tensor(name)
+    if dialect.one_scale_cat:
+        writer.rescale_cats()
     tidy(module)
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
@@ -179,6 +184,27 @@ class _Writer:
             with graph.inserting_before(user):
                 value = graph.call_function(qd.dequantize_per_tensor.default, (codes, *args))
             user.replace_input_with(producer, value)
+
+    def rescale_cats(self) -> None:
+        """cat(dq(a), dq(b)) -> q        becomes        cat(dq(q(dq(a))), dq(q(dq(b)))) -> q
+
+        with the scale of the last q in all of the new ones: the same codes, rounded before the
+        values move instead of behind.
+        """
+        graph = self.module.graph
+        for cat in [node for node in graph.nodes if node.target is aten.cat.default]:
+            quantizes = [u for u in cat.users if u.target is qd.quantize_per_tensor.default]
+            if len(quantizes) != 1 or len(cat.users) != 1:
+                continue
+            args = quantizes[0].args[1:]
+            rescaled = []
+            for value in cat.args[0]:
+                with graph.inserting_before(cat):
+                    codes = graph.call_function(qd.quantize_per_tensor.default, (value, *args))
+                    rescaled.append(
+                        graph.call_function(qd.dequantize_per_tensor.default, (codes, *args))
+                    )
+            cat.args = (rescaled, *cat.args[1:])
 
     def _reads(self, consumer: str, tensor: str) -> bool:
         unit = self.kernels.get(consumer)
