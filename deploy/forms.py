@@ -193,9 +193,9 @@ def products_by_linear(module: GraphModule) -> None:
 
 
 def add_axes(module: GraphModule) -> None:
-    """conv1d(x, W, b, 2)        becomes        squeeze(conv2d(unsqueeze(x), W', b, (1, 2)))
-    conv2d(x, W) of (C, H, W)    becomes        squeeze(conv2d(unsqueeze(x), W))
-    linear(x, W) of (C,)         becomes        squeeze(linear(unsqueeze(x), W))
+    """conv1d(x, W, b, 2)        becomes        view(conv2d(view(x), W', b, (1, 2)))
+    conv2d(x, W) of (C, H, W)    becomes        view(conv2d(view(x), W))
+    linear(x, W) of (C,)         becomes        view(linear(view(x), W))
 
     The shapes that int8 kernels take. Axes that one takes away and the next adds again are left.
     """
@@ -226,16 +226,15 @@ def add_axes(module: GraphModule) -> None:
 
 def _with_axis(module: GraphModule, node: Node, axis: int) -> None:
     """Give `node` its first argument with an axis of size 1 at `axis`, and take it off behind."""
-    x = node.args[0]
+    x, without = node.args[0], node.meta["val"]
     assert isinstance(x, Node)
-    with module.graph.inserting_before(node):
-        if x.target is aten.squeeze.dim and x.args[1] == axis:
-            x = x.args[0]
-        else:
-            x = add_call(module, aten.unsqueeze.default, (x, axis), like=node)
-    before = node.meta["val"]
-    node.args = (x, *node.args[1:])
-    node.meta["val"] = before.unsqueeze(axis)
+    pad = x if _pads_behind(x, axis) else None
+    # A pad stays beside its convolution too, which does it by itself.
+    with module.graph.inserting_before(pad or node):
+        wide = _widened(module, x.args[0] if pad else x, axis, like=node)
+    if pad:
+        pad.args, pad.meta["val"] = (wide, *pad.args[1:]), pad.meta["val"].unsqueeze(axis)
+    node.args, node.meta["val"] = (pad or wide, *node.args[1:]), without.unsqueeze(axis)
     last = node
     # An activation stays beside its convolution, so that one kernel does both.
     while len(last.users) == 1 and (user := next(iter(last.users))).target in _POINTWISE:
@@ -243,6 +242,27 @@ def _with_axis(module: GraphModule, node: Node, axis: int) -> None:
         last = user
     readers = list(last.users)
     with module.graph.inserting_after(last):
-        less = add_call(module, aten.squeeze.dim, (last, axis), like=node)
+        narrow = add_call(module, aten.view.default, (last, list(without.shape)), like=node)
     for reader in readers:
-        reader.replace_input_with(last, less)
+        reader.replace_input_with(last, narrow)
+
+
+def _widened(module: GraphModule, x: object, axis: int, *, like: Node) -> Node:
+    """`x` with one axis more; what had it before it was taken off, if so."""
+    assert isinstance(x, Node)
+    shape = list(x.meta["val"].unsqueeze(axis).shape)
+    if x.target is aten.view.default:
+        (source, *_) = x.args
+        assert isinstance(source, Node)
+        if list(source.meta["val"].shape) == shape:
+            return source
+    return add_call(module, aten.view.default, (x, shape), like=like)
+
+
+def _pads_behind(x: Node, axis: int) -> bool:
+    """Whether `x` is a pad, read once, of axes that all come at `axis` or later."""
+    if x.target is not aten.constant_pad_nd.default or len(x.users) != 1:
+        return False
+    sizes = x.args[1]
+    assert isinstance(sizes, (list, tuple))
+    return len(sizes) // 2 <= rank(x) - axis
