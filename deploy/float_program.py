@@ -11,6 +11,7 @@ from deploy.program import capture
 from deploy.recipe import Recipe
 from deploy.reporter import Reporter
 from deploy.user_network.plan import UserPlan, capture_user_network, plan_user_network
+from deploy.verify.rewrites import prove_captured
 from models.cost import Cost, measure_cost
 
 if TYPE_CHECKING:
@@ -34,10 +35,13 @@ def capture_plan(
 ) -> tuple[ExportedProgram, Cost]:
     """The plan's network as a program, as the network wrote it, and what it costs.
 
-    `photos` are inputs (N, 3, H, W), which an untrained network's batch norms are settled on.
+    `photos` are inputs (N, 3, H, W), which an untrained network's batch norms are settled on. The
+    program is held against the network run as it is: on photos where that is ours, in its own
+    process where it is the user's. Raises GateError where they differ.
     """
     if isinstance(plan, UserPlan):
         return capture_user_network(plan, recipe.network, photos, reporter)
     network = make_network(recipe, plan, photos)
     program = capture(network, (1, 3, *plan.preprocessing.crop))
+    prove_captured(network, program, photos)
     return program, measure_cost(network, program)

@@ -29,8 +29,10 @@ from deploy.bundle.write import check_target, staged
 from deploy.contents import write_contents
 from deploy.export.interface import Spec
 from deploy.export.make import Job, Made, make, run_program
+from deploy.export.portable import slow_kernels
 from deploy.float_program import capture_plan, make_plan
 from deploy.images import normalize
+from deploy.macs import node_macs
 from deploy.network import Plan
 from deploy.photos import load_photos
 from deploy.program import graph_module
@@ -38,11 +40,13 @@ from deploy.quantize.coverage import judge_calibration
 from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
 from deploy.quantize.mixed import Mix, leave_in_float
+from deploy.quantize.share import short_of_int8
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts, short_of
+from deploy.verify.rewrites import prove_equalized, prove_simplified
 from deploy.workers import Pool, worker_processes
 
 WORKERS = 2
@@ -113,12 +117,15 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
         in_float = [target for target in recipe.targets if target.precision not in QUANTIZED]
         quantized = [target for target in recipe.targets if target.precision in QUANTIZED]
         futures = _submit(pool, in_float, {}, recipe, plan, folder, Path(scratch))
-        float_logits = run_program(program, inputs)
+        # Of the network as captured: every artifact answers for our rewrites too.
+        float_logits = run_program(captured, inputs)
+        prove_simplified(captured, program, inputs)
         decisions: dict[Precision, Decisions] = {}
         mix = None
         if quantized:
             reporter.stage("calibrating")
             equalized = equalize(program, torch.from_numpy(calibration))
+            prove_equalized(program, equalized, calibration, inputs)
             _save(equalized, Path(scratch, EQUALIZED_PROGRAM))
             decisions, mix = _decide(
                 recipe,
@@ -130,10 +137,14 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
             )
             futures += _submit(pool, quantized, decisions, recipe, plan, folder, Path(scratch))
             if int8 := decisions.get("int8"):
+                warn(short_of_int8(graph_module(equalized), int8.units))
                 warn(judge_calibration(equalized, int8, photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")
         made = _collect(futures, recipe, reporter)
+        macs = sum(node_macs(graph_module(program)).values())
+        for each in made:
+            warn(slow_kernels(each.target.name, each.operators, macs))
         judged = judge_artifacts(
             made, float_logits, len(judging), decisions, min_agreement=recipe.min_agreement
         )

@@ -6,12 +6,15 @@ are its vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._ops import OpOverload
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
+from torch.fx.node import map_arg
 
 aten = torch.ops.aten
 
@@ -46,6 +49,13 @@ def calls(module: GraphModule, *targets: object) -> Iterator[Node]:
             yield node
 
 
+def filled(node: Node) -> list[Any]:
+    """All arguments of a call by position, the operator's defaults where none is given."""
+    assert isinstance(node.target, OpOverload)
+    rest = node.target._schema.arguments[len(node.args) :]
+    return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in rest)]
+
+
 def constant(module: GraphModule, node: object) -> Tensor | None:
     """The parameter or buffer that a `get_attr` node reads; None for None (no bias)."""
     if node is None:
@@ -63,11 +73,40 @@ def is_constant(node: object) -> bool:
     return isinstance(node, Node) and node.op == "get_attr"
 
 
+def is_constant_or_none(node: object) -> bool:
+    return node is None or is_constant(node)
+
+
 def add_constant(module: GraphModule, name: str, value: Tensor) -> Node:
     """Register `value` as a buffer and read it at the graph's insertion point."""
     name = name.replace(".", "_")
+    while hasattr(module, name):
+        name += "_"
     module.register_buffer(name, value)
-    return module.graph.get_attr(name)
+    node = module.graph.get_attr(name)
+    node.meta["val"] = torch.empty_like(value, device="meta")
+    return node
+
+
+def add_call(
+    module: GraphModule, target: Callable[..., Any], args: tuple[Any, ...], *, like: Node
+) -> Node:
+    """Call `target` at the graph's insertion point, as part of the layer that `like` is of."""
+    node = module.graph.call_function(target, args)
+    node.meta = dict(like.meta)
+    node.meta["val"] = target(*map_arg(args, _shapes_alone))
+    return node
+
+
+def _shapes_alone(node: Node) -> Tensor:
+    value = node.meta["val"]
+    return torch.empty(value.shape, dtype=value.dtype, device="meta")
+
+
+def rank(node: object) -> int:
+    """How many axes the tensor has that `node` makes."""
+    assert isinstance(node, Node)
+    return int(node.meta["val"].dim())
 
 
 def tidy(module: GraphModule) -> None:

@@ -24,6 +24,7 @@ from deploy.recipe import Recipe
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
 from deploy.verify.error_statistics import ErrorStatistics, compare_logits
+from deploy.verify.rewrites import prove_equalized, prove_simplified
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +73,12 @@ def measure_sensitivity(recipe: Recipe, reporter: Reporter | None = None) -> Sen
     reporter.stage("capturing the network")
     captured, _ = capture_plan(recipe, plan, calibration, reporter)
     program = simplify(captured)
-    float_logits = run_program(program, held_back)
+    float_logits = run_program(captured, held_back)
+    prove_simplified(captured, program, held_back)
 
     reporter.stage("calibrating")
     equalized = equalize(program, torch.from_numpy(calibration))
+    prove_equalized(program, equalized, calibration, held_back)
     pure = decide(
         equalized,
         torch.from_numpy(calibration),

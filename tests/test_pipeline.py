@@ -13,13 +13,18 @@ import numpy as np
 import psutil
 import pytest
 from small_build import recipe, write_photos
+from torch.fx import GraphModule
 
+import deploy.simplify
+import deploy.verify.rewrites
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.errors import GateError
 from deploy.hashing import sha256_folder
 from deploy.pipeline import Built, build
+from deploy.program import aten, calls
 from deploy.quantize.mixed import BUDGET
 from deploy.recipe import make_targets
+from deploy.simplify import REWRITES
 from deploy.verify import gates
 from deploy.verify.bundle import verify
 from models.registry import NETWORKS
@@ -119,6 +124,20 @@ class Stages(Silent):
 if __name__ == "__main__":
     build(recipe(Path(sys.argv[1]), Path(sys.argv[2]), seed=7), Stages())
 """
+
+
+def test_a_rewrite_that_changes_the_network_ends_the_build_by_name(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose_clamps(module: GraphModule) -> None:
+        for node in calls(module, aten.hardtanh.default):
+            node.args = (*node.args[:2], 1e6)
+
+    for user in (deploy.simplify, deploy.verify.rewrites):
+        monkeypatch.setattr(user, "REWRITES", (*REWRITES, lose_clamps))
+    with pytest.raises(GateError, match=r"the rewrite 'lose_clamps' changes .*required >= 100 dB"):
+        build(recipe(tmp_path / "bundle", photos))
+    assert not (tmp_path / "bundle").exists()
 
 
 @pytest.mark.parametrize("stage", ["calibrating", "exporting and verifying"])

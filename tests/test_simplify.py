@@ -61,11 +61,13 @@ def test_batch_norms_and_dropouts_are_gone_and_their_constants_too() -> None:
     assert input_shape(program) == (1, 3, 32, 32)
 
 
-def test_a_batch_norm_without_a_convolution_stays() -> None:
+def test_a_batch_norm_without_a_convolution_is_a_depthwise_one() -> None:
     network = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(3), nn.Conv2d(3, 4, 1)).eval()
     randomize_statistics(network)
     module = graph_module(simplify(capture(network, (1, 3, 4, 4))))
-    assert len(list(calls(module, aten.batch_norm.default))) == 1
+    first, _ = calls(module, aten.conv2d.default)
+    assert first.args[6] == 3
+    assert not list(calls(module, aten.batch_norm.default))
     assert largest_difference(network, (1, 3, 4, 4)) < 1e-5
 
 

@@ -242,6 +242,36 @@ BROKEN = """
         def forward(self, x):
             return F.dropout(x, 0.5)
 
+    class Noise(nn.Module):
+        def forward(self, x):
+            return x + torch.randn_like(x)
+
+    class Batch(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bn = nn.BatchNorm2d(8)
+
+        def forward(self, x):
+            bn = self.bn
+            return F.batch_norm(x, bn.running_mean, bn.running_var, training=True)
+
+    class Frozen(nn.Dropout):
+        def train(self, mode=True):
+            return super().train(True)
+
+    class Exporting(nn.Module):
+        def forward(self, x):
+            return x.relu() if torch.compiler.is_exporting() else x
+
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.times = 0
+
+        def forward(self, x):
+            self.times += 1
+            return x * self.times
+
     class Branch(nn.Module):
         def forward(self, x):
             return torch.cond(x.mean() > 0, torch.sin, torch.cos, (x,))
@@ -257,6 +287,13 @@ BROKEN = """
     selects = around(Select())
     leaves_torch = around(Numpy())
     random = around(Random())
+    noise = around(Noise())
+    batch = around(Batch())
+    no_statistics = lambda: around(nn.BatchNorm2d(8, track_running_stats=False))
+    monte_carlo = lambda: around(Frozen(0.5))
+    exporting = around(Exporting())
+    counting = around(Counting())
+    rrelu = lambda: around(nn.Sequential(nn.RReLU(), nn.Dropout2d(), nn.InstanceNorm2d(8)))
     branches = around(Branch())
     misfits = lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sequential(nn.Conv2d(4, 8, 3)))
     one_class = around(nn.Identity(), classes=1)
@@ -287,8 +324,14 @@ MISTAKES = {
     "reads": r"layer 1 \(Read\) computes with numbers read from its input \(nets.py line 20\)",
     "selects": r"layer 1 \(Select\) computes with numbers read from its input \(nets.py line 24\)",
     "leaves_torch": r"layer 1 \(Numpy\) cannot be exported: .*numpy.* \(nets.py line 28\)",
-    "random": "Sequential gives the same image another answer the second time",
-    "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line 36\)",
+    "random": r"layer 1 \(Random\) draws random numbers \(dropout \(nets.py line 32\)\)",
+    "noise": r"layer 1 \(Noise\) draws random numbers \(randn_like \(nets.py line 36\)\)",
+    "batch": r"layer 1 \(Batch\) is a batch norm .* from the batch .*: give training=False",
+    "no_statistics": r"layer 1 \(BatchNorm2d\) is a batch norm .*track_running_stats=True",
+    "monte_carlo": r"layer 1 \(Frozen\) draws random numbers \(dropout",
+    "exporting": "Sequential computes something else once it is exported",
+    "counting": "Sequential gives the same image another answer the second time",
+    "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line \d\d\)",
     "misfits": r"layer 1.0 \(Conv2d\) cannot run on an image of 32x32: .* 4 channels, but got 8",
     "one_class": r"Sequential returns a tensor of shape \(1, 1\) for one image, not \(1, classes\)"
     r": of a single logit z return two, no and yes, torch.cat",
@@ -317,6 +360,11 @@ def test_a_mistake_is_named_in_one_line(factory: str, said: str) -> None:
     with pytest.raises(Mistake, match=said) as caught:
         export_here(factory)
     assert "\n" not in str(caught.value)
+
+
+def test_what_eval_mode_switches_off_is_no_chance() -> None:
+    write("nets.py", BROKEN)
+    assert export_here("rrelu")["classes"] == 5
 
 
 def test_an_operator_of_the_users_own_is_named_with_its_layer() -> None:

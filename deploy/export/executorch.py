@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import tempfile
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.forms import requantize_before_moves, slice_splits, write_pools_out
 from deploy.export.interface import Spec
 from deploy.export.lean_lowering import lean_lowering
-from deploy.export.operators import OperatorCount
+from deploy.export.operators import OperatorCount, Work
 from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import XNNPACK as DIALECT
 
@@ -66,16 +68,35 @@ def count_operators(path: Path) -> OperatorCount:
     program = deserialize_pte_binary(path.read_bytes()).program
     (plan,) = program.execution_plan
     outside: Counter[str] = Counter()
+    work = []
     for chain in plan.chains:
         for instruction in chain.instructions:
             kernel = instruction.instr_args
             if hasattr(kernel, "op_index"):
-                outside[plan.operators[kernel.op_index].name.removeprefix("aten::")] += 1
+                name = plan.operators[kernel.op_index].name.removeprefix("aten::")
+                outside[_PORTABLE_NAMES.get(name, name)] += 1
+                work.append(_work(name, [plan.values[index].val for index in kernel.args]))
     inside: Counter[str] = Counter()
     for delegate in plan.delegates:
         blob = program.backend_delegate_data[delegate.processed.index].data
         inside.update(_xnnpack_operators(_xnnpack_graph(bytes(blob))))
-    return OperatorCount(inside=dict(inside), outside=dict(outside))
+    return OperatorCount(inside=dict(inside), outside=dict(outside), outside_work=tuple(work))
+
+
+def _work(name: str, arguments: Sequence[Any]) -> Work:
+    """Of a portable kernel's call, by the shapes of its tensors, of which the last is written."""
+    shapes = [tuple(each.sizes) for each in arguments if hasattr(each, "sizes")]
+    if not shapes:
+        return Work(operator=name, macs=0, elements=0)
+    written = math.prod(shapes[-1])
+    macs = 0
+    if name == "convolution":
+        macs = written * math.prod(shapes[1][1:])
+    elif name in ("mm", "bmm", "linear"):
+        macs = written * shapes[0][-1]
+    elif name == "addmm":
+        macs = written * shapes[1][-1]
+    return Work(operator=name, macs=macs, elements=written)
 
 
 def _xnnpack_graph(blob: bytes) -> dict[str, Any]:
@@ -102,9 +123,20 @@ _NAMES = {
     "XNNDepthwiseConv2d": "conv",
     "XNNConvTranspose2d": "conv_transpose",
     "XNNFullyConnected": "linear",
+    "XNNBatchMatrixMultiply": "matmul",
     "XNNAdd": "add",
     "XNNMultiply": "mul",
     "XNNGlobalAvgPooling2d": "mean",
+}
+
+
+# Portable kernels that are heavy, in the same vocabulary.
+_PORTABLE_NAMES = {
+    "convolution": "conv",
+    "addmm": "linear",
+    "linear": "linear",
+    "mm": "matmul",
+    "bmm": "matmul",
 }
 
 

@@ -57,13 +57,23 @@ def equalize(program: ExportedProgram, photos: Tensor) -> ExportedProgram:
     more than HEADROOM.
     """
     module = graph_module(program)
+    scale_channels(module, photos)
+    return torch.export.export(module, (torch.zeros(input_shape(program)),))
+
+
+def is_exact(program: ExportedProgram) -> bool:
+    """Whether equalization changes no result of `program` for any photo: nothing clips there."""
+    return not any(stream.bounds for stream in find_streams(graph_module(program)))
+
+
+def scale_channels(module: GraphModule, photos: Tensor) -> None:
+    """The work of `equalize`, on the graph itself."""
     streams = find_streams(module)
     tensors = {node.name for stream in streams for node in stream.tensors}
     largest = largest_by_channel(module, tensors, photos[:PHOTOS])
     for stream in streams:
         _apply(module, stream, _gains(stream, largest))
     tidy(module)
-    return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 
 def find_streams(module: GraphModule) -> list[Stream]:

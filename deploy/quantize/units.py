@@ -39,6 +39,8 @@ HEAVY_TARGETS: dict[object, str] = {
     aten.conv2d.padding: "conv",
     aten.conv3d.default: "conv",
     aten.linear.default: "linear",
+    aten.addmm.default: "linear",
+    aten.mm.default: "matmul",
     aten.matmul.default: "matmul",
     aten.bmm.default: "matmul",
 }
@@ -129,7 +131,7 @@ def clamp_bounds(node: Node) -> tuple[float, float]:
 
 def _unit_at(node: Node) -> Unit | None:
     kind = KERNELS.get(node.target)
-    if kind is None or not _is_expressible(node, kind):
+    if kind is None or node.meta["val"].dtype != torch.float32 or not _is_expressible(node, kind):
         return None
     data = [arg for arg in node.args[: _DATA_INPUTS.get(kind, 1)] if isinstance(arg, Node)]
     pad = None

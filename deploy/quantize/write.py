@@ -21,6 +21,20 @@ from deploy.quantize.units import Unit, only_read_by_hardswish
 
 qd = torch.ops.quantized_decomposed
 
+# Values only move: whatever scale they are to have, they may have it before.
+_MOVES = (
+    aten.cat.default,
+    aten.constant_pad_nd.default,
+    aten.permute.default,
+    aten.transpose.int,
+    aten.slice.Tensor,
+    aten.view.default,
+    aten.reshape.default,
+    aten.flatten.using_ints,
+    aten.squeeze.dim,
+    aten.unsqueeze.default,
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
@@ -30,15 +44,18 @@ class Dialect:
     `integer_bias`: biases as int32 constants in steps of input scale * weight scale.
     `hardswish`: "kernel" between quantized tensors, "fused" to the convolution before it without
     a quantize in between, or two int8 "products".
+    `one_scale_moves`: what is concatenated, padded or transposed has the result's scale before.
     """
 
     unsigned: bool = False
     integer_bias: bool = False
     hardswish: Literal["kernel", "fused", "products"] = "kernel"
+    one_scale_moves: bool = False
 
 
-# XNNPACK makes a look-up table of dequantize -> hardswish -> quantize.
-XNNPACK = Dialect()
+# XNNPACK makes a look-up table of dequantize -> hardswish -> quantize, and a kernel that only moves
+# codes of dequantize -> cat -> quantize: a file where those scales differ does not load.
+XNNPACK = Dialect(one_scale_moves=True)
 # Core ML computes convolution and hard-swish as one unit, better without rounding in between.
 COREML = Dialect(hardswish="fused")
 # On x86 only uint8 activations with int8 weights reach onnxruntime's quick kernels, and only
@@ -67,6 +84,8 @@ def write_program(
             writer.write_products(unit)
     for name in decisions.activations:
         writer.quantize_tensor(name)
+    if dialect.one_scale_moves:
+        writer.rescale_moves()
     tidy(module)
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
@@ -179,6 +198,26 @@ class _Writer:
             with graph.inserting_before(user):
                 value = graph.call_function(qd.dequantize_per_tensor.default, (codes, *args))
             user.replace_input_with(producer, value)
+
+    def rescale_moves(self) -> None:
+        """cat(a, b) -> q        becomes        cat(dq(q(a)), dq(q(b))) -> q
+
+        with the scale of the last q in all of the new ones, and so on before a and b: the same
+        codes, rounded before the values move instead of behind.
+        """
+        graph = self.module.graph
+        for move in [node for node in reversed(graph.nodes) if node.target in _MOVES]:
+            if [user.target for user in move.users] != [qd.quantize_per_tensor.default]:
+                continue
+            (quantize,) = move.users
+            args = quantize.args[1:]
+            for value in move.all_input_nodes:
+                if value.target is qd.dequantize_per_tensor.default and value.args[1:] == args:
+                    continue
+                with graph.inserting_before(move):
+                    codes = graph.call_function(qd.quantize_per_tensor.default, (value, *args))
+                    rescaled = graph.call_function(qd.dequantize_per_tensor.default, (codes, *args))
+                move.replace_input_with(value, rescaled)
 
     def _reads(self, consumer: str, tensor: str) -> bool:
         unit = self.kernels.get(consumer)

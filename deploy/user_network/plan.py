@@ -22,6 +22,7 @@ from deploy.reporter import Reporter
 from deploy.user_network.export import UserNetwork, export_user_network
 from deploy.user_network.functional import functionalize
 from deploy.user_network.reference import Reference
+from deploy.verify.rewrites import prove_captured
 from deploy.weights import load_weights, read_state_dict
 from models.cost import Cost, measure_cost
 
@@ -84,6 +85,9 @@ def capture_user_network(
     `photos` are inputs (N, 3, H, W).
     """
     program = functionalize(plan.network.program)
+    if program is not plan.network.program:
+        as_exported = graph_module(plan.network.program)
+        prove_captured(as_exported, program, photos, step="rewriting operators in place")
     module = graph_module(program)
     cost = replace(measure_cost(module, program), params=plan.network.params)
     with torch.inference_mode():

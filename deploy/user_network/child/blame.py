@@ -88,7 +88,9 @@ def _where(error: BaseException) -> str:
 
 
 def _is_theirs(file: str) -> bool:
+    # Torch may lie elsewhere: an environment may stand on another.
     libraries = [sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")]
+    libraries.append(str(Path(torch.__file__).parents[1]))
     return (
         os.path.isfile(file)
         and not any(

@@ -12,6 +12,8 @@ from torch.export import ExportedProgram
 from .blame import Mistake, a, class_of, layer_of, line_of
 
 RUNNABLE = ("aten", "prims")
+# Eager and exported differ in the order of sums at most: in 1e-4 of the logits.
+LARGEST_DIFFERENCE = 1e-4
 
 
 def check_inputs(network: nn.Module, example: Tensor) -> None:
@@ -58,6 +60,7 @@ def check_program(program: ExportedProgram) -> None:
     for node in program.graph.nodes:
         if node.op != "call_function":
             continue
+        _check_mode(node)
         if any(not isinstance(size, int) for size in _sizes(node.meta.get("val"))):
             raise Mistake(
                 f"{layer_of(node)} computes with numbers read from its input"
@@ -70,6 +73,52 @@ def check_program(program: ExportedProgram) -> None:
                 f"{layer_of(node)} uses the operator {node.target}{line_of(node)}, which no "
                 "phone's runtime has: write it in torch's own operators"
             )
+
+
+def _check_mode(node: torch.fx.Node) -> None:
+    """Refuse what eval mode should have switched off: answers that hang on chance or on a batch."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return
+    given = _arguments(node)
+    if torch.Tag.nondeterministic_seeded in node.target.tags and not _is_switched_off(given):
+        raise Mistake(
+            f"{layer_of(node)} draws random numbers ({_name(node)}{line_of(node)}): for "
+            f"functional dropout give training=self.training, and leave other chance out"
+        )
+    # One photo's own statistics are what an instance norm is for, and no batch norm.
+    if "batch_norm" in _name(node) and given.get("training"):
+        remedy = (
+            "give training=False"
+            if given.get("running_mean") is not None
+            else (
+                "train it with track_running_stats=True, or use an InstanceNorm2d if that is meant"
+            )
+        )
+        raise Mistake(
+            f"{layer_of(node)} is a batch norm that takes its statistics from the batch"
+            f"{line_of(node)}, on a phone from one photo: {remedy}"
+        )
+
+
+def _arguments(node: torch.fx.Node) -> dict[str, object]:
+    """What the operator is given, by its own names for it, defaults included."""
+    found: dict[str, object] = {}
+    for position, each in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        otherwise = node.kwargs.get(each.name, each.default_value)
+        found[each.name] = node.args[position] if position < len(node.args) else otherwise
+    return found
+
+
+def _is_switched_off(given: dict[str, object]) -> bool:
+    """Such as dropout(p=0), dropout(train=False), attention with dropout_p=0."""
+    modes = [given[name] for name in ("train", "training") if name in given]
+    rates = [given[name] for name in ("p", "dropout_p") if name in given]
+    return any(mode is False for mode in modes) or any(rate == 0 for rate in rates)
+
+
+def _name(node: torch.fx.Node) -> str:
+    """Such as `dropout` or `rand`."""
+    return str(node.target).split(".")[1]
 
 
 def _sizes(value: object) -> Iterable[object]:
@@ -85,12 +134,23 @@ def _sizes(value: object) -> Iterable[object]:
 def check_same(
     network: nn.Module, program: ExportedProgram, example: Tensor, logits: Tensor
 ) -> None:
+    """Hold the program against the network itself, run as it is, on images of several kinds."""
+    who = class_of(network)
+    if not _alike(network(example), logits):
+        raise Mistake(
+            f"{who} gives the same image another answer the second time: "
+            "its forward must neither draw random numbers nor change its own state"
+        )
     exported = program.module(check_guards=False)
-    for again in (network(example), exported(example)):
-        if not torch.allclose(again, logits, rtol=1e-3, atol=1e-3 * float(logits.abs().max())):
+    coarse = nn.functional.interpolate(example[:, :, ::8, ::8], example.shape[2:], mode="bilinear")
+    for image in (example, 3 * coarse, example.abs(), torch.zeros_like(example)):
+        expected, got = network(image), exported(image)
+        if not _alike(got, expected):
             raise Mistake(
-                f"{class_of(network)} gives the same image another answer the second time: "
-                "its forward must neither draw random numbers nor change its own state"
+                f"{who} computes something else once it is exported (logits differ by "
+                f"{float((got - expected).abs().max()):.2g} of {float(expected.abs().max()):.2g}): "
+                "its forward must not depend on torch.compiler.is_exporting(), on is_tracing() "
+                "or on values that it read when it was exported"
             )
 
 
@@ -106,6 +166,11 @@ def _remedy(output: Tensor) -> str:
     if output.dim() > 2 and sizes == (*sizes[:2], *(1 for _ in sizes[2:])):
         return "return one logit for each class, with its output through flatten(1)"
     return "return one logit for each class"
+
+
+def _alike(got: Tensor, expected: Tensor) -> bool:
+    bound = LARGEST_DIFFERENCE * float(expected.abs().max())
+    return bool(torch.allclose(got, expected, rtol=LARGEST_DIFFERENCE, atol=bound, equal_nan=True))
 
 
 def _shape(tensor: Tensor) -> str:
