@@ -193,14 +193,14 @@ def test_a_tensor_read_by_way_of_a_flatten_costs_what_it_does_without(
 
 
 def test_a_network_without_an_int8_kernel_is_refused_in_one_line() -> None:
-    class Only1d(torch.nn.Module):
+    class Transposed(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = torch.nn.Conv1d(3, 5, 3)
+            self.conv = torch.nn.ConvTranspose2d(3, 5, 3)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.conv(x.flatten(2)).mean(2).softmax(1)
+            return self.conv(x).amax((2, 3)).softmax(1)
 
-    program = simplify(capture(Only1d(), (1, 3, SIDE, SIDE)))
+    program = simplify(capture(Transposed(), (1, 3, SIDE, SIDE)))
     with pytest.raises(UserError, match="has an int8 kernel"):
         decide(program, inputs(2))
