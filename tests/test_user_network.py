@@ -456,6 +456,51 @@ def test_a_weights_file_replaces_what_the_factory_made() -> None:
     assert torch.allclose(logits, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
+MERGES = """
+import torch
+from torch import nn
+
+class Adapted(nn.Linear):
+    # Adds what its adapter learned to its weight on the way to eval mode, as LoRA layers do.
+    def __init__(self):
+        super().__init__(48, 4)
+        self.down, self.up = nn.Parameter(torch.ones(2, 48)), nn.Parameter(torch.zeros(4, 2))
+        self.merged = False
+
+    def train(self, mode=True):
+        if not mode and not self.merged:
+            self.weight.data += self.up @ self.down
+            self.merged = True
+        return super().train(mode)
+
+def make_net():
+    return nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), Adapted())
+"""
+
+
+def test_weights_are_in_the_network_before_eval_mode_merges_what_they_hold() -> None:
+    write("merging.py", MERGES)
+    generator = torch.Generator().manual_seed(1)
+    shapes = {"2.weight": (4, 48), "2.bias": (4,), "2.down": (2, 48), "2.up": (4, 2)}
+    given = {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    save_file(given, "adapter.safetensors")
+    network = plan("merging.py:make_net", weights="adapter.safetensors").network
+    x = torch.rand(1, 3, *CROP, generator=generator)
+    merged = given["2.weight"] + given["2.up"] @ given["2.down"]
+    pooled = torch.nn.functional.avg_pool2d(x, 8).flatten(1)
+    expected = torch.nn.functional.linear(pooled, merged, given["2.bias"])
+    assert torch.allclose(network.program.module()(x), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_lazy_layer_has_its_shape_before_weights_go_into_it() -> None:
+    write("lazy.py", "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.LazyLinear(4))")
+    count = 3 * CROP[0] * CROP[1]
+    save_file({"1.weight": torch.ones(4, count), "1.bias": torch.ones(4)}, "w.safetensors")
+    network = plan("lazy.py:net", weights="w.safetensors").network
+    logits = network.program.module()(torch.ones(1, 3, *CROP))
+    assert torch.allclose(logits, torch.full((1, 4), count + 1.0))
+
+
 def made_with(program: ExportedProgram, state: dict[str, Tensor], x: Tensor) -> Tensor:
     bare = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     logits: Tensor = torch.func.functional_call(program.module(), bare, (x,))

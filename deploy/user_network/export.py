@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import deploy
@@ -38,32 +40,64 @@ class UserNetwork:
     params: int
 
 
-def export_user_network(reference: Reference, crop: tuple[int, int], *, seed: int) -> UserNetwork:
+def export_user_network(
+    reference: Reference,
+    crop: tuple[int, int],
+    *,
+    seed: int,
+    weights: Mapping[str, Tensor] | None = None,
+) -> UserNetwork:
     """Run the user's code in a process of its own and take the network that it makes.
 
-    Started in the current folder; what the code prints goes to stderr. Raises UserError for what
-    the user can mend in it, RunError where the process ended without an answer.
+    `weights`, by the network's own names, go into it before it is put into eval mode. Started in
+    the current folder; what the code prints goes to stderr. Raises UserError for what the user can
+    mend in it, RunError where the process ended without an answer.
     """
-    if reference.is_file:
-        _check_file(Path(reference.location))
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
         folder = Path(scratch)
-        request = {
-            "location": reference.location,
-            "factory": reference.factory,
-            "is_file": reference.is_file,
-            "crop": crop,
-            "seed": seed,
-            "our_root": str(OUR_ROOT),
-        }
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-        answer = _ask(reference, folder)
+        if weights is not None:
+            torch.save(dict(weights), folder / "weights.pt")
+        answer = _ask(reference, folder, wanted="program", crop=crop, seed=seed)
         # A .pt2 may hold pickles: this one is of the code that the user had us run anyway.
         program = torch.export.load(folder / "program.pt2")
     return UserNetwork(program=program, classes=answer["classes"], params=answer["params"])
 
 
-def _ask(reference: Reference, folder: Path) -> dict[str, Any]:
+def make_stand_in(reference: Reference, crop: tuple[int, int], *, seed: int) -> nn.Module:
+    """A module that has the tensors of the user's network, as its factory makes it, by their names.
+
+    It can be loaded and saved, no more. Raises what `export_user_network` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+        answer = _ask(reference, Path(scratch), wanted="tensors", crop=crop, seed=seed)
+    stand_in = nn.Module()
+    for name, (shape, dtype) in answer["tensors"].items():
+        *path, last = name.split(".")
+        owner = stand_in
+        for part in path:
+            if part not in owner._modules:
+                owner.add_module(part, nn.Module())
+            owner = owner.get_submodule(part)
+        owner.register_buffer(last, torch.zeros(shape, dtype=getattr(torch, dtype)))
+    return stand_in
+
+
+def _ask(
+    reference: Reference, folder: Path, *, wanted: str, crop: tuple[int, int], seed: int
+) -> dict[str, Any]:
+    """Run the code for what is `wanted`, as `child.run.main` says."""
+    if reference.is_file:
+        _check_file(Path(reference.location))
+    request = {
+        "location": reference.location,
+        "factory": reference.factory,
+        "is_file": reference.is_file,
+        "wanted": wanted,
+        "crop": crop,
+        "seed": seed,
+        "our_root": str(OUR_ROOT),
+    }
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", str(CHILD), str(folder)]
     # Its stdin says nothing; it ends when we do, and takes the process along.
     with subprocess.Popen(

@@ -19,7 +19,7 @@ from deploy.preprocessing import default_preprocessing
 from deploy.program import graph_module
 from deploy.recipe import Recipe
 from deploy.reporter import Reporter
-from deploy.user_network.export import UserNetwork, export_user_network
+from deploy.user_network.export import UserNetwork, export_user_network, make_stand_in
 from deploy.user_network.functional import functionalize
 from deploy.user_network.reference import Reference
 from deploy.verify.rewrites import prove_captured
@@ -50,23 +50,13 @@ def plan_user_network(recipe: Recipe, reference: Reference, reporter: Reporter) 
     preprocessing = preprocessing_of(
         recipe, default_preprocessing(RESOLUTION), file=_file_beside(reference)
     )
-    weights, state_dict = _read_weights(recipe, reference)
-    network = export_user_network(reference, preprocessing.crop, seed=recipe.seed)
+    weights, tensors = _read_weights(recipe, reference, preprocessing.crop, reporter)
+    network = export_user_network(reference, preprocessing.crop, seed=recipe.seed, weights=tensors)
     if recipe.classes not in (None, network.classes):
         raise UserError(
             f"--classes {recipe.classes} contradicts {reference}, which gives {network.classes} "
             "logits: leave --classes out"
         )
-    if state_dict is not None:
-        # The module's parameters are the program's own, under the network's names for them.
-        left_out = load_weights(
-            graph_module(network.program),
-            state_dict,
-            file_name=str(weights.file),
-            prefix=recipe.weights_prefix,
-        )
-        if left_out:
-            reporter.warn(f"{weights.file}: {left_out}")
     return UserPlan(
         weights=weights,
         state_dict=None,
@@ -114,12 +104,20 @@ def oddities(logits: Tensor) -> list[str]:
     return found
 
 
-def _read_weights(recipe: Recipe, reference: Reference) -> tuple[Weights, dict[str, Tensor] | None]:
+def _read_weights(
+    recipe: Recipe, reference: Reference, crop: tuple[int, int], reporter: Reporter
+) -> tuple[Weights, dict[str, Tensor] | None]:
+    """Where the weights are from, and those of a file by the network's own names for them."""
     if recipe.weights is None:
         return Weights(source=f"as made by {reference}", file=None, sha256=None), None
     path = Path(recipe.weights)
     state_dict = read_state_dict(path)
-    return Weights(source="file", file=path.name, sha256=sha256_file(path)), state_dict
+    network = make_stand_in(reference, crop, seed=recipe.seed)
+    left_out = load_weights(network, state_dict, file_name=path.name, prefix=recipe.weights_prefix)
+    if left_out:
+        reporter.warn(f"{path.name}: {left_out}")
+    weights = Weights(source="file", file=path.name, sha256=sha256_file(path))
+    return weights, network.state_dict()
 
 
 def _file_beside(reference: Reference) -> Path | None:

@@ -24,8 +24,10 @@ from .path import set_path
 def main(folder: Path) -> None:
     """Read folder/request.json; write folder/program.pt2 and, last, folder/answer.json.
 
-    request: location, factory, is_file, crop (height, width), seed, our_root.
-    answer: params and classes, or error (one line) and traceback.
+    request: location, factory, is_file, crop (height, width), seed, our_root, and what is wanted:
+    the program, or the names, shapes and dtypes of what a weights file must hold.
+    answer: params and classes, or tensors, or error (one line) and traceback.
+    Where there is folder/weights.pt, the network takes its tensors before anything else.
     """
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     _end_with_parent()
@@ -34,7 +36,13 @@ def main(folder: Path) -> None:
     set_path(Path(request["location"]) if request["is_file"] else None, request["our_root"])
     torch.manual_seed(request["seed"])
     try:
-        answer = export_network(request, folder / "program.pt2")
+        network = find_network(request["location"], request["factory"], is_file=request["is_file"])
+        initialize(network, request["crop"])
+        answer: dict[str, Any]
+        if request["wanted"] == "tensors":
+            answer = {"tensors": describe_tensors(network)}
+        else:
+            answer = export_network(network, request["crop"], folder)
     except Mistake as mistake:
         answer = {"error": str(mistake), "traceback": traceback.format_exc()}
     (folder / "answer.tmp").write_text(json.dumps(answer), encoding="utf-8")
@@ -56,14 +64,33 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def export_network(request: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Make the network of `request`, prove it fit for phones and write its program to `path`.
+def initialize(network: torch.nn.Module, crop: tuple[int, int]) -> None:
+    """Give lazy layers their shapes, which they take from a first image. Raises Mistake."""
+    if any(map(torch.nn.parameter.is_lazy, [*network.parameters(), *network.buffers()])):
+        with torch.no_grad(), blaming_layers(network, f"cannot run on an image of {crop}"):
+            network.eval()(torch.zeros((1, 3, *crop)))
+        network.train()
+
+
+def describe_tensors(network: torch.nn.Module) -> dict[str, tuple[list[int], str]]:
+    """Shape and dtype of all that the network's state dict holds, by name."""
+    return {
+        name: (list(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in network.state_dict().items()
+        if isinstance(tensor, torch.Tensor)
+    }
+
+
+def export_network(network: torch.nn.Module, crop: tuple[int, int], folder: Path) -> dict[str, Any]:
+    """Prove the network fit for phones and write its program to folder/program.pt2.
 
     Returns the answer. Raises Mistake.
     """
-    network = find_network(request["location"], request["factory"], is_file=request["is_file"])
+    if (weights := folder / "weights.pt").exists():
+        # In training form, and before `eval`, in which some networks merge what they have learned.
+        network.load_state_dict(torch.load(weights, weights_only=True), strict=False)
     network.eval().cpu()
-    shape = (1, 3, *request["crop"])
+    shape = (1, 3, *crop)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     check_inputs(network, example)
     # Without gradients: what the user has under torch.no_grad() is then exported like the rest.
@@ -75,7 +102,7 @@ def export_network(request: dict[str, Any], path: Path) -> dict[str, Any]:
             program = torch.export.export(network, (torch.zeros(shape),))
         check_program(program)
         check_same(network, program, example, logits)
-    torch.export.save(program, path)
+    torch.export.save(program, folder / "program.pt2")
     return {
         "params": sum(parameter.numel() for parameter in network.parameters()),
         "classes": logits.shape[1],
