@@ -16,6 +16,7 @@ OPERATORS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "average pool, ceil and padding": lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
     "average pool, divisor": lambda x: F.avg_pool2d(x, 2, divisor_override=3),
     "average pool, one axis": lambda x: F.avg_pool1d(x.flatten(2), 3, 2, 1, True).unsqueeze(2),
+    "average pool, padded before": lambda x: F.avg_pool2d(F.pad(x, (0, 2, 1, 1)), 3, 2),
     "average pool, uncounted": lambda x: F.avg_pool2d(x, 3, 2, 1, True, False),
     "average pool, wide": lambda x: F.avg_pool2d(x, 7, 4, 3),
     "maximum pool, ceil": lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True),

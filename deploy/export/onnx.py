@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.interface import Spec
 from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
-from deploy.export.rewriting import pad_before_avg_pool
+from deploy.export.rewriting import concat_before_avg_pool, pad_before_avg_pool
 from deploy.export.rewriting import prove as prove_rewrites
 from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
@@ -49,12 +51,12 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
 
 def _prepared(program: ExportedProgram) -> ExportedProgram:
     module, shape = graph_module(program), input_shape(program)
-    replaced = pad_before_avg_pool(module, plain_padding=False)
-    if not replaced:
-        return program
-    tidy(module)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    prove_rewrites(graph_module(program), module, replaced, example)
+    for rewrite in (partial(pad_before_avg_pool, plain_padding=False), concat_before_avg_pool):
+        before = copy.deepcopy(module)
+        replaced = rewrite(module)
+        tidy(module)
+        prove_rewrites(before, module, replaced, example)
     return torch.export.export(module, (torch.zeros(shape),))
 
 

@@ -81,8 +81,13 @@ class Writer:
 
     def replace(self, result: Node) -> Replaced:
         self.node.replace_all_uses_with(result)
-        result.meta["val"] = self.node.meta["val"]  # for the rewrites to come
+        if "val" in self.node.meta:  # A node that another rewrite wrote has none.
+            result.meta["val"] = self.node.meta["val"]
         return {result.name: self.node.name}
+
+
+# Padding, ceil mode and whether padding counts, of an avg_pool2d.
+UNPADDED: Final = ([0, 0], False, False)
 
 
 def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> Replaced:
@@ -96,15 +101,15 @@ def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> R
     of 7 at a stride of 4 was seen to go wrong (#1901). Without padding there is one reading.
 
     onnxruntime too divided by all of the kernel before 1.21, in int8 it still does in 1.31, and
-    divisor_override is lost on the way there. `plain_padding=False` leaves its other pools be.
+    divisor_override is lost on the way there. `plain_padding=False` leaves pools be that only pad.
     """
     replaced: Replaced = {}
     for node in calls(module, aten.avg_pool2d.default):
         x, *given = node.args
         assert isinstance(x, Node)
-        if not plain_padding and not any(given[3:4]) and not any(given[5:]):
-            continue
         kernel, strides, padding = window_arguments(given)
+        if not plain_padding and any(padding) and not any(given[3:4]) and not any(given[5:]):
+            continue
         write = Writer(module, node)
         shape, out = spatial(x), spatial(node)
         pads = [
@@ -118,12 +123,44 @@ def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> R
         plain = functional.avg_pool2d(functional.pad(ones, flat), kernel, strides)
         ratio = aten.avg_pool2d(ones, *given) / plain
         if not any(flat) and torch.equal(ratio, torch.ones_like(ratio)):
-            node.args = (x, kernel, strides)
+            node.args = (x, kernel, strides, *UNPADDED)
             continue
         padded = write(aten.constant_pad_nd.default, x, flat, 0.0) if any(flat) else x
-        result = write(aten.avg_pool2d.default, padded, kernel, strides)
+        result = write(aten.avg_pool2d.default, padded, kernel, strides, *UNPADDED)
         if not torch.equal(ratio, torch.ones_like(ratio)):
             result = write(aten.mul.Tensor, result, write.constant("ratio", ratio.float()))
+        replaced |= write.replace(result)
+    return replaced
+
+
+def concat_before_avg_pool(module: GraphModule) -> Replaced:
+    """constant_pad_nd(x, ...) -> avg_pool2d      becomes      cat(zeros, x, zeros) -> avg_pool2d
+
+    onnxruntime makes one operator of a pad and a pool, and gets it wrong: 1.21 and 1.22 forget the
+    padding at the end (onnxruntime#24681, 49 to 67 dB), 1.19 and 1.20 do not count it.
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.constant_pad_nd.default):
+        x, sizes, *value = node.args
+        assert isinstance(x, Node)
+        assert isinstance(sizes, list | tuple)
+        pooled = any(user.target is aten.avg_pool2d.default for user in node.users)
+        if not pooled or any(value) or min(sizes) < 0:
+            continue
+        write, result = Writer(module, node), x
+        shape = list(x.meta["val"].shape)
+        for k, (before, after) in enumerate(zip(sizes[::2], sizes[1::2], strict=True)):
+            axis = len(shape) - 1 - k
+            zeros = [
+                write.constant(f"{side}_{axis}", torch.zeros(*shape[:axis], n, *shape[axis + 1 :]))
+                if n
+                else None
+                for side, n in (("before", before), ("after", after))
+            ]
+            parts = [part for part in (zeros[0], result, zeros[1]) if part is not None]
+            if len(parts) > 1:
+                result = write(aten.cat.default, parts, axis)
+            shape[axis] += before + after
         replaced |= write.replace(result)
     return replaced
 
