@@ -14,7 +14,7 @@ import pytest
 from bundle_factory import LABELS, SIDE, make_bundle
 
 from deploy.bundle.open import check_integrity, open_bundle
-from deploy.bundle.write import file_record, write_floats
+from deploy.bundle.write import check_target, file_record, write_floats
 from deploy.errors import BundleError, DeployError, GateError
 
 FILES = [
@@ -248,3 +248,12 @@ def test_asking_for_what_is_not_there_names_what_is(folder: Path) -> None:
         bundle.artifact("onnx_int8")
     with pytest.raises(BundleError, match="onnx_fp32"):
         bundle.golden_logits("onnx_fp32")
+
+
+def test_a_path_that_no_runtime_takes_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    make_bundle(folder)
+    with pytest.raises(BundleError, match=r"caf\? is not UTF-8: rename that folder"):
+        open_bundle(folder)
+    with pytest.raises(BundleError, match="is not UTF-8"):
+        check_target(folder.parent / os.fsdecode(b"other\xe9"))

@@ -15,7 +15,7 @@ from deploy.bundle.manifest import MANIFEST_FILE, Artifact, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES, parse_manifest
 from deploy.bundle.staging import repair
 from deploy.errors import BundleError, GateError, StorageError
-from deploy.printable import printable
+from deploy.printable import check_encoding, printable
 
 _MAX_LABELS_BYTES = 16 * 2**20
 
@@ -100,6 +100,7 @@ def open_bundle(folder: Path) -> Bundle:
         repair(folder)
         if not folder.exists():
             raise BundleError(f"there is no bundle {where}: build it, or check the path")
+        check_encoding(folder.resolve())
         if not folder.is_dir():
             raise BundleError(f"{where} is not a folder: a bundle is one, with {MANIFEST_FILE}")
         try:

@@ -18,7 +18,7 @@ from deploy.bundle.parse import MAX_MANIFEST_BYTES
 from deploy.bundle.staging import new_stage, replace_target, sweep
 from deploy.errors import BundleError, GateError, StorageError
 from deploy.hashing import sha256_file
-from deploy.printable import printable
+from deploy.printable import check_encoding, printable
 
 __all__ = [
     "check_target",
@@ -46,6 +46,7 @@ def check_target(target: Path) -> None:
     """
     target = Path(os.path.realpath(target))
     where = printable(str(target))
+    check_encoding(target)
     if not 0 < len(os.fsencode(target.name)) <= _LONGEST_NAME:
         raise BundleError(f"{where} has no name that a folder can take: choose another with -o")
     try:

@@ -161,7 +161,7 @@ def profile(
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
-        from deploy.errors import StorageError
+        from deploy.errors import StorageError, UserError
         from deploy.phone.core_choice import normal
         from deploy.phone.devices import choose_runner, targets
         from deploy.phone.host import HOST
@@ -177,6 +177,8 @@ def profile(
         for path in (output, csv):
             if path is not None:
                 check_output(path)
+        if output is not None and output == csv:
+            raise UserError(f"{output} cannot be both -o and --csv: give two names")
         on_phones = devices != (HOST,)
         opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
         cancelled = threading.Event()
