@@ -47,7 +47,7 @@ from deploy.simplify import simplify
 from deploy.verify.gates import Check, require
 from deploy.verify.judge import judge_artifacts, short_of
 from deploy.verify.rewrites import prove_equalized, prove_simplified
-from deploy.workers import Pool, worker_processes
+from deploy.workers import OpenPool, Pool, worker_processes
 
 WORKERS = 2
 FLOAT_PROGRAM = "float.pt2"
@@ -70,11 +70,15 @@ class Built:
     artifact_seconds: dict[str, float]
 
 
-def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
+def build(
+    recipe: Recipe, reporter: Reporter | None = None, *, processes: OpenPool = worker_processes
+) -> Built:
     """Build, prove and write the bundle of `recipe`.
 
-    Raises UserError for what the user can mend, GateError when a proof fails, ExportError,
-    FetchError or StorageError when the run does. The target is then as it was.
+    `processes` opens the pool in which artifacts are made: two processes, or `in_process`, which
+    makes them one after another where we are. Raises UserError for what the user can mend,
+    GateError when a proof fails, ExportError, FetchError or StorageError when the run does. The
+    target is then as it was.
     """
     start = time.perf_counter()
     reporter = reporter or Silent()
@@ -91,7 +95,7 @@ def build(recipe: Recipe, reporter: Reporter | None = None) -> Built:
     with (
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
-        worker_processes(
+        processes(
             WORKERS,
             Path(scratch, "workers.log"),
             modules=[BACKENDS[target.format].toolkit for target in recipe.targets],

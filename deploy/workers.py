@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -36,6 +36,32 @@ class Pool(Protocol):
         self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
     ) -> Future[T]:
         """Call a module's function in the next process that is free."""
+
+
+class OpenPool(Protocol):
+    """How a pool is opened: see `worker_processes`."""
+
+    def __call__(
+        self, count: int, log: Path, *, modules: Iterable[str] = ()
+    ) -> AbstractContextManager[Pool]: ...
+
+
+@contextmanager
+def in_process(count: int, log: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
+    """A pool without processes, for many small builds in one: each call is made at once, here."""
+    yield _Here()
+
+
+class _Here:
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(function(*arguments, **named))
+        except Exception as error:  # The caller's to judge, as from a process.
+            future.set_exception(error)
+        return future
 
 
 @contextmanager

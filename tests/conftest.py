@@ -112,13 +112,12 @@ def phone_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> Pat
 
     def make(folder: Path) -> None:
         # Not for the tests that need none of it: torch takes seconds to import.
-        from small_build import recipe, write_photos
+        from small_build import build_here, recipe, write_photos
 
-        from deploy.pipeline import build
         from deploy.recipe import make_targets
 
         targets = make_targets(["executorch", "onnx"])
-        build(recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets))
+        build_here(recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets))
 
     return shared_folder("phone", make) / "bundle"
 

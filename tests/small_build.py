@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from deploy.pipeline import Built, build
 from deploy.recipe import Recipe, make_targets
+from deploy.reporter import Reporter
+from deploy.workers import in_process
+
+
+def build_here(recipe: Recipe, reporter: Reporter | None = None) -> Built:
+    """`build` without processes of its own, whose toolkits take seconds to import."""
+    return build(recipe, reporter, processes=in_process)
 
 
 def write_photos(folder: Path, count: int) -> Path:

@@ -21,7 +21,7 @@ import pytest
 from app_fixtures import APP_VERSION, FIXTURES, request
 from click.testing import CliRunner
 from packaging.requirements import Requirement
-from test_pipeline import recipe, write_photos
+from small_build import build_here, recipe, write_photos
 
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.cli import app as cli
@@ -31,7 +31,6 @@ from deploy.phone.parsers.packages import parse_app_version
 from deploy.phone.protocol import PROTOCOL_VERSION, Answer, Request, TimedInput
 from deploy.phone.runners.app import ACTIVITY
 from deploy.phone.staging import stage
-from deploy.pipeline import build
 from deploy.verify.error_statistics import compare_logits
 from deploy.verify.gates import judge_golden, require
 
@@ -149,7 +148,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     if missing:
         pytest.skip(f"not installed, though ANDROID_TOOLCHAIN needs it: {', '.join(missing)}")
     place = tmp_path_factory.mktemp("android")
-    built = build(recipe(place / "narrow", write_photos(place / "photos", 40)))
+    built = build_here(recipe(place / "narrow", write_photos(place / "photos", 40)))
 
     project = place / "android_demo"
     out_of_git = shutil.ignore_patterns("build", ".gradle", "bundles")

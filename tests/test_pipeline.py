@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from small_build import recipe, write_photos
+from small_build import build_here, recipe, write_photos
 from torch.fx import GraphModule
 
 import deploy.simplify
@@ -74,7 +74,7 @@ def test_the_manifest_tells_what_was_built(built: Built) -> None:
 
 def test_pure_int8_leaves_no_convolution_in_float(photos: Path, tmp_path: Path) -> None:
     targets = make_targets(["onnx"], ["int8"])
-    pure = build(recipe(tmp_path / "pure", photos, targets=targets, int8="pure"))
+    pure = build_here(recipe(tmp_path / "pure", photos, targets=targets, int8="pure"))
     operators = pure.manifest.artifacts[0].operators
     assert (operators.inside["conv.int8"], operators.float_on_purpose) == (52, ())
     assert pure.mix is None
@@ -82,7 +82,7 @@ def test_pure_int8_leaves_no_convolution_in_float(photos: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_every_network_builds_narrow_and_small(network: str, photos: Path, tmp_path: Path) -> None:
-    built = build(recipe(tmp_path / "bundle", photos, network=network, resolution=(48, 32)))
+    built = build_here(recipe(tmp_path / "bundle", photos, network=network, resolution=(48, 32)))
     gates.require(built.checks)
     assert all(artifact.verified for artifact in built.manifest.artifacts)
 
@@ -95,7 +95,7 @@ def test_an_untrained_network_still_tells_photos_apart(built: Built) -> None:
 def test_the_same_seed_and_photos_give_the_same_integers(
     built: Built, photos: Path, tmp_path: Path
 ) -> None:
-    again = build(recipe(tmp_path / "again", photos, targets=make_targets(["onnx"], ["int8"])))
+    again = build_here(recipe(tmp_path / "again", photos, targets=make_targets(["onnx"], ["int8"])))
     assert again.manifest.artifacts[0].sha256 == built.manifest.artifacts[1].sha256
 
 
@@ -105,7 +105,7 @@ def test_a_failed_gate_names_the_figure_and_leaves_the_old_bundle(
     before = sha256_folder(built.folder)
     monkeypatch.setattr(gates, "FLOAT32_DB", 500.0)
     with pytest.raises(GateError, match=r"onnx-fp32 fails: sqnr .* dB, required >= 500 dB"):
-        build(recipe(built.folder, photos))
+        build_here(recipe(built.folder, photos))
     assert sha256_folder(built.folder) == before
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]
 
@@ -136,7 +136,7 @@ def test_a_rewrite_that_changes_the_network_ends_the_build_by_name(
     for user in (deploy.simplify, deploy.verify.rewrites):
         monkeypatch.setattr(user, "REWRITES", (*REWRITES, lose_clamps))
     with pytest.raises(GateError, match=r"the rewrite 'lose_clamps' changes .*required >= 100 dB"):
-        build(recipe(tmp_path / "bundle", photos))
+        build_here(recipe(tmp_path / "bundle", photos))
     assert not (tmp_path / "bundle").exists()
 
 
@@ -166,5 +166,5 @@ def test_sigkill_leaves_the_old_bundle_and_the_next_build_sweeps(
     assert sha256_folder(built.folder) == before
     leftovers = {path.name for path in built.folder.parent.iterdir()} - {built.folder.name}
     assert leftovers
-    build(recipe(built.folder, photos))
+    build_here(recipe(built.folder, photos))
     assert [path.name for path in built.folder.parent.iterdir()] == [built.folder.name]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import digits
 import pytest
+from small_build import build_here
 
 from deploy.evaluate import evaluate_bundle
-from deploy.pipeline import build
 from deploy.recipe import make_targets
 
 SIDE = 48
@@ -40,7 +40,7 @@ def test_int8_reads_as_many_digits_as_float_in_each_runtime(
         side=SIDE,
         targets=TARGETS,
     )
-    built = build(recipe)
+    built = build_here(recipe)
     assert built.manifest.weights.source == "file, torchvision layout"
     for artifact in built.manifest.artifacts:
         assert artifact.operators.float_on_purpose == ()

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from small_build import build_here
 
 from deploy.assets import fetch
 from deploy.bundle.open import open_bundle
-from deploy.pipeline import Built, build
+from deploy.pipeline import Built
 from deploy.recipe import Recipe, make_targets
 from deploy.reporter import Silent
 from models.pinned import PinnedFile, WheelMember
@@ -48,7 +49,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def build_small(network: str, formats: list[str], photos: Path, output: Path) -> Built:
-    return build(
+    return build_here(
         Recipe(
             network=network,
             output=output,
@@ -106,7 +107,7 @@ def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path:
         weights=str(weights),
         int8="pure",
     )
-    built = build(recipe, warnings)
+    built = build_here(recipe, warnings)
     assert built.manifest.weights.file == LITE0.name
     assert built.manifest.input.mean == (0.5, 0.5, 0.5)
     assert built.manifest.network.params == 4_652_008

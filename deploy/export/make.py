@@ -6,7 +6,7 @@ import importlib
 import shutil
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -138,7 +138,7 @@ def _oldest_runtime(exporter: ModuleType, job: Job) -> Runtime:
     return BACKENDS[job.target.format].runtime
 
 
-@cache
+@lru_cache(2)  # The float program and the equalized one.
 def _load_program(path: Path) -> ExportedProgram:
     # By way of memory: torch takes no path that is not UTF-8.
     return torch.export.load(BytesIO(path.read_bytes()))
