@@ -31,7 +31,8 @@ def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
     for rewrite in REWRITES:
         replaced |= rewrite(rewritten)
         tidy(rewritten)
-    prove(module, rewritten, replaced, example)
+    if replaced:
+        prove(module, rewritten, replaced, example)
     return rewritten
 
 

@@ -43,9 +43,12 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
 
 def _prepared(program: ExportedProgram) -> ExportedProgram:
     module = graph_module(program)
+    before = str(module.graph)
     for rewrite in (write_pools_out, slice_splits, requantize_before_moves):
         rewrite(module)
         tidy(module)
+    if str(module.graph) == before:
+        return program
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 

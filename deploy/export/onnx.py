@@ -21,7 +21,7 @@ from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
 from deploy.export.rewriting import concat_before_avg_pool, pad_before_avg_pool
 from deploy.export.rewriting import prove as prove_rewrites
-from deploy.program import graph_module, input_shape, tidy
+from deploy.program import aten, calls, graph_module, input_shape, tidy
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
 from deploy.verify.gates import Check, judge_reasons
 
@@ -52,6 +52,8 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
 def _prepared(program: ExportedProgram) -> ExportedProgram:
     module, shape = graph_module(program), input_shape(program)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    if not any(calls(module, aten.avg_pool2d.default)):
+        return program
     for rewrite in (partial(pad_before_avg_pool, plain_padding=False), concat_before_avg_pool):
         before = copy.deepcopy(module)
         replaced = rewrite(module)
