@@ -41,6 +41,7 @@ from deploy.quantize.decide import EFFORTS, Decisions, decide
 from deploy.quantize.equalize import equalize
 from deploy.quantize.mixed import Mix, leave_in_float
 from deploy.quantize.share import short_of_int8
+from deploy.quantize.units import find_units
 from deploy.recipe import Recipe, Target
 from deploy.reporter import Reporter, Silent
 from deploy.simplify import simplify
@@ -141,7 +142,8 @@ def build(
             )
             futures += _submit(pool, quantized, decisions, recipe, plan, folder, Path(scratch))
             if int8 := decisions.get("int8"):
-                warn(short_of_int8(graph_module(equalized), int8.units))
+                module = graph_module(equalized)
+                warn(short_of_int8(module, find_units(module)))
                 warn(judge_calibration(equalized, int8, photos, plan.preprocessing))
 
         reporter.stage("exporting and verifying")

@@ -354,7 +354,13 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         manifest=manifest.model_copy(update={"artifacts": artifacts}),
         checks=(),
         warnings=(),
-        mix=Mix(decisions=None, in_float=("conv2d", "add"), slowdown=1.124, agreement=0.9),  # type: ignore[arg-type]
+        mix=Mix(
+            decisions=None,  # type: ignore[arg-type]
+            in_float=("conv2d", "add"),
+            macs=0.1,
+            slowdown=1.124,
+            agreement=0.9,
+        ),
         seconds=42.03,
         artifact_seconds={first.name: 15.5, second.name: 3.25, third.name: 7.0},
     )
@@ -371,7 +377,8 @@ coreml_int8      0.0      -            -      7.0
 dB: signal to error of the logits against the float network. agreement: the same
 top class. Both on 8 crops of photos held back from calibration.
 int8 was calibrated on 24 crops of 12 of your photos.
-2 parts that int8 would hurt most are in float: an estimated 12 % more time.
+2 parts that int8 would hurt most are in float, 10 % of the work: an
+estimated 12 % more time.
 coreml_int8 could not be run: no such operator
 
 wrote my bundles/tiny in 42.0 s; next:

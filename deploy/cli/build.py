@@ -246,6 +246,7 @@ def facts(built: Built, warnings: list[str]) -> dict[str, object]:
             for artifact in built.manifest.artifacts
         ],
         "int8_left_in_float": None if built.mix is None else list(built.mix.in_float),
+        "int8_left_in_float_macs": None if built.mix is None else round(built.mix.macs, 3),
         "int8_estimated_slowdown": None if built.mix is None else round(built.mix.slowdown, 3),
         "warnings": warnings,
     }
@@ -279,8 +280,8 @@ def show(built: Built) -> None:
         )
     if built.mix and built.mix.in_float:
         echo(
-            f"{len(built.mix.in_float)} parts that int8 would hurt most are in float: an "
-            f"estimated {(built.mix.slowdown - 1) * 100:.0f} % more time."
+            f"{len(built.mix.in_float)} parts that int8 would hurt most are in float, "
+            f"{100 * built.mix.macs:.0f} % of the work: an\nestimated {(built.mix.slowdown - 1) * 100:.0f} % more time."
         )
     for artifact in built.manifest.artifacts:
         if artifact.unverified_reason is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
+from deploy.macs import node_macs
 from deploy.program import is_constant
 from deploy.quantize.cost_model import CostModel
 from deploy.quantize.decide import Decisions
@@ -28,13 +29,14 @@ SMALLEST_SHARE = 2e-3
 class Mix:
     """An int8 program with some kernels left in float.
 
-    `in_float` are their compute nodes in graph order; `slowdown` the latency over that of int8
-    alone, by the cost model; `agreement` the share of the photos judged by with the float
+    `in_float` are their compute nodes in graph order, with the share `macs` of all
+    multiply-accumulates; `slowdown` is the latency over that of int8 alone, by the cost model; `agreement` the share of the photos judged by with the float
     network's top class, in simulation.
     """
 
     decisions: Decisions
     in_float: tuple[str, ...]
+    macs: float
     slowdown: float
     agreement: float
 
@@ -72,6 +74,7 @@ def leave_in_float(
     network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
     """
     top = float_logits.argmax(1)
+    macs = node_macs(module)
 
     def try_out(left_out: frozenset[str], slowdown: float) -> Mix:
         relieved = decisions.relieved(module, left_out)
@@ -79,6 +82,7 @@ def leave_in_float(
         return Mix(
             decisions=relieved,
             in_float=tuple(unit.node for unit in decisions.units if unit.node in left_out),
+            macs=sum(macs.get(node, 0) for node in left_out) / (sum(macs.values()) or 1),
             slowdown=slowdown,
             agreement=float(same.float().mean()),
         )

@@ -39,7 +39,7 @@ def int8_share(module: GraphModule, units: Iterable[Unit]) -> tuple[float, dict[
 
 
 def short_of_int8(module: GraphModule, units: Iterable[Unit]) -> list[str]:
-    """A warning where int8 covers less than ENOUGH of the work."""
+    """A warning where int8 could cover less than ENOUGH of the work; `units` are all there are."""
     share, reasons = int8_share(module, units)
     if share >= ENOUGH:
         return []
@@ -61,4 +61,4 @@ def _reason(node: Node) -> str:
         return f"in {name}, which not every runtime has in int8"
     if not is_constant(node.args[1]):
         return f"in {name} with weights that are computed from the photo"
-    return f"in {name} where int8 would hurt the answers most"
+    return f"in {name}"
