@@ -103,7 +103,7 @@ MISTAKES = {
     ),
     "build mobilenet_v2 --resolution 16": "--resolution 16 is out of range: give 32 to 1024",
     "build mobilenet_v2 --classes 1 --weights none": (
-        "--classes 1 is out of range: give 2 to 100000"
+        "--classes 1 is out of range: give 2 to 100000 (a network that says yes or no has 2)"
     ),
     "build mobilenet_v2 --formats onnx,,coreml": (
         "--formats: 'onnx,,coreml' has an empty name: put one comma between names"

@@ -279,9 +279,10 @@ def show(built: Built) -> None:
             f"{calibration.photos} {source}."
         )
     if built.mix and built.mix.in_float:
+        more = (built.mix.slowdown - 1) * 100
         echo(
             f"{len(built.mix.in_float)} parts that int8 would hurt most are in float, "
-            f"{100 * built.mix.macs:.0f} % of the work: an\nestimated {(built.mix.slowdown - 1) * 100:.0f} % more time."
+            f"{100 * built.mix.macs:.0f} % of the work: an\nestimated {more:.0f} % more time."
         )
     for artifact in built.manifest.artifacts:
         if artifact.unverified_reason is not None:

@@ -240,8 +240,7 @@ def _comparable(
     if artifact.format != "coreml" or not logits.size:
         return logits
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: npt.NDArray[np.float32] = powers / powers.sum(axis=-1, keepdims=True)
-    return probabilities
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)
 
 
 def _repeats(

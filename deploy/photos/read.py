@@ -140,4 +140,4 @@ def _blank(photos: list[Photo]) -> list[str]:
 
 
 def _is_blank(crop: npt.NDArray[np.uint8]) -> bool:
-    return bool(crop.mean() < _DARK or crop.std(axis=(0, 1)).max() < _FLAT)
+    return bool(crop.mean() < _DARK or np.max(crop.std(axis=(0, 1))) < _FLAT)

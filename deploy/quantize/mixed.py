@@ -30,8 +30,8 @@ class Mix:
     """An int8 program with some kernels left in float.
 
     `in_float` are their compute nodes in graph order, with the share `macs` of all
-    multiply-accumulates; `slowdown` is the latency over that of int8 alone, by the cost model; `agreement` the share of the photos judged by with the float
-    network's top class, in simulation.
+    multiply-accumulates; `slowdown` is the latency over that of int8 alone, by the cost model;
+    `agreement` the share of the photos judged by with the float network's top class, in simulation.
     """
 
     decisions: Decisions
