@@ -135,7 +135,7 @@ def spread(levels: Floats) -> float:
     `levels` as of `step`. Of a normal distribution the quartiles are 1.349 deviations apart.
     """
     quartiles: Floats = np.asarray(np.quantile(levels, [0.25, 0.75]), np.float64)
-    return float(np.ptp(quartiles)) / 1.349
+    return float(quartiles[1] - quartiles[0]) / 1.349
 
 
 def spike_share(blocks: Blocks, of_blocks: Floats) -> float:
