@@ -134,14 +134,14 @@ def spread(levels: Floats) -> float:
 
     `levels` as of `step`. Of a normal distribution the quartiles are 1.349 deviations apart.
     """
-    quartiles: Floats = np.asarray(np.quantile(levels, [0.25, 0.75]), np.float64)
-    return float(quartiles[1] - quartiles[0]) / 1.349
+    low, high = np.quantile(levels, [0.25, 0.75])
+    return float(high - low) / 1.349
 
 
 def spike_share(blocks: Blocks, of_blocks: Floats) -> float:
     """The share of samples over 1.5 times the median of their block, `of_blocks`, (blocks,)."""
     spikes = [
-        np.count_nonzero(block.times > SPIKE * middle)
+        int(np.count_nonzero(block.times > SPIKE * middle))
         for block, middle in zip(blocks, of_blocks, strict=True)
     ]
     return sum(spikes) / sum(len(block.times) for block in blocks)
