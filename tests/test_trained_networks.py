@@ -22,7 +22,10 @@ TARGETS = (*make_targets(["onnx"], ["fp32"]), *make_targets(None, ["int8"]))
 
 @pytest.mark.parametrize(
     ("network", "width", "epochs"),
-    [("mobilenet_v1", 0.25, 7), ("mobilenet_v3_small", 0.35, 5)],
+    [
+        pytest.param("mobilenet_v1", 0.25, 7, marks=pytest.mark.nightly),
+        ("mobilenet_v3_small", 0.35, 5),
+    ],
 )
 def test_int8_reads_as_many_digits_as_float_in_each_runtime(
     tmp_path: Path, network: str, width: float, epochs: int

@@ -85,6 +85,7 @@ def test_a_resnet_of_transformers_in_every_format(photos: Path, tmp_path: Path) 
             assert artifact.operators.inside.get("conv.float", 0) == len(in_float)
 
 
+@pytest.mark.nightly
 def test_a_convnext_of_transformers_whose_layout_changes_on_the_way(
     photos: Path, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_convnext_of_transformers_whose_layout_changes_on_the_way(
         assert artifact.measured.sqnr_db > 20
 
 
+@pytest.mark.nightly
 def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path: Path) -> None:
     warnings = Warnings()
     weights = fetch(LITE0, remedy="")
