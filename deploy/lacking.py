@@ -24,7 +24,7 @@ _LITTLE = 2**20
 # Toolkits pass on what the system said, in exceptions of any kind.
 _MEMORY = re.compile(
     r"cannot allocate memory|can't allocate memory|not enough memory|failed to map segment"
-    r"|std::bad_alloc|out of memory|unable to allocate",
+    r"|std::bad_alloc|out of memory|unable to allocate [\d.]+ [kmgt]?i?b",
     re.IGNORECASE,
 )
 _THREADS = re.compile(
@@ -44,6 +44,9 @@ def lacking(error: BaseException) -> DeployError | None:
         found = _of_the_system(error)
         if found is not None:
             return found
+    # Such are bugs of ours, whatever they quote.
+    if isinstance(error, AssertionError | AttributeError | LookupError | TypeError):
+        return None
     text = str(error)
     if isinstance(error, MemoryError) or _MEMORY.search(text):
         return RunError(
@@ -109,7 +112,7 @@ def _of_the_system(error: OSError) -> DeployError | None:
             return gone
     if error.errno in _FORBIDDEN and error.filename is not None:
         return StorageError(
-            f"cannot use {_named(error)} ({error.strerror}): let this user write there, "
+            f"cannot use {_named(error)} ({error.strerror}): let this user read and write it, "
             "or choose another place"
         )
     return None

@@ -36,16 +36,14 @@ def main(descriptor: int) -> None:
         broken = error
     while True:
         question = questions.get()
-        value: object = None
-        failure: Exception | None = None
         try:
             if broken is not None:
                 raise broken
             function, arguments, named = pickle.loads(question)  # noqa: S301 - our parent's own.
-            value = function(*arguments, **named)
+            answer = pickle.dumps((function(*arguments, **named), None))
         except Exception as error:  # The parent's to judge, whatever it is.
-            failure = _portable(error)
-        pipe.send((value, failure))
+            answer = pickle.dumps((None, _portable(error)))
+        pipe.send_bytes(answer)
 
 
 def _listen(pipe: Connection, questions: SimpleQueue[bytes]) -> None:

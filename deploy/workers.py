@@ -142,8 +142,9 @@ class _Worker:
         return value  # type: ignore[return-value]
 
     def end(self) -> None:
-        """It ends with the pipe; what it is at is lost."""
+        """Killed, since a process that the caller forked may hold the pipe open."""
         self._pipe.close()
+        self.kill()
         self._process.wait()
 
     def kill(self) -> None:

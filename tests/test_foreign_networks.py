@@ -209,3 +209,21 @@ def test_a_portable_convolution_counts_as_one_and_with_its_work(tmp_path: Path) 
     assert operators.outside["conv"] == 1
     macs = {work.operator: work.macs for work in operators.outside_work}
     assert macs["convolution"] == 16 * 16 * 8 * 8 * 9
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.gru = nn.Conv2d(3, 4, 3, stride=4), nn.GRU(4, 4, batch_first=True)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, _ = self.gru(self.stem(x).relu().mean(2).transpose(1, 2))
+        logits: Tensor = self.head(rows[:, -1])
+        return logits
+
+
+def test_an_operator_of_several_results_is_told_as_what_it_is() -> None:
+    module = graph_module(simplify(capture(Recurrent(), (1, 3, 16, 16))))
+    (warning,) = short_of_int8(module, [])
+    assert "in gru, which not every runtime has in int8" in warning

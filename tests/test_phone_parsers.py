@@ -11,7 +11,7 @@ import pytest
 from deploy.errors import UserError
 from deploy.phone.adb import Adb
 from deploy.phone.devices import choose_phones
-from deploy.phone.identity import SeenPhone, best_of
+from deploy.phone.identity import Identity, SeenPhone, best_of, merge
 from deploy.phone.parsers.am import parse_started
 from deploy.phone.parsers.battery import parse_battery
 from deploy.phone.parsers.cores import cores_of, mask_of, parse_core_list
@@ -799,3 +799,29 @@ def test_operators_hottest_first() -> None:
 )
 def test_json_that_is_no_profile(text: str) -> None:
     assert parse_profile(text) == ()
+
+
+BOOT = "0f0c1a52-5d8f-4f5e-9e21-3b1e6a1f0c77"
+
+
+@pytest.mark.parametrize(
+    ("serials", "android_id", "serialno", "phones"),
+    [
+        # By cable and by network: one phone.
+        (("R58", "192.168.0.9:5555"), "9774d56d682e549c", "R58", 1),
+        (("R58", "192.168.0.9:5555"), "", "R58", 1),
+        # Containers on one computer before they have settings; emulators of one snapshot.
+        (("10.0.0.1:5555", "10.0.0.1:5556"), "", "", 2),
+        (("emulator-5554", "emulator-5556"), "9774d56d682e549c", "EMULATOR35X", 2),
+    ],
+)
+def test_entries_are_one_phone_only_where_no_other_would_say_the_same(
+    serials: tuple[str, ...], android_id: str, serialno: str, phones: int
+) -> None:
+    listed = "List of devices attached\n" + "".join(
+        f"{serial}\tdevice {'usb:1-3 ' if serial == 'R58' else ''}product:a\n" for serial in serials
+    )
+    identity = Identity(serialno=serialno, boot_id=BOOT, android_id=android_id)
+    seen = merge([(each, identity) for each in parse_devices(listed)])
+    assert len(seen) == phones
+    assert seen[0].attached.serial == serials[0]

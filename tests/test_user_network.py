@@ -501,6 +501,21 @@ def test_a_lazy_layer_has_its_shape_before_weights_go_into_it() -> None:
     assert torch.allclose(logits, torch.full((1, 4), count + 1.0))
 
 
+def test_a_network_that_divides_by_its_own_spread_is_no_other_once_exported() -> None:
+    """Of an image of one colour it makes NaN, eagerly and exported alike."""
+    write(
+        "own_spread.py",
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.head = nn.Linear(3072, 4)\n"
+        "    def forward(self, x):\n"
+        "        return self.head(((x - x.mean()) / x.std()).flatten(1))\n",
+    )
+    assert plan("own_spread.py:Net").network.classes == 4
+
+
 def made_with(program: ExportedProgram, state: dict[str, Tensor], x: Tensor) -> Tensor:
     bare = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     logits: Tensor = torch.func.functional_call(program.module(), bare, (x,))

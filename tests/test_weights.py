@@ -222,7 +222,7 @@ def test_missing_and_left_over_tensors_are_named() -> None:
 
 
 def test_a_tensors_name_cannot_break_the_line_or_the_terminal() -> None:
-    state = {**trained().state_dict(), "a\nb\x1b[31m": torch.ones(1)}
+    state = {**trained().state_dict(), "loss.a\nb\x1b[31m": torch.ones(1)}
     assert r"a\nb\x1b[31m" in load_weights(Tiny(), state, file_name="w.pth")
     del state["features.0.bias"]
     assert r"a\nb\x1b[31m" in misfit(state)
@@ -394,7 +394,16 @@ def test_a_prefix_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["features.1.lora_a", "features.2.weight", "classifier.1.mask", "classifier.2.bias"]
+    "name",
+    [
+        "norm.weight",
+        "neck.bias",
+        "cls_token",
+        "features.1.lora_a",
+        "features.2.weight",
+        "classifier.1.mask",
+        "classifier.2.bias",
+    ],
 )
 def test_what_is_inside_the_network_is_never_left_out(name: str) -> None:
     """It says that the file's network computes something else."""

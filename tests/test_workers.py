@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -131,3 +132,25 @@ def test_a_build_needs_no_guard_and_no_file(way: str, tmp_path: Path) -> None:
 
 # The workers inherit neither warnings made errors nor the locale that toolkits read files in.
 STRICT = {"PYTHONWARNINGS": "error::FutureWarning", "LC_ALL": "C"}
+
+
+def test_the_end_waits_for_no_process_that_the_caller_forked(tmp_path: Path) -> None:
+    """A notebook's data loaders hold a copy of every pipe that was open when they were forked."""
+    with worker_processes(1, tmp_path / "log") as pool:
+        pool.submit(len, "a").result()
+        forked = os.fork()
+        if forked == 0:
+            time.sleep(60)
+            os._exit(0)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 30
+    os.kill(forked, signal.SIGKILL)
+    os.waitpid(forked, 0)
+
+
+def test_a_value_that_does_not_survive_the_pipe_is_an_error_not_a_death(tmp_path: Path) -> None:
+    with (
+        worker_processes(1, tmp_path / "log") as pool,
+        pytest.raises(Exception, match=r"pickle"),
+    ):
+        pool.submit(threading.Lock).result()

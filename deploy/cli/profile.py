@@ -17,7 +17,7 @@ from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
-    from deploy.errors import StorageError
+    from deploy.errors import DeployError, StorageError
     from deploy.phone.judge import DeviceReport
     from deploy.phone.profile import Profiled
     from deploy.phone.results import Results, RunnerName
@@ -161,7 +161,7 @@ def profile(
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
-        from deploy.errors import StorageError, UserError
+        from deploy.errors import DeployError, StorageError, UserError
         from deploy.phone.core_choice import normal
         from deploy.phone.devices import choose_runner, targets
         from deploy.phone.host import HOST
@@ -213,17 +213,21 @@ def profile(
         )
     # Before anything is shown or judged, which may fail; told at the end, for a full disk must not
     # take the figures away either.
-    unsaved = [*_saved(write_results, profiled, output), *_saved(write_csv, profiled, csv)]
+    unsaved: list[DeployError] = [
+        *_saved(write_results, profiled, output),
+        *_saved(write_csv, profiled, csv),
+    ]
+    if runner_binary is not None and _has_measured(profiled):
+        remember_runner(runner_binary)
+    reports = judge(profiled.results)
     try:
-        if runner_binary is not None and _has_measured(profiled):
-            remember_runner(runner_binary)
-        reports = judge(profiled.results)
         render(profiled, reports, as_json)
-    finally:
-        for error in unsaved:
-            raise error
-        if profiled.interrupted:
-            raise KeyboardInterrupt
+    except DeployError as error:
+        unsaved.append(error)
+    if unsaved:
+        raise type(unsaved[0])("; ".join(map(str, unsaved)))
+    if profiled.interrupted:
+        raise KeyboardInterrupt
     fail_if_incomplete(profiled, reports)
 
 

@@ -95,7 +95,9 @@ class Adb:
                     start_new_session=True,
                 )
             except OSError as error:
-                if lack := lacking(error):
+                # Of adb itself: one that is not there, or that this user may not run.
+                named = error.filename is not None
+                if not named and (lack := lacking(error)):
                     raise lack from error
                 raise fault("server", f"cannot run {self.binary} ({error.strerror})") from error
             stdout, stderr = self._communicate(process, arguments, timeout)

@@ -1,7 +1,8 @@
 """Which of adb's entries are one phone: by cable and by network adb lists it twice.
 
 A serial number does not tell: cheap phones all have 0123456789ABCDEF. The boot id is drawn anew by
-each kernel that starts; containers on one computer share it, and have an android_id of their own.
+each kernel that starts; containers on one computer share it, and emulators of one snapshot share
+all there is: these stay apart.
 """
 
 from __future__ import annotations
@@ -77,12 +78,31 @@ def one_each(adb: Adb, attached: Sequence[AttachedDevice]) -> tuple[SeenPhone, .
     usable = [each for each in attached if each.state == "device"]
     if len(usable) < 2:
         return tuple(SeenPhone(attached=each) for each in attached)
+    return merge([(each, _identity(adb, each) if each in usable else None) for each in attached])
+
+
+def merge(entries: Sequence[tuple[AttachedDevice, Identity | None]]) -> tuple[SeenPhone, ...]:
+    """The phones behind entries that say who they are, None for one that does not."""
     groups: dict[object, list[AttachedDevice]] = {}
-    for each in attached:
-        identity = _identity(adb, each) if each in usable else None
-        known = identity if identity is not None and identity.is_known else each.serial
-        groups.setdefault(known, []).append(each)
-    return tuple(best_of(group) for group in groups.values())
+    for each, identity in entries:
+        known = identity is not None and identity.is_known and not _is_emulator(each)
+        groups.setdefault(identity if known else each.serial, []).append(each)
+    seen: list[SeenPhone] = []
+    for said, group in groups.items():
+        if isinstance(said, Identity) and not _is_one(said, group):
+            seen += [SeenPhone(attached=each) for each in group]
+        else:
+            seen.append(best_of(group))
+    return tuple(seen)
+
+
+def _is_emulator(attached: AttachedDevice) -> bool:
+    return attached.serial.startswith("emulator-")
+
+
+def _is_one(identity: Identity, entries: Sequence[AttachedDevice]) -> bool:
+    """A boot id alone is shared by containers, of which none hangs on a cable."""
+    return bool(identity.android_id) or any(each.connection == "usb" for each in entries)
 
 
 def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:

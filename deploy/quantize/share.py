@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from torch import Tensor
 from torch.fx import GraphModule, Node
 
 from deploy.macs import node_macs
@@ -55,7 +56,8 @@ def _reason(node: Node) -> str:
     name = str(node.target).split(".")[1]
     if node.target in _TRANSPOSED:
         return "in transposed convolutions, which not every runtime has in int8"
-    if node.meta["val"].dtype.itemsize > 4:
+    value = node.meta["val"]
+    if isinstance(value, Tensor) and value.dtype.itemsize > 4:
         return f"in {name} of float64"
     if node.target not in KERNELS:
         return f"in {name}, which not every runtime has in int8"

@@ -20,7 +20,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 from torch.fx.node import map_aggregate
 
-from deploy.errors import GateError
+from deploy.errors import GateError, UserError
 from deploy.program import graph_module
 from deploy.quantize.equalize import PHOTOS as PHOTOS_SEEN
 from deploy.quantize.equalize import is_exact, scale_channels
@@ -49,7 +49,9 @@ def prove_captured(
 ) -> None:
     """Raise GateError where `program`, which `step` made of `network`, computes another thing."""
     photos = torch.from_numpy(inputs[:PHOTOS_CAPTURED])
-    reached = _decibels(_run(network, photos), _run(graph_module(program), photos))
+    expected = _run(network, photos)
+    _check_finite(expected)
+    reached = _decibels(expected, _run(graph_module(program), photos))
     if reached < CAPTURED_DB:
         raise GateError(
             f"{step} changes what this network computes: {reached:.1f} dB to the network run as "
@@ -97,6 +99,7 @@ def _prove(
     """`after` was made of `before` by the named `rewrites`: find the first that is not exact."""
     photos = torch.from_numpy(inputs[:PHOTOS])
     expected = _run(graph_module(before), photos)
+    _check_finite(expected)
     got = _run(graph_module(after), photos)
     reached = _decibels(expected, got)
     if reached >= EXACT_DB:
@@ -115,6 +118,15 @@ def _prove(
         raise GateError(_refusal(f"the rewrite {name!r} changes", rest))
     if reached < min(EXACT_DB, rounding - ROUNDING_LOSS_DB):
         raise GateError(_refusal("the rewrites together change", reached))
+
+
+def _check_finite(logits: Tensor) -> None:
+    """Raise UserError where the network itself answers a photo with no numbers."""
+    if not bool(torch.isfinite(logits).all()):
+        raise UserError(
+            "this network gives infinite logits, or NaN, for some of the photos: mend it, for no "
+            "answer and no error can be made of those"
+        )
 
 
 def _refusal(what: str, reached: float) -> str:

@@ -31,6 +31,11 @@ _WRAPPERS = {
 }
 # What quantization-aware training keeps beside the float weights, to choose int8's ranges.
 _OBSERVERS = ("activation_post_process", "fake_quant", "observer")
+# Words in the names of what training scripts keep beside a network.
+_OF_TRAINING = {
+    *("criterion", "loss", "losses", "metric", "metrics", "acc", "accuracy", "auroc", "f1"),
+    *("aux", "ema", "decay", "optimizer", "scheduler", "lr", "epoch", "step", "steps"),
+}
 _NAMES_SHOWN = 3
 
 
@@ -110,21 +115,29 @@ def without_wrappers(
     return bare if len(bare) == len(tensors) else tensors
 
 
-def belongs(name: str, wanted: Collection[str]) -> bool:
-    """Whether a tensor that the network has no use for is part of it all the same.
+def of_the_network(left_over: Collection[str], wanted: Collection[str]) -> list[str]:
+    """Those of the tensors beside the network's, which it has no use for, that are its own.
 
-    One inside a module that the network has, such as a bias, or one more layer of a sequence,
-    says that the file's network computes something else. A loss beside it does not.
+    Then the file's network computes something else: a bias more, a layer, a neck before the head.
+    What training keeps there is told by its name, such as a loss or a metric; and what makes up
+    the whole network once more is another copy.
     """
     root = _common_prefix(wanted)
-    if not name.startswith(root) or any(part in name for part in _OBSERVERS):
-        return False
-    first, dot, _ = name.removeprefix(root).partition(".")
-    outermost = [each.removeprefix(root).partition(".") for each in wanted]
-    if not dot:
-        return any(not inner for _, inner, _ in outermost)
-    beside = {module for module, _, _ in outermost}
-    return first in beside or (first.isdecimal() and any(map(str.isdecimal, beside)))
+    copies = _whole_copies(set(left_over), wanted)
+    return [
+        name
+        for name in left_over
+        if not name.startswith(copies)
+        and not any(part in name for part in _OBSERVERS)
+        and not _OF_TRAINING & set(name.removeprefix(root).partition(".")[0].lower().split("_"))
+    ]
+
+
+def _whole_copies(names: Collection[str], wanted: Collection[str]) -> tuple[str, ...]:
+    """The prefixes under which all of the wanted are among the names."""
+    one = next(iter(wanted), "")
+    prefixes = {name.removesuffix(one) for name in names if name.endswith(f".{one}")}
+    return tuple(p for p in prefixes if all(f"{p}{name}" in names for name in wanted))
 
 
 def some(names: Collection[str], *, separator: str = ", ") -> str:

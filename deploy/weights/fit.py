@@ -10,9 +10,9 @@ from deploy.errors import WeightsError
 from deploy.weights.copies import (
     Copy,
     Shape,
-    belongs,
     choose_copy,
     find_copies,
+    of_the_network,
     show,
     some,
     without_counters,
@@ -121,7 +121,7 @@ def load_weights(
         for name in tensors
         if name.removeprefix(copy.prefix) not in expected or not name.startswith(copy.prefix)
     ]
-    if missing or different or any(belongs(name, expected) for name in left_over):
+    if missing or different or of_the_network(left_over, expected):
         raise WeightsError(
             f"{file_name} is of another network: {_misfit(renamed, others, different)}; "
             "check the network, its width and classes"
@@ -170,7 +170,8 @@ def _wanted(network: nn.Module, layout: LayoutName) -> dict[str, Shape]:
 
 def _strangers(renamed: Renamed, network: nn.Module, layout: LayoutName) -> list[str]:
     wanted = _wanted(network, layout)
-    return [name for name in renamed.left_over if not belongs(name, wanted)]
+    mine = set(of_the_network(renamed.left_over, wanted))
+    return [name for name in renamed.left_over if name not in mine]
 
 
 def _classes(renamed: Renamed) -> int:

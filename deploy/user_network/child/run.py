@@ -67,7 +67,8 @@ def _end_with_parent() -> None:
 def initialize(network: torch.nn.Module, crop: tuple[int, int]) -> None:
     """Give lazy layers their shapes, which they take from a first image. Raises Mistake."""
     if any(map(torch.nn.parameter.is_lazy, [*network.parameters(), *network.buffers()])):
-        with torch.no_grad(), blaming_layers(network, f"cannot run on an image of {crop}"):
+        what = f"cannot run on an image of {crop[0]}x{crop[1]}"
+        with torch.no_grad(), blaming_layers(network, what):
             network.eval()(torch.zeros((1, 3, *crop)))
         network.train()
 
