@@ -181,7 +181,8 @@ def products_by_linear(module: GraphModule) -> None:
         if matrix is None or matrix.dim() != 2:
             continue
         offset = constant(module, bias)
-        if offset is not None and offset.numel() not in (1, matrix.shape[1]):
+        # One number for each output, or one for all: a column would be added to other axes.
+        if offset is not None and offset.numel() not in (1, offset.shape[-1]):
             continue
         with module.graph.inserting_before(node):
             scaled = (alpha * matrix.t()).contiguous()

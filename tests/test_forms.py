@@ -244,6 +244,11 @@ LEFT_ALONE: dict[str, Callable[[], nn.Module]] = {
         lambda m, x: pooled(m.c(F.pad(F.pad(x, (1, 2), value=1.5), (1, 1, 1, 1), "circular"))),
         c=nn.Conv2d(3, 4, 3),
     ),
+    "a column added to a product": lambda: Computing(
+        lambda m, x: torch.addmm(m.b, x.flatten(2)[0, :, :8].t() @ x[0, :, 0, :8], m.w)[None, 0],
+        w=weight(8, 8),
+        b=weight(8, 1),
+    ),
     "pools that are not of the whole": lambda: Computing(
         lambda m, x: (
             F.adaptive_avg_pool2d(m.c(x), (2, 1)).flatten(1)
