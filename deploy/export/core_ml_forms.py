@@ -18,7 +18,7 @@ from torch.fx import GraphModule, Node
 
 from deploy.export.forms import write_pools_out
 from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove, spatial
-from deploy.program import aten, calls, is_constant, tidy
+from deploy.program import aten, calls, filled, is_constant, tidy
 
 
 def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
@@ -65,13 +65,20 @@ def stable_softplus(module: GraphModule) -> Replaced:
     log_sigmoid(x)         becomes      -softplus(-x)
 
     The Neural Engine's softplus drops to 0 above 10.4 (coremltools#2687), and mish with it (#2618).
+    coremltools drops the threshold above which torch gives x itself: below 20 that makes a
+    difference in float32, and is written as a `where`.
     """
     replaced: Replaced = {}
     for node in calls(module, aten.softplus.default):
-        x, beta, *_ = [*node.args, 1.0]
+        x, beta, threshold = filled(node)
         write = Writer(module, node)
-        assert isinstance(beta, int | float)
-        replaced |= write.replace(_softplus(write, x, float(beta)))
+        smooth = _softplus(write, x, float(beta))
+        if threshold < _SOFTPLUS_IS_LINEAR:
+            above = write(
+                aten.gt.Scalar, x if beta == 1 else write(aten.mul.Tensor, x, beta), threshold
+            )
+            smooth = write(aten.where.self, above, x, smooth)
+        replaced |= write.replace(smooth)
     for node in calls(module, aten.mish.default, aten.mish_.default):
         write, (x, *_) = Writer(module, node), node.args
         gate = write(aten.tanh.default, _softplus(write, x, 1.0))
@@ -81,6 +88,10 @@ def stable_softplus(module: GraphModule) -> Replaced:
         negative = _softplus(write, write(aten.neg.default, x), 1.0)
         replaced |= write.replace(write(aten.neg.default, negative))
     return replaced
+
+
+# 2e-9 of softplus(20) is what is left of it beyond x: nothing in float32.
+_SOFTPLUS_IS_LINEAR: Final = 20
 
 
 def _softplus(write: Writer, x: Any, beta: float) -> Node:
