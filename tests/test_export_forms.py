@@ -64,6 +64,20 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
         lambda x: functional.interpolate(x, scale_factor=1.3, mode="bilinear"),
         "matmul",
     ),
+    "nearest, of a broken scale": (
+        lambda x: functional.interpolate(x[..., :10, :], scale_factor=2.04),
+        "index",
+    ),
+    "bilinear, of a broken scale": (
+        lambda x: functional.interpolate(x[..., :10, :], scale_factor=2.04, mode="bilinear"),
+        "matmul",
+    ),
+    "unbatched": (lambda x: functional.avg_pool2d(x[0], 3, 2, 1, ceil_mode=True), "mul"),
+    "tokens": (lambda x: functional.avg_pool2d(x.flatten(2), 3, 2, 1, ceil_mode=True), "mul"),
+    "unbatched maximum": (
+        lambda x: functional.max_pool2d(x[0], (1, 2), ceil_mode=True),
+        "max_pool2d",
+    ),
     "bicubic": (lambda x: functional.interpolate(x, (7, 21), mode="bicubic"), "matmul"),
     "smoothed": (
         lambda x: functional.interpolate(x, (5, 6), mode="bilinear", antialias=True),

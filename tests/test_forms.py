@@ -120,6 +120,21 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
             b=nn.BatchNorm1d(254),
         ),
     ),
+    "unbatched pools": (
+        1,
+        lambda: Computing(
+            lambda m, x: F.adaptive_avg_pool2d(
+                F.avg_pool2d(F.max_pool2d(m.c(x[0]), 3, 2, 1, ceil_mode=True), 2), 2
+            ).flatten(1)[None, :, 0],
+            c=nn.Conv2d(3, 4, 3),
+        ),
+    ),
+    "pools of tokens": (
+        0,
+        lambda: Computing(
+            lambda _, x: F.avg_pool2d(F.max_pool2d(x.flatten(2), 3, 2, 1), (1, 3)).mean(2)
+        ),
+    ),
     "a linear of one vector": (
         1,
         lambda: Computing(lambda m, x: m.l(pooled(x)[0]).unsqueeze(0), l=nn.Linear(3, 4)),

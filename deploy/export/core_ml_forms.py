@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from deploy.export.forms import write_pools_out
-from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove, spatial
+from deploy.export.forms import spatial, write_pools_out
+from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove
 from deploy.program import aten, calls, filled, is_constant, tidy
 
 
@@ -234,7 +234,7 @@ def resize_by_constants(module: GraphModule) -> Replaced:
         x = node.args[0]
         assert isinstance(x, Node)
         sizes = list(zip(spatial(x), spatial(node), strict=True))
-        whole = all(out % size == 0 for size, out in sizes)
+        whole = all(out % size == 0 for size, out in sizes) and _scales_are_sizes(node, sizes)
         if whole and node.target in (*_NEAREST[:2], *_BILINEAR):
             continue
         write = Writer(module, node)
@@ -250,6 +250,20 @@ def resize_by_constants(module: GraphModule) -> Replaced:
             result = write(aten.matmul.default, write(aten.matmul.default, rows, x), columns)
         replaced |= write.replace(result)
     return replaced
+
+
+def _scales_are_sizes(node: Node, sizes: list[tuple[int, int]]) -> bool:
+    """Whether the scales that a resize was given, if any, are the quotients of its sizes.
+
+    torch computes with the scale as given: 30 pixels at 2.01 are 60, and not the 60 of 2.
+    """
+    *_, scales = filled(node)
+    if node.target in (aten.upsample_nearest2d.default, aten.upsample_bilinear2d.default):
+        scales = filled(node)[-2:]
+    return all(
+        scale is None or scale == out / size
+        for scale, (size, out) in zip(scales or (None, None), sizes, strict=True)
+    )
 
 
 def _resize_matrices(node: Node, height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
 from deploy.errors import ExportError
-from deploy.export.forms import window_arguments
+from deploy.export.forms import spatial, window_arguments
 from deploy.program import add_constant, aten, calls
 from deploy.verify.error_statistics import power_ratio_db
 
@@ -167,8 +167,3 @@ def concat_before_avg_pool(module: GraphModule) -> Replaced:
             shape[axis] += before + after
         replaced |= write.replace(result)
     return replaced
-
-
-def spatial(node: Node) -> list[int]:
-    """Height and width of a node's value."""
-    return list(node.meta["val"].shape[2:])
