@@ -537,6 +537,8 @@ def test_logits_that_say_little_are_told() -> None:
     assert oddities(torch.randn(8, 5)) == []
     (same,) = oddities(torch.ones(8, 5) + 1e-4 * torch.randn(8, 5))
     assert "nearly the same logits for every photo" in same
+    (zero,) = oddities(torch.zeros(8, 5))
+    assert zero.startswith("gives all zero")
     (probabilities,) = oddities(torch.randn(8, 5).softmax(1))
     assert "gives probabilities" in probabilities
 
