@@ -18,7 +18,7 @@ from torch.fx import GraphModule, Node
 
 from deploy.export.forms import spatial, write_pools_out
 from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove
-from deploy.program import aten, calls, filled, is_constant, tidy
+from deploy.program import aten, calls, constant, filled, is_constant, tidy
 
 
 def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
@@ -196,11 +196,8 @@ def _known(module: GraphModule, node: object) -> Tensor | None:
         (node,) = node.all_input_nodes
     if not is_constant(node):
         return None
-    assert isinstance(node, Node)
-    value: Any = module
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
-    return value if isinstance(value, Tensor) and value.dtype is torch.int64 else None
+    value = constant(module, node)
+    return value if value is not None and value.dtype is torch.int64 else None
 
 
 _NEAREST: Final = (

@@ -69,7 +69,7 @@ def slice_splits(module: GraphModule) -> None:
         node.target, node.args = aten.slice.Tensor, (x, dim, start, start + length)
 
 
-_MOVES = (
+_XNNPACK_MOVES = (
     aten.cat.default,
     aten.constant_pad_nd.default,
     aten.permute.default,
@@ -85,7 +85,7 @@ def requantize_before_moves(module: GraphModule) -> None:
     kernel, whose input and output must have one scale, and then does not load. A zero that a pad
     adds is a zero in any scale.
     """
-    for node in calls(module, *_MOVES):
+    for node in calls(module, *_XNNPACK_MOVES):
         if node.target is aten.constant_pad_nd.default and any(node.args[2:]):
             continue
         inputs = [arg for arg in node.all_input_nodes if _is_dequantize(arg)]

@@ -20,7 +20,7 @@ LINEAR: Final = frozenset({"aten.linear.default", "aten.addmm.default"})
 
 _GETITEM: Final = "<built-in function getitem>"
 # Operators that put elements somewhere else and compute nothing.
-_MOVES: Final = frozenset(
+_TORCH_MOVES: Final = frozenset(
     {
         _GETITEM,
         "aten._unsafe_view.default",
@@ -165,7 +165,7 @@ class ReferenceGraph:
         """The computed values that the moves before `node` took its elements from."""
         for each in node.all_input_nodes:
             source = self._canonical[each]
-            if target_of(source) in _MOVES:
+            if target_of(source) in _TORCH_MOVES:
                 yield from self._sources(source)
             else:
                 yield source
@@ -185,7 +185,7 @@ class ReferenceGraph:
 
     def _move(self, node: Node) -> Elements | tuple[Elements, ...] | None:
         """The elements of a node that only moves them; None for one that computes."""
-        if target_of(node) not in _MOVES:
+        if target_of(node) not in _TORCH_MOVES:
             return None
         if any(source not in self._elements for source in node.all_input_nodes):
             return None
