@@ -43,6 +43,12 @@ BATCHED: dict[object, int] = {
     aten.conv2d.default: 4,
     aten.linear.default: 2,
 }
+# The axes of an image, photos and channels included, for what has no weights.
+_IMAGES: dict[object, int] = {
+    aten.adaptive_avg_pool2d.default: 4,
+    aten.avg_pool2d.default: 4,
+    aten.max_pool2d.default: 4,
+}
 # What changes each value by itself, so that an axis of size 1 may come or go behind it.
 _POINTWISE = (
     aten.relu.default,
@@ -181,7 +187,8 @@ def products_by_linear(module: GraphModule) -> None:
         if matrix is None or matrix.dim() != 2:
             continue
         offset = constant(module, bias)
-        if offset is not None and offset.numel() not in (1, matrix.shape[1]):
+        # One number for each output, or one for all: a column would be added to other axes.
+        if offset is not None and offset.numel() not in (1, offset.shape[-1]):
             continue
         with module.graph.inserting_before(node):
             scaled = (alpha * matrix.t()).contiguous()
@@ -194,14 +201,16 @@ def products_by_linear(module: GraphModule) -> None:
 
 def add_axes(module: GraphModule) -> None:
     """conv1d(x, W, b, 2)        becomes        view(conv2d(view(x), W', b, (1, 2)))
-    conv2d(x, W) of (C, H, W)    becomes        view(conv2d(view(x), W))
+    conv2d(x, W) of (C, H, W)    becomes        view(conv2d(view(x), W)), and so a pool
     linear(x, W) of (C,)         becomes        view(linear(view(x), W))
 
-    The shapes that int8 kernels take. Axes that one takes away and the next adds again are left.
+    The shapes that int8 kernels take, and without which Core ML and ExecuTorch have no pool. Axes
+    that one takes away and the next adds again are left.
     """
-    for node in calls(module, aten.conv1d.default, aten.conv2d.default, aten.linear.default):
+    axes = BATCHED | _IMAGES
+    for node in calls(module, *axes):
         x = node.args[0]
-        if rank(x) == BATCHED[node.target] - 1:
+        if rank(x) == axes[node.target] - 1:
             _with_axis(module, node, 0)
     for node in calls(module, aten.conv1d.default):
         x, weight, bias, stride, padding, dilation, groups = filled(node)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from small_network import LABELS, PREPROCESSING, SIDE, crops, inputs
@@ -15,10 +16,12 @@ from deploy.errors import ExportError
 from deploy.export import coreml, executorch
 from deploy.export.core_ml_forms import for_core_ml
 from deploy.export.interface import Spec
+from deploy.export.make import Job, make
 from deploy.export.rewriting import prove
 from deploy.program import aten, capture, graph_module
 from deploy.quantize.decide import decide
 from deploy.quantize.write import write_program
+from deploy.recipe import Target
 from deploy.runtimes import load
 from deploy.simplify import simplify
 from deploy.verify.error_statistics import sqnr_db
@@ -47,6 +50,8 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "ceil for nothing": (lambda x: functional.max_pool2d(x, (1, 2), ceil_mode=True), "max_pool2d"),
     "gelu": (lambda x: functional.gelu(x, approximate="tanh"), "sigmoid"),
     "softplus": (lambda x: functional.softplus(x * 9, 2.0), "log1p"),
+    "softplus, low threshold": (lambda x: functional.softplus(x, 2.0, 1.0), "where"),
+    "softplus, threshold": (lambda x: functional.softplus(x, threshold=-1), "where"),
     "mish": (functional.mish, "log1p"),
     "log_sigmoid": (functional.logsigmoid, "log1p"),
     "log_softmax": (lambda x: functional.log_softmax(x * 20, 1), "amax"),
@@ -58,6 +63,20 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "bilinear": (
         lambda x: functional.interpolate(x, scale_factor=1.3, mode="bilinear"),
         "matmul",
+    ),
+    "nearest, of a broken scale": (
+        lambda x: functional.interpolate(x[..., :10, :], scale_factor=2.04),
+        "index",
+    ),
+    "bilinear, of a broken scale": (
+        lambda x: functional.interpolate(x[..., :10, :], scale_factor=2.04, mode="bilinear"),
+        "matmul",
+    ),
+    "unbatched": (lambda x: functional.avg_pool2d(x[0], 3, 2, 1, ceil_mode=True), "mul"),
+    "tokens": (lambda x: functional.avg_pool2d(x.flatten(2), 3, 2, 1, ceil_mode=True), "mul"),
+    "unbatched maximum": (
+        lambda x: functional.max_pool2d(x[0], (1, 2), ceil_mode=True),
+        "max_pool2d",
     ),
     "bicubic": (lambda x: functional.interpolate(x, (7, 21), mode="bicubic"), "matmul"),
     "smoothed": (
@@ -98,8 +117,39 @@ def test_whole_multiples_stay_the_resizes_that_core_ml_has() -> None:
 def test_a_rewrite_that_computes_something_else_is_refused_by_name() -> None:
     right = graph_module(capture(Of(lambda x: x + 1), tuple(X.shape)))
     wrong = graph_module(capture(Of(lambda x: x + 1.001), tuple(X.shape)))
-    with pytest.raises(ExportError, match=r"add as rewritten for this format is \d+\.\d dB"):
-        prove(right, wrong, {"add": "add"}, X)
+    (node,) = (node for node in wrong.graph.nodes if node.op == "call_function")
+    node.name = "ours"
+    message = (
+        r"add as rewritten for this format is \d+\.\d dB.*: leave the format out with --formats"
+    )
+    with pytest.raises(ExportError, match=message):
+        prove(right, wrong, {"ours": "add"}, X)
+
+
+# With a threshold of 1 noise stays below it, and bright photos do not; with one of -1 both do not.
+@pytest.mark.parametrize("threshold", [1.0, -1.0])
+def test_rewrites_are_proved_on_noise_and_on_photos_and_told_once(
+    threshold: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("deploy.export.core_ml_forms._SOFTPLUS_IS_LINEAR", -100)
+    network = Of(lambda x: functional.softplus(x.mean((2, 3)), 1.0, threshold))
+    program = capture(network, (1, 3, SIDE, SIDE))
+    torch.export.save(program, tmp_path / "program.pt2")
+    np.save(tmp_path / "crops.npy", np.full((1, SIDE, SIDE, 3), 255, np.uint8))
+    job = Job(
+        target=Target(format="coreml", precision="fp32"),
+        path=tmp_path / "m.mlpackage",
+        program=tmp_path / "program.pt2",
+        decisions=None,
+        crops=tmp_path / "crops.npy",
+        spec=Spec(precision="fp32", preprocessing=PREPROCESSING, labels=LABELS[:3]),
+        allow_unverified=False,
+    )
+    with pytest.raises(
+        ExportError, match=r"^softplus as rewritten for this format is -?\d+\.\d dB"
+    ) as e:
+        make(job)
+    assert str(e.value).count("--formats") == 1
 
 
 class Doubtful(nn.Module):
@@ -111,7 +161,8 @@ class Doubtful(nn.Module):
         self.head = nn.Linear(8, len(LABELS))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.avg_pool2d(functional.mish(self.stem(x)), 2, 3, ceil_mode=True)
+        x = functional.softplus(self.stem(x), 2.0, 0.5)
+        x = functional.avg_pool2d(functional.mish(x), 2, 3, ceil_mode=True)
         x = functional.gelu(functional.interpolate(x, size=(9, 7)), approximate="tanh")
         x = functional.max_pool2d(x[:, [-1, 0, 1, 2, 3, 4, 5, 6]], 2)
         x = functional.interpolate(x, scale_factor=1.7, mode="bilinear")

@@ -120,6 +120,21 @@ NETWORKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
             b=nn.BatchNorm1d(254),
         ),
     ),
+    "unbatched pools": (
+        1,
+        lambda: Computing(
+            lambda m, x: F.adaptive_avg_pool2d(
+                F.avg_pool2d(F.max_pool2d(m.c(x[0]), 3, 2, 1, ceil_mode=True), 2), 2
+            ).flatten(1)[None, :, 0],
+            c=nn.Conv2d(3, 4, 3),
+        ),
+    ),
+    "pools of tokens": (
+        0,
+        lambda: Computing(
+            lambda _, x: F.avg_pool2d(F.max_pool2d(x.flatten(2), 3, 2, 1), (1, 3)).mean(2)
+        ),
+    ),
     "a linear of one vector": (
         1,
         lambda: Computing(lambda m, x: m.l(pooled(x)[0]).unsqueeze(0), l=nn.Linear(3, 4)),
@@ -243,6 +258,11 @@ LEFT_ALONE: dict[str, Callable[[], nn.Module]] = {
     "pads that are no zeros": lambda: Computing(
         lambda m, x: pooled(m.c(F.pad(F.pad(x, (1, 2), value=1.5), (1, 1, 1, 1), "circular"))),
         c=nn.Conv2d(3, 4, 3),
+    ),
+    "a column added to a product": lambda: Computing(
+        lambda m, x: torch.addmm(m.b, x.flatten(2)[0, :, :8].t() @ x[0, :, 0, :8], m.w)[None, 0],
+        w=weight(8, 8),
+        b=weight(8, 1),
     ),
     "pools that are not of the whole": lambda: Computing(
         lambda m, x: (

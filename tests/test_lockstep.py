@@ -19,6 +19,7 @@ from deploy.errors import GateError
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import MilProgram
 from deploy.verify.lockstep import compare_in_lockstep, judge_lockstep
+from deploy.verify.reference import ReferenceGraph
 
 MISCOMPILING_PASS = "common::int_op_canonicalization"
 
@@ -387,3 +388,21 @@ def test_a_chunk_taken_for_the_other_is_caught(images: list[Tensor], tmp_path: P
         program, operations=tuple(exchanged if op is split else op for op in program.operations)
     )
     assert judge_lockstep(compare_in_lockstep(broken, reference, images), exact=True) != []
+
+
+def test_values_that_nothing_moves_are_not_numbered_one_by_one() -> None:
+    """At eight bytes for each of a network's values a large photo would take gigabytes."""
+
+    class Straight(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(8):
+                x = x.relu() + 1
+            return x.flip(1) + x.mean()
+
+    graph = ReferenceGraph(torch.export.export(Straight(), (torch.zeros(1, 3, 8, 8),)))
+    held = [value for value in graph._elements.values() if isinstance(value, Tensor)]
+    assert len(held) == 1  # What flip moved.
+    (last,) = (n for n in graph.nodes if n.name == "add_7")
+    assert graph.made_of(graph.elements("add_7")) is last
+    assert graph.made_of(graph.elements("add_7").flip(1)) is graph.by_name["flip"]
+    assert graph.made_of(graph.elements("add_7").flip(2)) is None

@@ -181,3 +181,10 @@ def test_errors_of_many_candidates_are_those_of_fake_quantization(
     expected = [project(fake_quantize(value, q) - value, gradients) for q in candidates]
     seen = activations._project_each(value, candidates, gradients)
     torch.testing.assert_close(seen, torch.stack(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_always_zero_gets_a_scale_that_float16_can_hold() -> None:
+    """As behind a head that starts at zero: Core ML would lose the quantize of a smaller scale."""
+    q = QParams.from_range(0.0, 0.0)
+    assert torch.tensor(q.scale).half().item() == q.scale > 0
+    assert torch.equal(fake_quantize(torch.zeros(3), q), torch.zeros(3))

@@ -70,6 +70,33 @@ def test_rounding_alone_is_no_mistake() -> None:
     prove_simplified(captured, simplified, INPUTS)
 
 
+class InSixteenBits(nn.Module):
+    """A convolution and its batch norm between a conversion to 16 bits and one back."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net, self.dtype = Net(), dtype
+        self.net.other = nn.Sequential(nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)).to(dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.net.activation(self.net.norm(self.net.conv(x)))
+        logits: Tensor = self.net.head(self.net.other(x.to(self.dtype)).float().mean((2, 3)))
+        return logits
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_parts_in_16_bits_are_judged_by_their_own_rounding(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captured = capture(InSixteenBits(dtype), SHAPE)
+    prove_simplified(captured, simplify(captured), INPUTS)
+    wrong = (*REWRITES[:3], lose_bias, *REWRITES[3:])
+    monkeypatch.setattr(proofs, "REWRITES", wrong)
+    with pytest.raises(GateError, match=r"'lose_bias' changes"):
+        prove_simplified(captured, rewritten(captured, wrong), INPUTS)
+
+
 @pytest.mark.parametrize("activation", [nn.ReLU, nn.ReLU6])
 def test_equalization_is_exact_where_it_says_so(activation: type[nn.Module]) -> None:
     simplified = simplify(capture(Net(activation=activation), SHAPE))

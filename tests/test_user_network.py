@@ -552,6 +552,8 @@ def test_logits_that_say_little_are_told() -> None:
     assert oddities(torch.randn(8, 5)) == []
     (same,) = oddities(torch.ones(8, 5) + 1e-4 * torch.randn(8, 5))
     assert "nearly the same logits for every photo" in same
+    (zero,) = oddities(torch.zeros(8, 5))
+    assert zero.startswith("gives all zero")
     (probabilities,) = oddities(torch.randn(8, 5).softmax(1))
     assert "gives probabilities" in probabilities
 
@@ -587,6 +589,29 @@ def test_a_program_that_writes_over_its_input_is_made_functional() -> None:
     assert not [target for target in targets if "_." in target]
     assert targets.count("aten.batch_norm.default") == 2
     assert "aten.clone.default" not in targets
+    assert torch.allclose(graph_module(simplify(program))(x), network(x), atol=1e-5)
+
+
+class Shuffling(nn.Module):
+    """A channel shuffle as in ShuffleNet, behind an activation in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 8, 3), nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.relu(self.conv(x), inplace=True)
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).contiguous().view(n, c, h, w)
+        logits: Tensor = self.head((x * torch.arange(8.0).view(8, 1, 1)).mean((2, 3)))
+        return logits
+
+
+def test_a_copy_that_a_view_needs_may_go_all_the_same() -> None:
+    torch.manual_seed(0)
+    network = Shuffling().eval()
+    x = torch.randn(1, 3, *CROP)
+    program = functionalize(torch.export.export(network, (x,)))
     assert torch.allclose(graph_module(simplify(program))(x), network(x), atol=1e-5)
 
 

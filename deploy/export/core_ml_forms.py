@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from deploy.export.forms import write_pools_out
-from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove, spatial
-from deploy.program import aten, calls, is_constant, tidy
+from deploy.export.forms import spatial, write_pools_out
+from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove
+from deploy.program import aten, calls, constant, filled, is_constant, tidy
 
 
 def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
@@ -65,13 +65,20 @@ def stable_softplus(module: GraphModule) -> Replaced:
     log_sigmoid(x)         becomes      -softplus(-x)
 
     The Neural Engine's softplus drops to 0 above 10.4 (coremltools#2687), and mish with it (#2618).
+    coremltools drops the threshold above which torch gives x itself: below 20 that makes a
+    difference in float32, and is written as a `where`.
     """
     replaced: Replaced = {}
     for node in calls(module, aten.softplus.default):
-        x, beta, *_ = [*node.args, 1.0]
+        x, beta, threshold = filled(node)
         write = Writer(module, node)
-        assert isinstance(beta, int | float)
-        replaced |= write.replace(_softplus(write, x, float(beta)))
+        smooth = _softplus(write, x, float(beta))
+        if threshold < _SOFTPLUS_IS_LINEAR:
+            above = write(
+                aten.gt.Scalar, x if beta == 1 else write(aten.mul.Tensor, x, beta), threshold
+            )
+            smooth = write(aten.where.self, above, x, smooth)
+        replaced |= write.replace(smooth)
     for node in calls(module, aten.mish.default, aten.mish_.default):
         write, (x, *_) = Writer(module, node), node.args
         gate = write(aten.tanh.default, _softplus(write, x, 1.0))
@@ -81,6 +88,10 @@ def stable_softplus(module: GraphModule) -> Replaced:
         negative = _softplus(write, write(aten.neg.default, x), 1.0)
         replaced |= write.replace(write(aten.neg.default, negative))
     return replaced
+
+
+# 2e-9 of softplus(20) is what is left of it beyond x: nothing in float32.
+_SOFTPLUS_IS_LINEAR: Final = 20
 
 
 def _softplus(write: Writer, x: Any, beta: float) -> Node:
@@ -185,11 +196,8 @@ def _known(module: GraphModule, node: object) -> Tensor | None:
         (node,) = node.all_input_nodes
     if not is_constant(node):
         return None
-    assert isinstance(node, Node)
-    value: Any = module
-    for part in str(node.target).split("."):
-        value = getattr(value, part)
-    return value if isinstance(value, Tensor) and value.dtype is torch.int64 else None
+    value = constant(module, node)
+    return value if value is not None and value.dtype is torch.int64 else None
 
 
 _NEAREST: Final = (
@@ -223,7 +231,7 @@ def resize_by_constants(module: GraphModule) -> Replaced:
         x = node.args[0]
         assert isinstance(x, Node)
         sizes = list(zip(spatial(x), spatial(node), strict=True))
-        whole = all(out % size == 0 for size, out in sizes)
+        whole = all(out % size == 0 for size, out in sizes) and _scales_are_sizes(node, sizes)
         if whole and node.target in (*_NEAREST[:2], *_BILINEAR):
             continue
         write = Writer(module, node)
@@ -239,6 +247,20 @@ def resize_by_constants(module: GraphModule) -> Replaced:
             result = write(aten.matmul.default, write(aten.matmul.default, rows, x), columns)
         replaced |= write.replace(result)
     return replaced
+
+
+def _scales_are_sizes(node: Node, sizes: list[tuple[int, int]]) -> bool:
+    """Whether the scales that a resize was given, if any, are the quotients of its sizes.
+
+    torch computes with the scale as given: 30 pixels at 2.01 are 60, and not the 60 of 2.
+    """
+    *_, scales = filled(node)
+    if node.target in (aten.upsample_nearest2d.default, aten.upsample_bilinear2d.default):
+        scales = filled(node)[-2:]
+    return all(
+        scale is None or scale == out / size
+        for scale, (size, out) in zip(scales or (None, None), sizes, strict=True)
+    )
 
 
 def _resize_matrices(node: Node, height: int, width: int) -> tuple[Tensor, Tensor]:

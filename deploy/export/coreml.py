@@ -32,7 +32,7 @@ from deploy.verify.gates import Check, judge_reasons
 from deploy.verify.lockstep import LockstepReport, compare_in_lockstep, judge_lockstep
 from models.preprocessing import Preprocessing
 
-__all__ = ["DIALECT", "count_operators", "export", "interface", "prove"]
+__all__ = ["DIALECT", "count_operators", "export", "interface", "prove", "prove_forms"]
 
 INPUT, LABEL_OUTPUT = "image", "classLabel"
 # Operators that expand an int8 weight when the model is loaded.
@@ -79,6 +79,16 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     image = image_program(program, spec.preprocessing)
     convert(image, path, spec.labels, "float32" if spec.precision == "fp32" else "float16")
     return image
+
+
+def prove_forms(program: ExportedProgram, photos: Tensor) -> None:
+    """Raise ExportError where a rewrite for Core ML is wrong on `photos` (N, C, H, W), normalized.
+
+    `export` proves each on noise, which seldom comes to the ends of an activation; and lockstep
+    compares the package with what was rewritten already.
+    """
+    for photo in photos:
+        for_core_ml(graph_module(program), photo[None])
 
 
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:

@@ -27,12 +27,12 @@ def write_pools_out(module: GraphModule) -> None:
         kernel, strides, padding = window_arguments(node.args[1:])
         dilation, ceil = [*node.args[4:], *[None] * 2][:2]
         dilation = _pair(dilation or 1)
-        shape = _spatial(node.args[0])
+        shape = spatial(node.args[0])
         floor = [
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, k, s, p, d in zip(shape, kernel, strides, padding, dilation, strict=True)
         ]
-        ceil = bool(ceil) and floor != _spatial(node)
+        ceil = bool(ceil) and floor != spatial(node)
         node.args = (node.args[0], kernel, strides, padding, dilation, ceil)
 
 
@@ -69,7 +69,7 @@ def slice_splits(module: GraphModule) -> None:
         node.target, node.args = aten.slice.Tensor, (x, dim, start, start + length)
 
 
-_MOVES = (
+_XNNPACK_MOVES = (
     aten.cat.default,
     aten.constant_pad_nd.default,
     aten.permute.default,
@@ -85,7 +85,7 @@ def requantize_before_moves(module: GraphModule) -> None:
     kernel, whose input and output must have one scale, and then does not load. A zero that a pad
     adds is a zero in any scale.
     """
-    for node in calls(module, *_MOVES):
+    for node in calls(module, *_XNNPACK_MOVES):
         if node.target is aten.constant_pad_nd.default and any(node.args[2:]):
             continue
         inputs = [arg for arg in node.all_input_nodes if _is_dequantize(arg)]
@@ -121,6 +121,7 @@ def _pair(value: Any) -> list[int]:
     return values * 2 if len(values) == 1 else values
 
 
-def _spatial(node: object) -> list[int]:
+def spatial(node: object) -> list[int]:
+    """Height and width of a node's value, (N, C, H, W) or (C, H, W)."""
     assert isinstance(node, Node)
-    return list(node.meta["val"].shape[2:])
+    return list(node.meta["val"].shape[-2:])

@@ -7,6 +7,8 @@ An exporter is a module named after its format in `deploy.export`:
     interface(spec) -> (input, output)          what the artifact takes and gives
     count_operators(path) -> OperatorCount      read from the finished file
     oldest_runtime(path) -> Runtime             optional: where it depends on the file
+    prove_forms(program, photos)                optional: raises where its rewrites of a program are
+                                                wrong on normalized photos
     prove(program, path, spec, crops) -> checks optional: proofs of its own
 """
 

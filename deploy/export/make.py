@@ -21,7 +21,7 @@ from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput, Runtime
-from deploy.errors import ExportError, StorageError
+from deploy.errors import DeployError, ExportError, StorageError
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.images import normalize
@@ -88,6 +88,9 @@ def make(job: Job) -> Made:
         program = write_program(program, job.decisions, exporter.DIALECT)
     converted = _export(exporter, program, job)
     crops = np.load(job.crops)
+    if hasattr(exporter, "prove_forms"):
+        photos = normalize(crops[:LOCKSTEP_PHOTOS], job.spec.preprocessing)
+        exporter.prove_forms(program, torch.from_numpy(photos))
     logits, checks, reason = None, [], None
     try:
         if hasattr(exporter, "prove"):
@@ -116,6 +119,8 @@ def make(job: Job) -> Made:
 def _export(exporter: ModuleType, program: ExportedProgram, job: Job) -> ExportedProgram:
     try:
         converted: ExportedProgram = exporter.export(program, job.path, job.spec)
+    except DeployError:
+        raise
     except Exception as error:  # Toolkits raise whatever they stumble on, a full disk included.
         if shutil.disk_usage(job.path.parent).free < job.program.stat().st_size:
             raise StorageError(

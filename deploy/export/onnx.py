@@ -25,7 +25,15 @@ from deploy.program import aten, calls, graph_module, input_shape, tidy
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
 from deploy.verify.gates import Check, judge_reasons
 
-__all__ = ["DIALECT", "count_operators", "export", "interface", "oldest_runtime", "prove"]
+__all__ = [
+    "DIALECT",
+    "count_operators",
+    "export",
+    "interface",
+    "oldest_runtime",
+    "prove",
+    "prove_forms",
+]
 
 OPSET = 20
 INPUT, OUTPUT = "input", "logits"
@@ -34,7 +42,7 @@ INPUT, OUTPUT = "input", "logits"
 def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     """Translate `program`, float or PT2E, and write it to `path`."""
     exported = torch.onnx.export(
-        _prepared(program),
+        _prepared(program, _noise(program)),
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],
@@ -49,9 +57,19 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     return program
 
 
-def _prepared(program: ExportedProgram) -> ExportedProgram:
-    module, shape = graph_module(program), input_shape(program)
-    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+def prove_forms(program: ExportedProgram, photos: torch.Tensor) -> None:
+    """Raise ExportError where a rewrite for ONNX is wrong on `photos` (N, C, H, W), normalized."""
+    for photo in photos:
+        _prepared(program, photo[None])
+
+
+def _noise(program: ExportedProgram) -> torch.Tensor:
+    return torch.randn(input_shape(program), generator=torch.Generator().manual_seed(0))
+
+
+def _prepared(program: ExportedProgram, example: torch.Tensor) -> ExportedProgram:
+    """`program` in forms that onnxruntime reads as meant, proved on `example` (1, C, H, W)."""
+    module = graph_module(program)
     if not any(calls(module, aten.avg_pool2d.default)):
         return program
     for rewrite in (partial(pad_before_avg_pool, plain_padding=False), concat_before_avg_pool):
@@ -59,7 +77,7 @@ def _prepared(program: ExportedProgram) -> ExportedProgram:
         replaced = rewrite(module)
         tidy(module)
         prove_rewrites(before, module, replaced, example)
-    return torch.export.export(module, (torch.zeros(shape),))
+    return torch.export.export(module, (torch.zeros_like(example),))
 
 
 def prove(

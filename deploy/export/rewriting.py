@@ -11,7 +11,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
 from deploy.errors import ExportError
-from deploy.export.forms import window_arguments
+from deploy.export.forms import spatial, window_arguments
 from deploy.program import add_constant, aten, calls
 from deploy.verify.error_statistics import power_ratio_db
 
@@ -24,10 +24,13 @@ Replaced: TypeAlias = dict[str, str]
 def prove(
     original: GraphModule, rewritten: GraphModule, replaced: Replaced, example: Tensor
 ) -> None:
-    """Compare each replaced operator, new name -> old, given the original's inputs; see above."""
+    """Compare each replaced operator with the original's own value, given the original's inputs.
+
+    Raises ExportError that names the operator, as the network has it, below EXACT_DB.
+    """
     expected = _Values(original, names=set(replaced.values()))
     expected.run(example)
-    _Compared(rewritten, {new: expected.values[old] for new, old in replaced.items()}).run(example)
+    _Compared(rewritten, replaced, expected.values).run(example)
 
 
 class _Values(Interpreter):
@@ -47,20 +50,21 @@ class _Values(Interpreter):
 class _Compared(Interpreter):
     """Runs a graph, and goes on with the right values: so that no error hides another."""
 
-    def __init__(self, module: GraphModule, expected: dict[str, Tensor]) -> None:
+    def __init__(self, module: GraphModule, replaced: Replaced, right: dict[str, Tensor]) -> None:
         super().__init__(module)
-        self.expected = expected
+        self.replaced, self.right = replaced, right
 
     def run_node(self, n: Node) -> Any:
         value = super().run_node(n)
-        if (right := self.expected.get(n.name)) is None:
+        if (old := self.replaced.get(n.name)) is None:
             return value
+        right = self.right[old]
         noise = (value.double() - right.double()).square().sum().item()
         reached = power_ratio_db(right.double().square().sum().item(), noise)
         if not reached >= EXACT_DB:
             raise ExportError(
-                f"{n.name} as rewritten for this format is {reached:.1f} dB from the network's "
-                "own: leave it out with --formats"
+                f"{old} as rewritten for this format is {reached:.1f} dB from the network's own, "
+                f"required >= {EXACT_DB:g} dB: leave the format out with --formats"
             )
         return right
 
@@ -163,8 +167,3 @@ def concat_before_avg_pool(module: GraphModule) -> Replaced:
             shape[axis] += before + after
         replaced |= write.replace(result)
     return replaced
-
-
-def spatial(node: Node) -> list[int]:
-    """Height and width of a node's value."""
-    return list(node.meta["val"].shape[2:])

@@ -30,6 +30,9 @@ class QParams:
     def from_range(cls, low: float, high: float) -> QParams:
         """The parameters that cover [low, high] and represent 0 exactly (padding needs it)."""
         low, high = min(low, 0.0), max(high, 0.0)
+        if low == high:
+            # Zero in any scale, and this one is a number in float16, as Core ML computes, too.
+            return cls(1.0, INT8_MIN)
         # Through float32, in which every runtime stores the scale.
         scale = float(torch.tensor(max((high - low) / STEPS, SMALLEST_SCALE)))
         return cls(scale, max(INT8_MIN, min(INT8_MAX, INT8_MIN - round(low / scale))))

@@ -10,9 +10,7 @@ from typing import Literal
 import torch
 from torch.fx import GraphModule, Node
 
-from deploy.program import is_constant
-
-aten = torch.ops.aten
+from deploy.program import aten, is_constant
 
 Kind = Literal["conv", "linear", "add", "mul", "mean", "hardswish", "pass"]
 
@@ -36,7 +34,6 @@ KERNELS: dict[object, Kind] = {
 HEAVY_TARGETS: dict[object, str] = {
     aten.conv1d.default: "conv",
     aten.conv2d.default: "conv",
-    aten.conv2d.padding: "conv",
     aten.conv3d.default: "conv",
     aten.linear.default: "linear",
     aten.addmm.default: "linear",

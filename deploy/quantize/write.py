@@ -22,7 +22,7 @@ from deploy.quantize.units import Unit, only_read_by_hardswish
 qd = torch.ops.quantized_decomposed
 
 # Values only move: whatever scale they are to have, they may have it before.
-_MOVES = (
+_MOVED_BY_CODES = (
     aten.cat.default,
     aten.constant_pad_nd.default,
     aten.permute.default,
@@ -206,7 +206,7 @@ class _Writer:
         codes, rounded before the values move instead of behind.
         """
         graph = self.module.graph
-        for move in [node for node in reversed(graph.nodes) if node.target in _MOVES]:
+        for move in [node for node in reversed(graph.nodes) if node.target in _MOVED_BY_CODES]:
             if [user.target for user in move.users] != [qd.quantize_per_tensor.default]:
                 continue
             (quantize,) = move.users

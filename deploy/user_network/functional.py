@@ -46,9 +46,17 @@ def _restore_batch_norms(module: GraphModule) -> None:
 
 
 def _remove_copies(module: GraphModule) -> None:
-    """x -> clone -> y        becomes        x -> y    (a dropout left it, and nothing writes)"""
-    for node in calls(module, aten.clone.default):
+    """x -> clone -> y        becomes        x -> y    (a dropout left it, and nothing writes)
+
+    A view behind it may need the copy, as that of a channel shuffle does, and becomes a reshape,
+    which copies where it must.
+    """
+    clones = list(calls(module, aten.clone.default))
+    for node in clones:
         x = node.args[0]
         assert isinstance(x, Node)
         node.replace_all_uses_with(x)
+    if clones:
+        for node in calls(module, aten.view.default, aten._unsafe_view.default):
+            node.target = aten.reshape.default
     tidy(module)

@@ -90,7 +90,12 @@ def capture_user_network(
 def oddities(logits: Tensor) -> list[str]:
     """What is odd about logits (N, classes) for N photos, in words."""
     found = []
-    if not (share := variation(logits)) >= SMALLEST_VARIATION:
+    if not logits.any():
+        found.append(
+            "gives all zero for every photo, so the proofs say little: give trained weights with "
+            "--weights FILE, or leave out what zeroes its head"
+        )
+    elif not (share := variation(logits)) >= SMALLEST_VARIATION:
         found.append(
             f"gives nearly the same logits for every photo ({share:.1e} of their size), so the "
             "proofs say little: give trained weights with --weights FILE, or check the "

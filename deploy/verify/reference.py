@@ -12,7 +12,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.fx.node import map_arg
 
-from deploy.verify.elements import Elements, Numbering, fingerprint
+from deploy.verify.elements import Elements, Fresh, Numbering, as_fresh, fingerprint
 
 QUANTIZE: Final = "quantized_decomposed.quantize_per_tensor.default"
 DEQUANTIZE: Final = "quantized_decomposed.dequantize_per_tensor.default"
@@ -20,7 +20,7 @@ LINEAR: Final = frozenset({"aten.linear.default", "aten.addmm.default"})
 
 _GETITEM: Final = "<built-in function getitem>"
 # Operators that put elements somewhere else and compute nothing.
-_MOVES: Final = frozenset(
+_TORCH_MOVES: Final = frozenset(
     {
         _GETITEM,
         "aten._unsafe_view.default",
@@ -85,8 +85,8 @@ class ReferenceGraph:
 
     def __init__(self, reference: ExportedProgram) -> None:
         self._canonical: dict[Node, Node] = {}
-        self._elements: dict[Node, Elements | tuple[Elements, ...]] = {}
-        self._by_elements: dict[bytes, Node] = {}
+        self._elements: dict[Node, Elements | tuple[Elements, ...] | Fresh] = {}
+        self._by_elements: dict[bytes | Fresh, Node] = {}
         self._numbering = Numbering()
         self._constants = _constants(reference)
         by_key: dict[str, Node] = {}
@@ -100,7 +100,7 @@ class ReferenceGraph:
                 self._elements[node] = moved
                 self._canonical[node] = node
                 if isinstance(moved, Tensor):
-                    self._canonical[node] = self._by_elements.setdefault(fingerprint(moved), node)
+                    self._canonical[node] = self._by_elements.setdefault(self._key(moved), node)
                 continue
             key = repr((node.target, self._arguments(node)))
             same = by_key.setdefault(key, node) if node.op == "call_function" else node
@@ -111,7 +111,7 @@ class ReferenceGraph:
                 self._elements[node] = index
             elif (shape := _shape(node)) is not None:
                 self._elements[node] = fresh = self._numbering.fresh(shape)
-                self._by_elements[fingerprint(fresh)] = node
+                self._by_elements[fresh] = node
         self.by_name = {node.name: same for node, same in self._canonical.items()}
         for node, same in self._canonical.items():
             if target_of(node) == _GETITEM and node.args[1] == 0:
@@ -138,13 +138,21 @@ class ReferenceGraph:
 
     def elements(self, name: str) -> Elements:
         """What the value of node `name` is made of."""
-        elements = self._elements[self.by_name[name]]
+        elements = self._read(self.by_name[name])
         assert isinstance(elements, Tensor)
         return elements
 
     def made_of(self, elements: Elements) -> Node | None:
         """The node whose value is made of just these, in these places."""
-        return self._by_elements.get(fingerprint(elements))
+        return self._by_elements.get(self._key(elements))
+
+    def _key(self, elements: Elements) -> bytes | Fresh:
+        fresh = as_fresh(elements)
+        return fresh if fresh in self._by_elements else fingerprint(elements)
+
+    def _read(self, node: Node) -> Elements | tuple[Elements, ...]:
+        elements = self._elements[node]
+        return elements.elements() if isinstance(elements, Fresh) else elements
 
     def is_redundant(self, quantize: Node) -> bool:
         """Whether it quantizes, with the same scale, what was only just dequantized and moved."""
@@ -157,7 +165,7 @@ class ReferenceGraph:
         """The computed values that the moves before `node` took its elements from."""
         for each in node.all_input_nodes:
             source = self._canonical[each]
-            if target_of(source) in _MOVES:
+            if target_of(source) in _TORCH_MOVES:
                 yield from self._sources(source)
             else:
                 yield source
@@ -177,11 +185,11 @@ class ReferenceGraph:
 
     def _move(self, node: Node) -> Elements | tuple[Elements, ...] | None:
         """The elements of a node that only moves them; None for one that computes."""
-        if target_of(node) not in _MOVES:
+        if target_of(node) not in _TORCH_MOVES:
             return None
         if any(source not in self._elements for source in node.all_input_nodes):
             return None
-        args, kwargs = map_arg((node.args, node.kwargs), lambda source: self._elements[source])
+        args, kwargs = map_arg((node.args, node.kwargs), self._read)
         assert callable(node.target)
         moved = node.target(*args, **kwargs)
         return tuple(moved) if isinstance(moved, list) else moved
