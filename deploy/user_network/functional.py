@@ -50,5 +50,7 @@ def _remove_copies(module: GraphModule) -> None:
     for node in calls(module, aten.clone.default):
         x = node.args[0]
         assert isinstance(x, Node)
-        node.replace_all_uses_with(x)
+        # One that lays the values out otherwise may be there for a view of them.
+        if x.meta["val"].stride() == node.meta["val"].stride():
+            node.replace_all_uses_with(x)
     tidy(module)
