@@ -208,7 +208,7 @@ def part_var_and_mean(module: GraphModule) -> None:
             mean = add_call(module, aten.mean.dim, (x, dims, keepdim), like=node)
         spread.meta = {**node.meta, "val": node.meta["val"][0]}
         for user in list(node.users):
-            user.replace_all_uses_with((spread, mean)[user.args[1]])
+            user.replace_all_uses_with(spread if user.args[1] == 0 else mean)
 
 
 def spell_out_convolutions(module: GraphModule) -> None:

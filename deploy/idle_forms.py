@@ -45,12 +45,11 @@ def remove_what_does_nothing(module: GraphModule) -> None:
         if isinstance(x, Node) and _alike(x, node):
             node.replace_all_uses_with(x)
     for node in calls(module, aten.permute.default):
-        x, order = node.args
-        assert isinstance(order, list | tuple)
+        x, order = filled(node)
         if [axis % len(order) for axis in order] == list(range(len(order))):
             node.replace_all_uses_with(x)
     for node in calls(module, aten.constant_pad_nd.default, aten.pad.default):
-        x, sizes, *_ = node.args
+        x, sizes, *_ = filled(node)
         if not any(sizes):
             node.replace_all_uses_with(x)
     for node in calls(module, aten.cat.default):

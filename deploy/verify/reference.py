@@ -182,11 +182,10 @@ class ReferenceGraph:
         if any(source not in self._elements for source in node.all_input_nodes):
             return None
         args, kwargs = map_arg((node.args, node.kwargs), lambda source: self._elements[source])
-        if target_of(node) in _VIEWS:
-            # What is one stretch of memory there need be none of the elements that we number.
-            return torch.reshape(*args, **kwargs)
-        assert callable(node.target)
-        moved = node.target(*args, **kwargs)
+        # What is one stretch of memory there need be none of the elements that we number.
+        move = torch.ops.aten.reshape if target_of(node) in _VIEWS else node.target
+        assert callable(move)
+        moved = move(*args, **kwargs)
         return tuple(moved) if isinstance(moved, list) else moved
 
     def _arguments(self, node: Node) -> Any:
