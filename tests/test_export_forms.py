@@ -197,3 +197,25 @@ def test_int8_values_that_move_are_rescaled_first_so_that_xnnpack_loads_them(
     assert torch.equal(torch.from_numpy(got), right)
     assert executorch.count_operators(tmp_path / "m.pte").heavy_in_float() == {}
     assert aten.max_pool2d.default in {node.target for node in quantized.graph.nodes}
+
+
+class Flattened(nn.Module):
+    """A head that reads every position of a map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 8, 1)
+        self.head = nn.Linear(8 * 16, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.stem(x).relu().flatten(1))
+
+
+def test_a_map_that_int8_flattens_is_proved_for_core_ml(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    program = simplify(capture(Flattened(), (1, 3, SIDE, SIDE)))
+    quantized = write_program(program, decide(program, inputs(8)), coreml.DIALECT)
+    spec = Spec(precision="int8", preprocessing=PREPROCESSING, labels=LABELS)
+    converted = coreml.export(quantized, tmp_path / "m.mlpackage", spec)
+    checks = coreml.prove(converted, tmp_path / "m.mlpackage", spec, crops(2))
+    assert [check.measured for check in checks if not check.passed] == []

@@ -183,7 +183,7 @@ class ReferenceGraph:
             return None
         args, kwargs = map_arg((node.args, node.kwargs), lambda source: self._elements[source])
         # What is one stretch of memory there need be none of the elements that we number.
-        move = torch.ops.aten.reshape if target_of(node) in _VIEWS else node.target
+        move = torch.ops.aten.reshape if target_of(node) in VIEWS else node.target
         assert callable(move)
         moved = move(*args, **kwargs)
         return tuple(moved) if isinstance(moved, list) else moved
@@ -206,7 +206,7 @@ class ReferenceGraph:
         return [node for node in self._canonical if node in live]
 
 
-_VIEWS = frozenset({"aten._unsafe_view.default", "aten.view.default"})
+VIEWS = frozenset({"aten._unsafe_view.default", "aten.view.default"})
 
 
 def target_of(node: Node) -> str:
