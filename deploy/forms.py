@@ -24,6 +24,7 @@ from deploy.program import (
     filled,
     is_constant,
     is_constant_or_none,
+    names,
     rank,
     tidy,
 )
@@ -37,6 +38,27 @@ _WORDED: dict[object, Any] = {
 # By the number of axes of the image, without photos and channels.
 _CONVOLUTIONS = {1: aten.conv1d.default, 2: aten.conv2d.default, 3: aten.conv3d.default}
 _PRODUCTS = (aten.mm.default, aten.matmul.default, aten.addmm.default)
+_SUMS = (
+    aten.add.Tensor,
+    aten.add.Scalar,
+    aten.add_.Tensor,
+    aten.add_.Scalar,
+    aten.sub.Tensor,
+    aten.sub.Scalar,
+    aten.sub_.Tensor,
+    aten.sub_.Scalar,
+    aten.rsub.Tensor,
+    aten.rsub.Scalar,
+)
+_WITH_MEAN: dict[object, Any] = {
+    aten.var_mean.correction: aten.var.correction,
+    aten.var_mean.dim: aten.var.correction,
+    aten.var_mean.default: aten.var.correction,
+    aten.std_mean.correction: aten.std.correction,
+    aten.std_mean.dim: aten.std.correction,
+    aten.std_mean.default: aten.std.correction,
+}
+_REVERSED = (aten.rsub.Tensor, aten.rsub.Scalar)
 # The axes of what each weight is multiplied with, photos and channels included.
 BATCHED: dict[object, int] = {
     aten.conv1d.default: 3,
@@ -130,6 +152,69 @@ def _elements_read(node: Node) -> int:
             if is_constant(read):
                 found += int(read.meta["val"].numel())
     return found
+
+
+def multiply_out_alpha(module: GraphModule) -> None:
+    """add(x, y, alpha=a)       becomes        add(x, mul(y, a))        sub alike
+    rsub(x, y, alpha=a)      becomes        rsub(mul(x, a), y)
+
+    coremltools drops the keyword (coremltools#2573), XNNPACK leaves it to a slow kernel.
+    """
+    for node in calls(module, *_SUMS):
+        x, y, alpha = filled(node)
+        if alpha == 1:
+            continue
+        scaled = x if node.target in _REVERSED else y
+        if isinstance(scaled, Node):
+            with module.graph.inserting_before(node):
+                scaled = add_call(module, aten.mul.Tensor, (scaled, alpha), like=node)
+        else:
+            scaled = scaled * alpha
+        node.args = (scaled, y) if node.target in _REVERSED else (x, scaled)
+        node.kwargs = {}
+
+
+def write_prelu_out(module: GraphModule) -> None:
+    """prelu(x, w) of (N, C)        becomes        relu(x) + w * (x - relu(x))
+
+    and of any but images, where w has a slope for each channel: the kernels are for images alone.
+    """
+    for node in calls(module, aten.prelu.default):
+        x, slopes = node.args
+        assert isinstance(slopes, Node)
+        count = slopes.meta["val"].numel()
+        if count == 1 or rank(x) == 4:
+            continue
+        with module.graph.inserting_before(node):
+            if rank(x) > 2:
+                shape = [count, *[1] * (rank(x) - 2)]
+                slopes = add_call(module, aten.view.default, (slopes, shape), like=slopes)
+            above = add_call(module, aten.relu.default, (x,), like=node)
+            below = add_call(module, aten.sub.Tensor, (x, above), like=node)
+            scaled = add_call(module, aten.mul.Tensor, (below, slopes), like=node)
+        node.target, node.args = aten.add.Tensor, (above, scaled)
+
+
+def part_var_and_mean(module: GraphModule) -> None:
+    """var_mean(x, dims)        becomes        var(x, dims), mean(x, dims)        std_mean alike
+
+    Neither ExecuTorch nor coremltools knows an operator of two results here.
+    """
+    for node in calls(module, *_WITH_MEAN):
+        given = dict(zip(names(node), filled(node), strict=True))
+        x, dims, keepdim = given["self"], given.get("dim"), given.get("keepdim", False)
+        correction = given.get("correction", 1 if given.get("unbiased", True) else 0)
+        dims = list(range(rank(x))) if dims is None else dims
+        with module.graph.inserting_before(node):
+            spread = module.graph.call_function(
+                _WITH_MEAN[node.target],
+                (x, dims),
+                {"correction": correction, "keepdim": keepdim},
+            )
+            mean = add_call(module, aten.mean.dim, (x, dims, keepdim), like=node)
+        spread.meta = {**node.meta, "val": node.meta["val"][0]}
+        for user in list(node.users):
+            user.replace_all_uses_with(spread if user.args[1] == 0 else mean)
 
 
 def spell_out_convolutions(module: GraphModule) -> None:

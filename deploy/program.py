@@ -56,6 +56,12 @@ def filled(node: Node) -> list[Any]:
     return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in rest)]
 
 
+def names(node: Node) -> list[str]:
+    """What the arguments that `filled` gives are called."""
+    assert isinstance(node.target, OpOverload)
+    return [argument.name for argument in node.target._schema.arguments]
+
+
 def constant(module: GraphModule, node: object) -> Tensor | None:
     """The parameter or buffer that a `get_attr` node reads; None for None (no bias)."""
     if node is None:

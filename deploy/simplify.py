@@ -19,9 +19,15 @@ from deploy.forms import (
     BATCHED,
     add_axes,
     fold_constants,
+    multiply_out_alpha,
+    part_var_and_mean,
     products_by_linear,
     spell_out_convolutions,
+    write_prelu_out,
 )
+from deploy.idle_forms import remove_what_does_nothing
+from deploy.memory_formats import plain_memory
+from deploy.pooling_forms import window_adaptive_pools
 from deploy.program import (
     add_call,
     add_constant,
@@ -36,6 +42,7 @@ from deploy.program import (
     rank,
     tidy,
 )
+from deploy.scatter_forms import join_instead_of_scatter
 
 Rewrite = Callable[[GraphModule], None]
 
@@ -269,6 +276,38 @@ def clamp_by_floats(module: GraphModule) -> None:
             node.target, node.args = aten.hardtanh.default, (node.args[0], float(low), float(high))
 
 
+def instance_norms_of_running_figures(module: GraphModule) -> None:
+    """instance_norm(x, ..., use_input_stats=False)        becomes        batch_norm(x, ...)
+
+    What it is in eval mode with track_running_stats; coremltools drops the argument.
+    """
+    for node in calls(module, aten.instance_norm.default):
+        x, gamma, beta, mean, var, use_input_stats, momentum, eps, cudnn = filled(node)
+        if not use_input_stats:
+            node.target = aten.batch_norm.default
+            node.args = (x, gamma, beta, mean, var, False, momentum, eps, cudnn)
+            node.kwargs = {}
+
+
+def cut_where_pads_are_negative(module: GraphModule) -> None:
+    """constant_pad_nd(x, [-1, 2], c)        becomes        constant_pad_nd(slice(x), [0, 2], c)
+
+    Neither ExecuTorch's kernel nor Core ML's takes a negative size.
+    """
+    for node in calls(module, aten.constant_pad_nd.default):
+        x, sizes, value = filled(node)
+        if min(sizes, default=0) >= 0:
+            continue
+        with module.graph.inserting_before(node):
+            for k, (before, after) in enumerate(zip(sizes[::2], sizes[1::2], strict=True)):
+                axis = rank(x) - 1 - k
+                length = x.meta["val"].shape[axis]
+                start, end = max(-before, 0), length - max(-after, 0)
+                if end - start < length:
+                    x = add_call(module, aten.slice.Tensor, (x, axis, start, end), like=node)
+        node.args = (x, [max(size, 0) for size in sizes], value)
+
+
 def pad_by_constant(module: GraphModule) -> None:
     """pad(x, sizes)        becomes        constant_pad_nd(x, sizes, 0.0)
 
@@ -307,15 +346,24 @@ def name_constants(module: GraphModule) -> None:
 
 
 REWRITES: tuple[Rewrite, ...] = (
+    plain_memory,
+    multiply_out_alpha,
+    write_prelu_out,
     fold_constants,
     remove_dropout,
+    join_instead_of_scatter,
+    remove_what_does_nothing,
+    part_var_and_mean,
     spell_out_convolutions,
     products_by_linear,
     pad_by_constant,
+    cut_where_pads_are_negative,
+    instance_norms_of_running_figures,
     clamp_by_floats,
     fold_batch_norms,
     fold_gates,  # Reads weights: after batch norms are in them.
     add_axes,
+    window_adaptive_pools,
     pool_by_mean,
     name_constants,
 )

@@ -222,3 +222,34 @@ def test_float16_overflows_to_infinity_and_loses_what_is_small() -> None:
 def test_what_nobody_has_written_down_is_refused_by_name(program: MilProgram, message: str) -> None:
     with pytest.raises(UnknownOperatorError, match=message + ".*--allow-unverified coreml"):
         run_program(program, {"x": torch.tensor([0.5, 300.0])})
+
+
+def test_a_transposed_convolution_spreads_its_input_and_pad_cuts_off() -> None:
+    x, weight = torch.tensor([[[1.0, 2]]]), torch.tensor([[[1.0, 10, 100]]])
+    up = OPERATORS["conv_transpose"]
+    assert values(up(x=x, weight=weight, strides=(2,))) == [1, 10, 102, 20, 200]
+    custom = {"x": x, "weight": weight, "strides": (2,), "pad_type": "custom", "pad": (1, 0)}
+    assert values(up(**custom)) == [10, 102, 20, 200]
+    assert values(up(**custom, output_shape=(1, 1, 4))) == [10, 102, 20, 200]
+    with pytest.raises(UnclearError, match="output_shape"):
+        up(**custom, output_shape=(1, 1, 5))
+    cut = OPERATORS["crop"](x=ramp(1, 1, 3, 4), crop_height=(1, 0), crop_width=(0, 2))
+    assert values(cut) == [4, 5, 8, 9]
+
+
+def test_pads_of_what_is_there_have_limits() -> None:
+    pad = OPERATORS["pad"]
+    x = ramp(1, 2, 1, 3)
+    assert values(pad(x=x[:, :1], pad=(0, 0, 0, 0, 0, 0, 2, 0), mode="reflect")) == [2, 1, 0, 1, 2]
+    for pads, mode in (
+        ((0, 0, 0, 0, 0, 0, 3, 0), "reflect"),
+        ((0, 0, 0, 0, 0, 0, 4, 0), "replicate"),
+        ((0, 0, 1, 0, 0, 0, 0, 0), "replicate"),
+    ):
+        with pytest.raises(UnclearError, match=mode):
+            pad(x=x, pad=pads, mode=mode)
+
+
+def test_a_mask_of_few_numbers_selects() -> None:
+    chosen = OPERATORS["select"](cond=(True, False), a=0.5, b=torch.tensor([1.0, 2.0]))
+    assert values(chosen) == [0.5, 2]

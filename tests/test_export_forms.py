@@ -52,6 +52,20 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "softplus": (lambda x: functional.softplus(x * 9, 2.0), "log1p"),
     "softplus, low threshold": (lambda x: functional.softplus(x, 2.0, 1.0), "where"),
     "softplus, threshold": (lambda x: functional.softplus(x, threshold=-1), "where"),
+    "norm": (lambda x: functional.normalize(x * 400), "amax"),
+    "norm of zeros": (lambda x: torch.linalg.vector_norm(x.relu() * 0 + x[:, :1], dim=2), "amax"),
+    "remainder": (lambda x: (x % 1) * (1 - x % 1), "floor"),
+    "fmod": (lambda x: torch.fmod(x, 1.5).abs() * (1.5 - torch.fmod(x, 1.5).abs()), "floor"),
+    "floor division": (lambda x: torch.div(x + 0.01, 7.0, rounding_mode="floor"), "floor"),
+    "truncation": (lambda x: torch.trunc(x) + torch.frac(x), "sign"),
+    "diagonal": (lambda x: torch.diagonal(x, -2, 3, 1), "index"),
+    "circular": (lambda x: functional.pad(x, (1, 2, 3, 0), "circular"), "index"),
+    "far replicate": (lambda x: functional.pad(x, (11, 0, 0, 14), "replicate"), "index"),
+    "deep reflect": (lambda x: functional.pad(x, (0, 0, 1, 2, 3, 1), "reflect"), "index"),
+    "near a whole scale": (
+        lambda x: functional.interpolate(x, scale_factor=2.04, mode="bilinear"),
+        "matmul",
+    ),
     "mish": (functional.mish, "log1p"),
     "log_sigmoid": (functional.logsigmoid, "log1p"),
     "log_softmax": (lambda x: functional.log_softmax(x * 20, 1), "amax"),
@@ -84,7 +98,21 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
         "matmul",
     ),
 }
-GONE = {"gelu", "softplus", "mish", "log_sigmoid", "log_softmax", "rms_norm", "rsqrt", "reciprocal"}
+GONE = {
+    "remainder",
+    "fmod",
+    "diagonal",
+    "pad",
+    "linalg_vector_norm",
+    "gelu",
+    "softplus",
+    "mish",
+    "log_sigmoid",
+    "log_softmax",
+    "rms_norm",
+    "rsqrt",
+    "reciprocal",
+}
 
 
 @pytest.mark.parametrize("name", REWRITTEN)
@@ -112,6 +140,13 @@ def test_whole_multiples_stay_the_resizes_that_core_ml_has() -> None:
     )
     targets = {str(node.target) for node in for_core_ml(module, X).graph.nodes}
     assert {"aten.upsample_nearest2d.vec", "aten.upsample_bilinear2d.vec"} <= targets
+
+
+def test_pads_that_core_ml_knows_stay() -> None:
+    module = graph_module(
+        capture(Of(lambda x: functional.pad(x, (9, 1, 2, 0), "reflect")), tuple(X.shape))
+    )
+    assert aten.pad.default in {node.target for node in for_core_ml(module, X).graph.nodes}
 
 
 def test_a_rewrite_that_computes_something_else_is_refused_by_name() -> None:
@@ -212,3 +247,25 @@ def test_int8_values_that_move_are_rescaled_first_so_that_xnnpack_loads_them(
     assert torch.equal(torch.from_numpy(got), right)
     assert executorch.count_operators(tmp_path / "m.pte").heavy_in_float() == {}
     assert aten.max_pool2d.default in {node.target for node in quantized.graph.nodes}
+
+
+class Flattened(nn.Module):
+    """A head that reads every position of a map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 8, 1)
+        self.head = nn.Linear(8 * 16, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.stem(x).relu().flatten(1))
+
+
+def test_a_map_that_int8_flattens_is_proved_for_core_ml(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    program = simplify(capture(Flattened(), (1, 3, SIDE, SIDE)))
+    quantized = write_program(program, decide(program, inputs(8)), coreml.DIALECT)
+    spec = Spec(precision="int8", preprocessing=PREPROCESSING, labels=LABELS)
+    converted = coreml.export(quantized, tmp_path / "m.mlpackage", spec)
+    checks = coreml.prove(converted, tmp_path / "m.mlpackage", spec, crops(2))
+    assert [check.measured for check in checks if not check.passed] == []

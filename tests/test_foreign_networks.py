@@ -227,3 +227,53 @@ def test_an_operator_of_several_results_is_told_as_what_it_is() -> None:
     module = graph_module(simplify(capture(Recurrent(), (1, 3, 16, 16))))
     (warning,) = short_of_int8(module, [])
     assert "in gru, which not every runtime has in int8" in warning
+
+
+class Unusual(nn.Module):
+    """What one toolkit or another refuses, loses an argument of, or takes for something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8, padding_mode="circular")
+        self.register_buffer("n", torch.linspace(0.5, 3.0, 8).view(1, 8, 1, 1))
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8 * 9 * 2 + 25 * 8, len(LABELS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.stem(x))  # 8 x 16 x 16
+        y = torch.add(x, self.n / self.depthwise(x).abs().add(1), alpha=0.5)
+        gate = torch.max(y, 1, keepdim=True)[0] > 0.8
+        y = torch.where(gate, y, 0.5 * y)
+        # Windows of several sizes, and a scale that is not that of the sizes.
+        a = F.adaptive_max_pool2d(y, (5, 5))
+        b = F.adaptive_avg_pool2d(F.interpolate(y, scale_factor=0.72, mode="bilinear"), 3)
+        tokens = b.flatten(2).transpose(1, 2)
+        c = F.normalize(self.attention(tokens, tokens, tokens, need_weights=False)[0] * 500, dim=2)
+        d = torch.diagonal(b.flatten(2) @ c, dim1=1, dim2=2)[..., None].expand(-1, -1, 9)
+        logits: Tensor = self.head(torch.cat([e.flatten(1) for e in (a, c, d)], 1))
+        return logits
+
+
+@pytest.mark.parametrize("format_name", ["executorch", "onnx", "coreml"])
+def test_what_toolkits_stumble_over_is_right_in_each(format_name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    made = Unusual().to(memory_format=torch.channels_last).eval()
+    program = simplify(capture(made, (1, 3, SIDE, SIDE)))
+    exporter = importlib.import_module(f"deploy.export.{format_name}")
+    path = tmp_path / ("unusual.mlpackage" if format_name == "coreml" else "unusual")
+    spec = Spec(
+        precision="fp16" if format_name == "coreml" else "fp32",
+        preprocessing=PREPROCESSING,
+        labels=LABELS,
+    )
+    converted = exporter.export(program, path, spec)
+    if hasattr(exporter, "prove"):
+        checks = exporter.prove(converted, path, spec, crops(2))
+        assert [check.measured for check in checks if not check.passed] == []
+    got = torch.from_numpy(load(format_name, path, PREPROCESSING).logits(crops(4)))
+    with torch.inference_mode():
+        right = torch.cat([made(photo[None]) for photo in inputs(4)])
+    if format_name == "coreml":  # Probabilities, which leave a constant open.
+        right, got = (logits - logits.mean(1, keepdim=True) for logits in (right, got))
+    assert decibels(right, got) > (40 if format_name == "coreml" else 100)

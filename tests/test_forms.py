@@ -287,6 +287,77 @@ def test_what_only_looks_like_a_form_is_left_as_it_is(name: str) -> None:
         torch.testing.assert_close(got, network(photos[:1]), rtol=1e-4, atol=1e-5)
 
 
+# What each does not have any more, and has instead.
+PLAIN: dict[str, tuple[Callable[[Computing, Tensor], Tensor], object, object]] = {
+    "add with alpha": (
+        lambda m, x: torch.add(x, m.w * x, alpha=2.5), None, aten.mul.Tensor),
+    "sub of a number with alpha": (
+        lambda m, x: torch.sub(x, 3.0, alpha=0.5), None, aten.sub.Tensor),
+    "rsub with alpha": (lambda m, x: torch.rsub(x, m.w * x, alpha=3), None, aten.mul.Tensor),
+    "rsub of a number with alpha": (
+        lambda m, x: torch.rsub(x, 2.0, alpha=3), None, aten.mul.Tensor),
+    "prelu of features": (
+        lambda m, x: F.prelu(pooled(x), m.s), aten.prelu.default, aten.relu.default),
+    "prelu of a sequence": (
+        lambda m, x: F.prelu(x.flatten(2), m.s), aten.prelu.default, aten.relu.default),
+    "var_mean": (
+        lambda m, x: torch.cat(torch.var_mean(x, 3), 1), aten.var_mean.dim, aten.mean.dim),
+    "std_mean": (
+        lambda m, x: torch.cat(torch.std_mean(x, (1, 2), correction=3, keepdim=True), 1),
+        aten.std_mean.correction, aten.std.correction),
+    "a negative pad": (
+        lambda m, x: F.pad(x, (-2, 3, 1, -4), value=0.5), None, aten.slice.Tensor),
+    "instance norm of running figures": (
+        lambda m, x: m.n(x), aten.instance_norm.default, aten.conv2d.default),
+    "adaptive maximum": (
+        lambda m, x: F.adaptive_max_pool2d(x, (4, 2)),
+        aten.adaptive_max_pool2d.default, aten.max_pool2d.default),
+    "adaptive average": (
+        lambda m, x: F.adaptive_avg_pool2d(x, 4),
+        aten.adaptive_avg_pool2d.default, aten.avg_pool2d.default),
+    "channels last": (
+        lambda m, x: m.c(x.contiguous(memory_format=torch.channels_last))
+        .permute(0, 2, 3, 1).view(1, -1, 4),
+        aten.contiguous.default, aten.reshape.default),
+    "nothings": (
+        lambda m, x: torch.cat([x[:, :, :, :], x[:, 3:]], 1).expand(1, -1, -1, -1)
+        .repeat(1, 1, 1, 1).permute(0, -3, 2, 3) + 1,
+        aten.cat.default, aten.add.Tensor),
+    "scatters": (
+        lambda m, x: torch.select_scatter(
+            torch.slice_scatter(
+                torch.slice_scatter(x, x[:, :, :4] * 2, 2, 3, 7), -x[..., :5], 3, 1, 11, 2),
+            x[:, 0], 1, -1),
+        aten.slice_scatter.default, aten.cat.default),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_other_spellings_become_what_every_toolkit_reads(name: str) -> None:
+    torch.manual_seed(0)
+    function, gone, instead = PLAIN[name]
+    network = Computing(
+        function,
+        w=weight(3, 1, 1),
+        s=weight(3),
+        n=nn.InstanceNorm2d(3, affine=True, track_running_stats=True),
+        c=nn.Conv2d(3, 4, 3, groups=1).to(memory_format=torch.channels_last),
+    ).eval()
+    network.n.running_mean.normal_()
+    network.n.running_var.uniform_(0.5, 2)
+    captured = capture(network, SHAPE)
+    simplified = graph_module(simplify(captured))
+    nodes = [node for node in simplified.graph.nodes if node.op == "call_function"]
+    targets = {node.target for node in nodes}
+    assert gone not in targets
+    assert instead in targets
+    assert not any("alpha" in node.kwargs for node in nodes)
+    for tensor in [*simplified.parameters(), *simplified.buffers()]:
+        assert tensor.stride() == torch.empty(tensor.shape).stride()
+    for photo in torch.randn(2, *SHAPE):
+        torch.testing.assert_close(simplified(photo), network(photo), rtol=1e-5, atol=1e-5)
+
+
 def test_a_large_constant_stays_the_small_one_that_it_is_made_of() -> None:
     network = Computing(
         lambda m, x: pooled(x) + m.w.expand(2048, 1024).sum(1)[:3], w=weight(1, 1024)

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from deploy.export.forms import spatial, write_pools_out
+from deploy.export.core_ml_gaps import GAPS
+from deploy.export.forms import write_pools_out
+from deploy.export.resizes import resize_by_constants
 from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove
-from deploy.program import aten, calls, constant, filled, is_constant, tidy
+from deploy.program import aten, calls, constant, filled, is_constant, names, rank, tidy
 
 
 def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
@@ -59,8 +61,13 @@ def gelu_by_sigmoid(module: GraphModule) -> Replaced:
     return replaced
 
 
+# log1p(exp(-16)) is 1e-7: nothing beside 16 in float32.
+_SOFTPLUS_IS_LINEAR: Final = 16.0
+
+
 def stable_softplus(module: GraphModule) -> Replaced:
     """softplus(x, beta)      becomes      relu(x) + log1p(exp(-|beta x|)) / beta
+                                        x where beta x is above the threshold
     mish(x)                becomes      x * tanh(softplus(x))
     log_sigmoid(x)         becomes      -softplus(-x)
 
@@ -88,10 +95,6 @@ def stable_softplus(module: GraphModule) -> Replaced:
         negative = _softplus(write, write(aten.neg.default, x), 1.0)
         replaced |= write.replace(write(aten.neg.default, negative))
     return replaced
-
-
-# 2e-9 of softplus(20) is what is left of it beyond x: nothing in float32.
-_SOFTPLUS_IS_LINEAR: Final = 20
 
 
 def _softplus(write: Writer, x: Any, beta: float) -> Node:
@@ -141,6 +144,35 @@ def plain_rms_norm(module: GraphModule) -> Replaced:
     return replaced
 
 
+def scaled_norms(module: GraphModule) -> Replaced:
+    """linalg_vector_norm(x)      becomes      m * sqrt(sum((x / m)^2))    with m = max(|x|)
+
+    The squares of some hundreds are beyond float16, where their root is not (coremltools#2110).
+    """
+    replaced: Replaced = {}
+    for node in calls(module, *_NORMS):
+        given = dict(zip(names(node), filled(node), strict=True))
+        x, dims, keepdim = given["self"], given["dim"], given["keepdim"]
+        if given.get("ord", given.get("p")) not in (2, None) or given.get("dtype") is not None:
+            continue
+        dims = list(range(rank(x))) if dims is None else [dims] if isinstance(dims, int) else dims
+        write = Writer(module, node)
+        largest = write(aten.amax.default, write(aten.abs.default, x), dims, True)
+        # Zeros have a norm, too; any scale is right that is not far above the values.
+        scale = write(aten.clamp.default, largest, _TINY)
+        ratio = write(aten.div.Tensor, x, scale)
+        total = write(aten.sum.dim_IntList, _square(write, ratio), dims, True)
+        result = write(aten.mul.Tensor, write(aten.sqrt.default, total), scale)
+        if not keepdim:
+            result = write(aten.reshape.default, result, list(node.meta["val"].shape))
+        replaced |= write.replace(result)
+    return replaced
+
+
+_NORMS: Final = (aten.linalg_vector_norm.default, aten.norm.ScalarOpt_dim)
+_TINY: Final = 6.2e-5  # Just above the smallest normal number of float16.
+
+
 def divide_instead_of_adding_epsilon(module: GraphModule) -> Replaced:
     """rsqrt(x)           becomes      1 / sqrt(x)
     reciprocal(x)      becomes      1 / x
@@ -165,14 +197,14 @@ def count_indices_from_the_start(module: GraphModule) -> Replaced:
     for node in calls(module, aten.index.Tensor, aten.index_select.default):
         x = node.args[0]
         assert isinstance(x, Node)
-        write, rank = Writer(module, node), x.meta["val"].dim()
+        write, axes = Writer(module, node), rank(x)
         if node.target is aten.index.Tensor:
             indices = node.args[1]
             assert isinstance(indices, Sequence)
         else:
             dim = node.args[1]
             assert isinstance(dim, int)
-            indices = [None] * (dim % rank) + [node.args[2]]
+            indices = [None] * (dim % axes) + [node.args[2]]
         known = [
             (i, value)
             for i, each in enumerate(indices)
@@ -200,80 +232,6 @@ def _known(module: GraphModule, node: object) -> Tensor | None:
     return value if value is not None and value.dtype is torch.int64 else None
 
 
-_NEAREST: Final = (
-    aten.upsample_nearest2d.vec,
-    aten.upsample_nearest2d.default,
-    aten._upsample_nearest_exact2d.vec,
-    aten._upsample_nearest_exact2d.default,
-)
-_BILINEAR: Final = (aten.upsample_bilinear2d.vec, aten.upsample_bilinear2d.default)
-_OTHER_RESIZES: Final = (
-    aten.upsample_bicubic2d.vec,
-    aten.upsample_bicubic2d.default,
-    aten._upsample_bilinear2d_aa.vec,
-    aten._upsample_bilinear2d_aa.default,
-    aten._upsample_bicubic2d_aa.vec,
-    aten._upsample_bicubic2d_aa.default,
-)
-# In the names of constants, by which `coreml.count_operators` knows that no layer multiplies here.
-RESIZE_MATRIX: Final = "resize_matrix"
-
-
-def resize_by_constants(module: GraphModule) -> Replaced:
-    """upsample_nearest(x, ...)      becomes      x[:, :, rows][:, :, :, columns]
-    upsample(x, ...)              becomes      H @ x @ W^T    with constant H (out, in), W (out, in)
-
-    where the new size is no whole multiple, or Core ML has no such resize. Its own text leaves open
-    which pixel is nearest at a broken scale, and recomputes a scale that torch takes as given.
-    """
-    replaced: Replaced = {}
-    for node in calls(module, *_NEAREST, *_BILINEAR, *_OTHER_RESIZES):
-        x = node.args[0]
-        assert isinstance(x, Node)
-        sizes = list(zip(spatial(x), spatial(node), strict=True))
-        whole = all(out % size == 0 for size, out in sizes) and _scales_are_sizes(node, sizes)
-        if whole and node.target in (*_NEAREST[:2], *_BILINEAR):
-            continue
-        write = Writer(module, node)
-        by_rows, by_columns = _resize_matrices(node, *spatial(x))
-        if node.target in _NEAREST:
-            rows = write.constant("rows", by_rows.argmax(1))
-            columns = write.constant("columns", by_columns.argmax(1))
-            tall = write(aten.index.Tensor, x, [None, None, rows])
-            result = write(aten.index.Tensor, tall, [None, None, None, columns])
-        else:
-            rows = write.constant(f"rows_{RESIZE_MATRIX}", by_rows)
-            columns = write.constant(f"columns_{RESIZE_MATRIX}", by_columns.T.contiguous())
-            result = write(aten.matmul.default, write(aten.matmul.default, rows, x), columns)
-        replaced |= write.replace(result)
-    return replaced
-
-
-def _scales_are_sizes(node: Node, sizes: list[tuple[int, int]]) -> bool:
-    """Whether the scales that a resize was given, if any, are the quotients of its sizes.
-
-    torch computes with the scale as given: 30 pixels at 2.01 are 60, and not the 60 of 2.
-    """
-    *_, scales = filled(node)
-    if node.target in (aten.upsample_nearest2d.default, aten.upsample_bilinear2d.default):
-        scales = filled(node)[-2:]
-    return all(
-        scale is None or scale == out / size
-        for scale, (size, out) in zip(scales or (None, None), sizes, strict=True)
-    )
-
-
-def _resize_matrices(node: Node, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """(out, in) for lines and for columns: what becomes of images that are 1 in one line or column
-    and 0 elsewhere."""
-    assert callable(node.target)
-    rows = torch.eye(height).reshape(1, height, height, 1).expand(-1, -1, -1, width)
-    columns = torch.eye(width).reshape(1, width, 1, width).expand(-1, -1, height, -1)
-    by_rows = node.target(rows.contiguous(), *node.args[1:], **node.kwargs)
-    by_columns = node.target(columns.contiguous(), *node.args[1:], **node.kwargs)
-    return by_rows[0, :, :, 0].T.contiguous(), by_columns[0, :, 0, :].T.contiguous()
-
-
 def _square(write: Writer, x: Any) -> Node:
     return write(aten.mul.Tensor, x, x)
 
@@ -285,7 +243,9 @@ REWRITES: Final[tuple[Callable[[GraphModule], Replaced], ...]] = (
     stable_softplus,
     stable_log_softmax,
     plain_rms_norm,
+    scaled_norms,
     divide_instead_of_adding_epsilon,
     count_indices_from_the_start,
     resize_by_constants,
+    *GAPS,
 )

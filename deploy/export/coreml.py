@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
-from deploy.export.core_ml_forms import RESIZE_MATRIX, for_core_ml
+from deploy.export.core_ml_forms import for_core_ml
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
+from deploy.export.resizes import RESIZE_MATRIX
 from deploy.program import graph_module, input_shape
 from deploy.quantize.write import COREML as DIALECT
 from deploy.runtimes.coreml import CoreMLArtifact, predict_probabilities
@@ -177,12 +178,14 @@ def convert(
     # It turns dequantize(s1) -> reshape -> quantize(s2) into a bare reshape without comparing
     # the two scales: silently wrong numbers.
     # The next one writes our normalization as a batch norm with an epsilon of 1e-5: inexact.
+    # The third takes constant / conv for conv / constant (coremltools#2776).
     # The last one computes in another layout under the same names, which nothing could be held
     # against; it does little for images, whose networks have transposes around layer norms alone.
     pipeline.remove_passes(
         {
             "common::int_op_canonicalization",
             "common::fuse_elementwise_to_batchnorm",
+            "common::fuse_conv_scale",
             "common::reduce_transposes",
         }
     )

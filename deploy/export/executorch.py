@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
@@ -17,10 +18,19 @@ import torch
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
-from deploy.export.forms import requantize_before_moves, slice_splits, write_pools_out
+from deploy.export.adaptive_pools import adaptive_pools_by_constants
+from deploy.export.forms import (
+    maxima_for_xnnpack,
+    requantize_before_moves,
+    slice_splits,
+    write_pools_out,
+)
 from deploy.export.interface import Spec
 from deploy.export.lean_lowering import lean_lowering
 from deploy.export.operators import OperatorCount, Work
+from deploy.export.resizes import resize_where_scales_are_given
+from deploy.export.rewriting import Replaced
+from deploy.export.rewriting import prove as prove_rewrites
 from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import XNNPACK as DIALECT
 
@@ -44,7 +54,15 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
 def _prepared(program: ExportedProgram) -> ExportedProgram:
     module = graph_module(program)
     before = str(module.graph)
-    for rewrite in (write_pools_out, slice_splits, requantize_before_moves):
+    original = copy.deepcopy(module)
+    replaced: Replaced = {}
+    for proved in (adaptive_pools_by_constants, resize_where_scales_are_given):
+        replaced |= proved(module)
+    if replaced:
+        tidy(module)
+        example = torch.randn(input_shape(program), generator=torch.Generator().manual_seed(0))
+        prove_rewrites(original, module, replaced, example)
+    for rewrite in (write_pools_out, slice_splits, maxima_for_xnnpack, requantize_before_moves):
         rewrite(module)
         tidy(module)
     if str(module.graph) == before:

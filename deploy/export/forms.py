@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from deploy.program import aten, calls
+from deploy.program import add_call, aten, calls, filled, rank
 
 qd = torch.ops.quantized_decomposed
 
@@ -67,6 +67,25 @@ def slice_splits(module: GraphModule) -> None:
         assert isinstance(start, int)
         assert isinstance(length, int)
         node.target, node.args = aten.slice.Tensor, (x, dim, start, start + length)
+
+
+def maxima_for_xnnpack(module: GraphModule) -> None:
+    """max(x, 1)[0]        becomes        amax(x, 1)
+    max(x, -1)[0]       becomes        max(x, 3)[0]
+
+    The delegate takes every maximum, and then refuses all but one over height or over width.
+    """
+    for node in calls(module, aten.max.dim):
+        x, dim, keepdim = filled(node)
+        if any(user.args[1] != 0 and user.users for user in node.users):
+            continue
+        if rank(x) == 4 and keepdim and dim % 4 in (2, 3):
+            node.args, node.kwargs = (x, dim % 4, True), {}
+            continue
+        with module.graph.inserting_before(node):
+            largest = add_call(module, aten.amax.default, (x, [dim], keepdim), like=node)
+        for user in list(node.users):
+            user.replace_all_uses_with(largest)
 
 
 _XNNPACK_MOVES = (

@@ -16,6 +16,8 @@ import torch
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
+from deploy.export.adaptive_pools import adaptive_pools_by_constants
+from deploy.export.forms import write_pools_out
 from deploy.export.interface import Spec
 from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
@@ -70,14 +72,27 @@ def _noise(program: ExportedProgram) -> torch.Tensor:
 def _prepared(program: ExportedProgram, example: torch.Tensor) -> ExportedProgram:
     """`program` in forms that onnxruntime reads as meant, proved on `example` (1, C, H, W)."""
     module = graph_module(program)
-    if not any(calls(module, aten.avg_pool2d.default)):
+    if not any(calls(module, *_POOLS)):
         return program
-    for rewrite in (partial(pad_before_avg_pool, plain_padding=False), concat_before_avg_pool):
+    for rewrite in (
+        adaptive_pools_by_constants,
+        partial(pad_before_avg_pool, plain_padding=False),
+        concat_before_avg_pool,
+    ):
         before = copy.deepcopy(module)
         replaced = rewrite(module)
         tidy(module)
         prove_rewrites(before, module, replaced, example)
+    write_pools_out(module)
     return torch.export.export(module, (torch.zeros_like(example),))
+
+
+_POOLS = (
+    aten.avg_pool2d.default,
+    aten.adaptive_avg_pool2d.default,
+    aten.adaptive_max_pool2d.default,
+    aten.max_pool2d.default,
+)
 
 
 def prove(

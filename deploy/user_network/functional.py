@@ -26,6 +26,9 @@ def functionalize(program: ExportedProgram) -> ExportedProgram:
     module = graph_module(program.run_decompositions({}))
     _restore_batch_norms(module)
     _remove_copies(module)
+    # What was written through a transposed view lies in memory as that view does.
+    for view in calls(module, aten.view.default):
+        view.target = aten.reshape.default
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 

@@ -88,8 +88,9 @@ def _inverse(x: Tensor, epsilon: float = 1e-4) -> Tensor:
     return 1.0 / (x + epsilon)
 
 
-def _select(cond: Tensor, a: Operand, b: Operand) -> Tensor:
-    return torch.where(cond, a, b)
+def _select(cond: Operand, a: Operand, b: Operand) -> Tensor:
+    # A mask that is constant and short comes as numbers.
+    return torch.where(torch.as_tensor(cond).bool(), torch.as_tensor(a), torch.as_tensor(b))
 
 
 def _cast(x: Tensor, dtype: str) -> Tensor:

@@ -71,6 +71,45 @@ def _conv(
     )
 
 
+def _conv_transpose(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    strides: Axes | None = None,
+    pad_type: str = "valid",
+    pad: Axes | None = None,
+    dilations: Axes | None = None,
+    groups: int = 1,
+    output_shape: Axes | None = None,
+) -> Tensor:
+    """`pad` cuts off what it would have added to a convolution."""
+    if pad_type not in ("valid", "custom"):
+        raise UnclearError(f"pad_type {pad_type}")
+    spatial = x.ndim - 2
+    dilations = dilations or (1,) * spatial
+    whole = _TRANSPOSED[spatial](x, weight, bias, strides or 1, 0, 0, groups, dilations)
+    cut = pad if pad_type == "custom" and pad is not None else (0,) * (2 * spatial)
+    for axis, (before, after) in enumerate(zip(cut[::2], cut[1::2], strict=True), start=2):
+        whole = whole.narrow(axis, before, whole.shape[axis] - before - after)
+    if output_shape is not None and tuple(output_shape) != tuple(whole.shape):
+        raise UnclearError("an output_shape that the other parameters do not give")
+    return whole
+
+
+_TRANSPOSED: Final[Mapping[int, Callable[..., Tensor]]] = {
+    1: functional.conv_transpose1d,
+    2: functional.conv_transpose2d,
+    3: functional.conv_transpose3d,
+}
+
+
+def _crop(x: Tensor, crop_height: Axes, crop_width: Axes) -> Tensor:
+    """Takes so many lines and columns away, at the start and at the end."""
+    (top, bottom), (left, right) = crop_height, crop_width
+    height, width = x.shape[-2:]
+    return x[..., top : height - bottom, left : width - right]
+
+
 def _max_pool(
     x: Tensor,
     kernel_sizes: Axes,
@@ -141,9 +180,19 @@ def _pad(x: Tensor, pad: Axes, mode: str = "constant", constant_val: float = 0.0
     pairs = list(zip(pad[::2], pad[1::2], strict=True))
     if mode == "constant":
         return _padded(x, pairs, constant_val)
-    while pairs and pairs[0] == (0, 0):  # torch reflects and replicates trailing dimensions only
-        pairs.pop(0)
-    return functional.pad(x, [n for pair in reversed(pairs) for n in pair], mode=mode)
+    pairs = [(0, 0)] * (x.ndim - len(pairs)) + pairs
+    if any(pair != (0, 0) for pair in pairs[:-2]):
+        raise UnclearError(f"{mode} outside the last two dimensions, which Core ML does not load")
+    for axis, (before, after) in list(enumerate(pairs))[-2:]:
+        length = x.shape[axis]
+        most = length - (mode == "reflect")
+        if max(before, after) > most:
+            raise UnclearError(f"{mode} of {max(before, after)}: at most {most} here")
+        at = torch.arange(-before, length + after)
+        if mode == "reflect":
+            at = (length - 1) - ((length - 1) - at.abs()).abs()
+        x = x.index_select(axis, at.clamp(0, length - 1))
+    return x
 
 
 def _upsample_nearest(
@@ -202,6 +251,8 @@ def _grid(size: int, out: int, mode: str) -> Tensor:
 
 OPERATORS: Final[Mapping[str, Operator]] = {
     "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "crop": _crop,
     "max_pool": _max_pool,
     "avg_pool": _avg_pool,
     "pad": _pad,

@@ -1,0 +1,66 @@
+"""Pools in the one form of each that every backend reads: two numbers for each argument, in full.
+
+What pools to a size that does not divide the map has windows of several sizes, and none of these
+forms: see `deploy.export.adaptive_pools`.
+"""
+
+from __future__ import annotations
+
+import operator
+
+from torch.fx import GraphModule, Node
+
+from deploy.program import aten, calls, rank
+
+_ADAPTIVE = (aten.adaptive_avg_pool2d.default, aten.adaptive_max_pool2d.default)
+
+
+def window_adaptive_pools(module: GraphModule) -> None:
+    """adaptive_max_pool2d(x, 4) of 8 x 8        becomes        max_pool2d(x, 2, 2)
+    adaptive_avg_pool2d(x, 4) of 8 x 8        becomes        avg_pool2d(x, 2, 2)
+
+    Neither ONNX nor ExecuTorch has the first. A pool to one number stays for `pool_by_mean`.
+    """
+    for node in calls(module, *_ADAPTIVE):
+        x = node.args[0]
+        is_max = node.target is aten.adaptive_max_pool2d.default
+        sizes = adaptive_sizes(node)
+        if rank(x) != 4 or any(size % out for size, out in sizes):
+            continue
+        if is_max and not keeps_values_alone(node):
+            continue
+        if not is_max and all(out == 1 for _, out in sizes):
+            continue
+        kernel = [size // out for size, out in sizes]
+        if is_max:
+            use_values_alone(node)
+            node.target = aten.max_pool2d.default
+        else:
+            node.target = aten.avg_pool2d.default
+        node.args = (x, kernel, kernel)
+
+
+def adaptive_sizes(node: Node) -> list[tuple[int, int]]:
+    """Of height and width: the size before, and after."""
+    x, wanted = node.args[:2]
+    assert isinstance(x, Node)
+    assert isinstance(wanted, list | tuple)
+    pair = wanted * 2 if len(wanted) == 1 else wanted
+    return [(int(a), int(b)) for a, b in zip(x.meta["val"].shape[-2:], pair, strict=True)]
+
+
+def keeps_values_alone(node: Node) -> bool:
+    """Whether nothing reads the second output of `node`: where each maximum was."""
+    return all(
+        user.target is operator.getitem and (user.args[1] == 0 or not user.users)
+        for user in node.users
+    )
+
+
+def use_values_alone(node: Node) -> None:
+    """Have the readers of the first output read `node` itself."""
+    node.meta["val"] = node.meta["val"][0]
+    for user in list(node.users):
+        if user.args[1] == 0:
+            user.replace_all_uses_with(node)
+        node.graph.erase_node(user)
