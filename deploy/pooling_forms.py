@@ -7,12 +7,60 @@ forms: see `deploy.export.adaptive_pools`.
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 from torch.fx import GraphModule, Node
 
-from deploy.program import aten, calls, rank
+from deploy.program import add_call, aten, calls, filled, rank
 
 _ADAPTIVE = (aten.adaptive_avg_pool2d.default, aten.adaptive_max_pool2d.default)
+
+
+def pools_by_images(module: GraphModule) -> None:
+    """max_pool1d(x, 2)        becomes        view(max_pool2d(view(x), [1, 2]))
+
+    and so the other pools of a sequence. coremltools wants arguments that torch leaves out, and the
+    adaptive ones are known to nobody.
+    """
+    for node in calls(module, *_OF_SEQUENCES):
+        is_maximum = node.target is aten.adaptive_max_pool1d.default
+        if is_maximum and not keeps_values_alone(node):
+            continue
+        if is_maximum:
+            use_values_alone(node)
+        x, *given = filled(node)
+        *_, channels, length = x.meta["val"].shape
+        result = list(node.meta["val"].shape)
+        arguments = []
+        for neutral, value in zip(_ALONG_HEIGHT[node.target], given, strict=False):
+            arguments.append([neutral, *value] if neutral is not None else value)
+        if node.target in (aten.max_pool1d.default, aten.avg_pool1d.default) and not given[1]:
+            arguments[1] = arguments[0]
+        with module.graph.inserting_before(node):
+            image = add_call(module, aten.view.default, (x, [-1, channels, 1, length]), like=node)
+            target = _OF_SEQUENCES[node.target]
+            pooled = module.graph.call_function(target, (image, *arguments))
+            pooled.meta = {**node.meta, "val": target(image.meta["val"], *arguments)}
+            if is_maximum:
+                both = pooled
+                pooled = module.graph.call_function(operator.getitem, (both, 0))
+                pooled.meta = {**node.meta, "val": both.meta["val"][0]}
+        node.target, node.args, node.kwargs = aten.view.default, (pooled, result), {}
+
+
+_OF_SEQUENCES: dict[object, Any] = {
+    aten.max_pool1d.default: aten.max_pool2d.default,
+    aten.avg_pool1d.default: aten.avg_pool2d.default,
+    aten.adaptive_avg_pool1d.default: aten.adaptive_avg_pool2d.default,
+    aten.adaptive_max_pool1d.default: aten.adaptive_max_pool2d.default,
+}
+# What each argument behind the input is along the height; None where it has no axes.
+_ALONG_HEIGHT: dict[object, tuple[int | None, ...]] = {
+    aten.max_pool1d.default: (1, 1, 0, 1, None),
+    aten.avg_pool1d.default: (1, 1, 0, None, None),
+    aten.adaptive_avg_pool1d.default: (1,),
+    aten.adaptive_max_pool1d.default: (1,),
+}
 
 
 def window_adaptive_pools(module: GraphModule) -> None:

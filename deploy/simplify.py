@@ -27,7 +27,7 @@ from deploy.forms import (
 )
 from deploy.idle_forms import remove_what_does_nothing
 from deploy.memory_formats import plain_memory
-from deploy.pooling_forms import window_adaptive_pools
+from deploy.pooling_forms import pools_by_images, window_adaptive_pools
 from deploy.program import (
     add_call,
     add_constant,
@@ -363,6 +363,7 @@ REWRITES: tuple[Rewrite, ...] = (
     fold_batch_norms,
     fold_gates,  # Reads weights: after batch norms are in them.
     add_axes,
+    pools_by_images,
     window_adaptive_pools,
     pool_by_mean,
     name_constants,

@@ -253,3 +253,11 @@ def test_pads_of_what_is_there_have_limits() -> None:
 def test_a_mask_of_few_numbers_selects() -> None:
     chosen = OPERATORS["select"](cond=(True, False), a=0.5, b=torch.tensor([1.0, 2.0]))
     assert values(chosen) == [0.5, 2]
+
+
+def test_sums_so_far_count_from_either_end_with_or_without_the_element() -> None:
+    so_far, x = OPERATORS["cumsum"], torch.tensor([1.0, 2, 4])
+    assert values(so_far(x=x)) == [1, 3, 7]
+    assert values(so_far(x=x, axis=0, exclusive=True)) == [0, 1, 3]
+    assert values(so_far(x=x, reverse=True)) == [7, 6, 4]
+    assert values(so_far(x=x, exclusive=True, reverse=True)) == [6, 4, 0]

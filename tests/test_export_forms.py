@@ -58,6 +58,8 @@ REWRITTEN: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "fmod": (lambda x: torch.fmod(x, 1.5).abs() * (1.5 - torch.fmod(x, 1.5).abs()), "floor"),
     "floor division": (lambda x: torch.div(x + 0.01, 7.0, rounding_mode="floor"), "floor"),
     "truncation": (lambda x: torch.trunc(x) + torch.frac(x), "sign"),
+    "clamp by tensors": (lambda x: x.clamp(x[:, :1] - 1, x[:, :1] + 1), "maximum"),
+    "clamp by one tensor": (lambda x: x.clamp(max=x[:, :1]), "minimum"),
     "diagonal": (lambda x: torch.diagonal(x, -2, 3, 1), "index"),
     "circular": (lambda x: functional.pad(x, (1, 2, 3, 0), "circular"), "index"),
     "far replicate": (lambda x: functional.pad(x, (11, 0, 0, 14), "replicate"), "index"),

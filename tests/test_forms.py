@@ -315,6 +315,14 @@ PLAIN: dict[str, tuple[Callable[[Computing, Tensor], Tensor], object, object]] =
     "adaptive average": (
         lambda m, x: F.adaptive_avg_pool2d(x, 4),
         aten.adaptive_avg_pool2d.default, aten.avg_pool2d.default),
+    "pools of a sequence": (
+        lambda m, x: F.max_pool1d(x.flatten(2), 3, padding=1)
+        + F.avg_pool1d(x.flatten(2), 3, padding=1, ceil_mode=True),
+        aten.max_pool1d.default, aten.max_pool2d.default),
+    "adaptive pools of a sequence": (
+        lambda m, x: F.adaptive_max_pool1d(x.flatten(2)[0], 7)
+        + F.adaptive_avg_pool1d(x.flatten(2)[0], 7),
+        aten.adaptive_max_pool1d.default, aten.adaptive_max_pool2d.default),
     "channels last": (
         lambda m, x: m.c(x.contiguous(memory_format=torch.channels_last))
         .permute(0, 2, 3, 1).view(1, -1, 4),

@@ -13,7 +13,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from deploy.export.rewriting import Replaced, Writer
-from deploy.program import aten, calls, filled, rank
+from deploy.program import aten, calls, filled, names, rank
 
 
 def remainders_by_division(module: GraphModule) -> Replaced:
@@ -148,9 +148,28 @@ def _source(length: int, before: int, after: int, mode: str) -> torch.Tensor:
     return at.clamp(0, length - 1)
 
 
+def clamps_by_tensors(module: GraphModule) -> Replaced:
+    """clamp(x, low, high)      becomes      minimum(maximum(x, low), high)    for tensors
+
+    coremltools compares the bounds as if each were one number.
+    """
+    replaced: Replaced = {}
+    for node in calls(module, aten.clamp.Tensor, aten.clamp_min.Tensor, aten.clamp_max.Tensor):
+        write, (result, *_) = Writer(module, node), node.args
+        given = dict(zip(names(node), filled(node), strict=True))
+        if (low := given.get("min")) is not None:
+            result = write(aten.maximum.default, result, low)
+        if (high := given.get("max")) is not None:
+            result = write(aten.minimum.default, result, high)
+        assert isinstance(result, Node)
+        replaced |= write.replace(result)
+    return replaced
+
+
 GAPS: Final[tuple[Callable[[GraphModule], Replaced], ...]] = (
     remainders_by_division,
     whole_parts,
     diagonals_by_index,
     pads_by_index,
+    clamps_by_tensors,
 )

@@ -88,6 +88,13 @@ def _inverse(x: Tensor, epsilon: float = 1e-4) -> Tensor:
     return 1.0 / (x + epsilon)
 
 
+def _cumsum(x: Tensor, axis: int = 0, exclusive: bool = False, reverse: bool = False) -> Tensor:
+    """`exclusive` leaves each element out of its own sum, `reverse` sums from the end."""
+    turned = x.flip(axis) if reverse else x
+    total = turned.cumsum(axis) - turned if exclusive else turned.cumsum(axis)
+    return total.flip(axis) if reverse else total
+
+
 def _select(cond: Operand, a: Operand, b: Operand) -> Tensor:
     # A mask that is constant and short comes as numbers.
     return torch.where(torch.as_tensor(cond).bool(), torch.as_tensor(a), torch.as_tensor(b))
@@ -148,6 +155,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "equal": _binary(torch.eq),
     "not_equal": _binary(torch.ne),
     "select": _select,
+    "cumsum": _cumsum,
     "abs": _unary(torch.abs),
     "sign": _unary(torch.sign),
     "square": _unary(torch.square),
