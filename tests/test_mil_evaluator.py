@@ -92,6 +92,8 @@ SPATIAL: dict[str, Branch] = {
     "padded before and after apart": nn.Sequential(
         nn.ZeroPad2d((0, 1, 2, 3)), nn.Conv2d(8, 4, 3, stride=2)
     ),
+    "transposed": nn.ConvTranspose2d(8, 4, (3, 2), (2, 1), padding=1, dilation=(1, 2), groups=2),
+    "transposed, cropped at one side": nn.ConvTranspose2d(8, 3, 3, 2, 1, output_padding=(1, 0)),
     "max pool, padded": lambda x: functional.max_pool2d(x, 3, 2, 1),
     "max pool, ceil mode": lambda x: functional.max_pool2d(x, 3, 2, ceil_mode=True),
     "average pool, padding counted": lambda x: functional.avg_pool2d(x, 3, 2, 1),
@@ -157,6 +159,7 @@ ARITHMETIC: dict[str, Branch] = {
     "amax": lambda x: x.amax(3),
     "amin": lambda x: x.amin(3),
     "norm": lambda x: x.norm(dim=1),
+    "cumsum": lambda x: x.cumsum(2),
 }
 SHAPES: dict[str, Branch] = {
     "reshape": lambda x: x.reshape(1, 4, -1),
