@@ -615,6 +615,29 @@ def test_a_copy_that_a_view_needs_may_go_all_the_same() -> None:
     assert torch.allclose(graph_module(simplify(program))(x), network(x), atol=1e-5)
 
 
+class WritingTransposed(nn.Module):
+    """Writes through a transposed view, and then reads its values in their own order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 2, 3, stride=8), nn.Linear(2 * 4 * 4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = nn.functional.interpolate(self.conv(x), (4, 4))
+        x.transpose(2, 3)[:, :, 0].add_(1)
+        logits: Tensor = self.head(x.flatten(1))
+        return logits
+
+
+def test_what_is_written_through_a_transposed_view_is_read_in_its_own_order() -> None:
+    torch.manual_seed(0)
+    network = WritingTransposed().eval()
+    x = torch.randn(1, 3, *CROP)
+    program = functionalize(torch.export.export(network, (x,)))
+    with torch.no_grad():
+        assert torch.allclose(graph_module(simplify(program))(x), network(x), atol=1e-5)
+
+
 def test_a_program_that_writes_nothing_over_is_left_as_it_is() -> None:
     program = torch.export.export(nn.Conv2d(3, 8, 3).eval(), (torch.zeros(1, 3, 8, 8),))
     assert functionalize(program) is program

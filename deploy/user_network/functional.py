@@ -26,9 +26,6 @@ def functionalize(program: ExportedProgram) -> ExportedProgram:
     module = graph_module(program.run_decompositions({}))
     _restore_batch_norms(module)
     _remove_copies(module)
-    # What was written through a transposed view lies in memory as that view does.
-    for view in calls(module, aten.view.default):
-        view.target = aten.reshape.default
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 
@@ -52,14 +49,12 @@ def _remove_copies(module: GraphModule) -> None:
     """x -> clone -> y        becomes        x -> y    (a dropout left it, and nothing writes)
 
     A view behind it may need the copy, as that of a channel shuffle does, and becomes a reshape,
-    which copies where it must.
+    which copies where it must; as must one of what was written through a transposed view.
     """
-    clones = list(calls(module, aten.clone.default))
-    for node in clones:
+    for node in calls(module, aten.clone.default):
         x = node.args[0]
         assert isinstance(x, Node)
         node.replace_all_uses_with(x)
-    if clones:
-        for node in calls(module, aten.view.default, aten._unsafe_view.default):
-            node.target = aten.reshape.default
+    for node in calls(module, aten.view.default, aten._unsafe_view.default):
+        node.target = aten.reshape.default
     tidy(module)
