@@ -24,7 +24,7 @@ from deploy.recipe import Recipe, make_targets
 from deploy.reporter import Silent
 from deploy.simplify import simplify
 from deploy.user_network.child.blame import Mistake
-from deploy.user_network.child.run import export_network
+from deploy.user_network.child.run import answer_request
 from deploy.user_network.export import UserNetwork, export_user_network
 from deploy.user_network.functional import functionalize
 from deploy.user_network.plan import oddities, plan_user_network
@@ -59,7 +59,7 @@ def export_here(factory: str, *, location: str = "nets.py") -> dict[str, Any]:
         "is_file": location.endswith(".py"),
         "crop": CROP,
     }
-    return export_network(request, Path("program.pt2"))
+    return answer_request(request | {"wanted": "program"}, Path())
 
 
 # --- Names
@@ -331,7 +331,7 @@ MISTAKES = {
     "monte_carlo": r"layer 1 \(Frozen\) draws random numbers \(dropout",
     "exporting": "Sequential computes something else once it is exported",
     "counting": "Sequential gives the same image another answer the second time",
-    "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line \d\d\)",
+    "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line \d+\)",
     "misfits": r"layer 1.0 \(Conv2d\) cannot run on an image of 32x32: .* 4 channels, but got 8",
     "one_class": r"Sequential returns a tensor of shape \(1, 1\) for one image, not \(1, classes\)"
     r": of a single logit z return two, no and yes, torch.cat",
@@ -344,7 +344,7 @@ MISTAKES = {
     "named": "Only returns a dict with logits, not one tensor",
     "integers": "Only returns int64, not float32",
     "no_number": "Only returns NaN or infinity for a random image",
-    "raises": r"raises\(\) raises ValueError: no checkpoint \(nets.py line \d\d\)",
+    "raises": r"raises\(\) raises ValueError: no checkpoint \(nets.py line \d+\)",
     "leaves": r"leaves\(\) raises SystemExit: 3",
     "wants": "wants cannot be called without arguments .*'classes'",
     "gives": r"gives\(\) returns a dict, not a torch.nn.Module",

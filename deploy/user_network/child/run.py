@@ -36,13 +36,7 @@ def main(folder: Path) -> None:
     set_path(Path(request["location"]) if request["is_file"] else None, request["our_root"])
     torch.manual_seed(request["seed"])
     try:
-        network = find_network(request["location"], request["factory"], is_file=request["is_file"])
-        initialize(network, request["crop"])
-        answer: dict[str, Any]
-        if request["wanted"] == "tensors":
-            answer = {"tensors": describe_tensors(network)}
-        else:
-            answer = export_network(network, request["crop"], folder)
+        answer = answer_request(request, folder)
     except Mistake as mistake:
         answer = {"error": str(mistake), "traceback": traceback.format_exc()}
     (folder / "answer.tmp").write_text(json.dumps(answer), encoding="utf-8")
@@ -62,6 +56,15 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def answer_request(request: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make the network and give what is wanted of it. Raises Mistake."""
+    network = find_network(request["location"], request["factory"], is_file=request["is_file"])
+    initialize(network, request["crop"])
+    if request["wanted"] == "tensors":
+        return {"tensors": describe_tensors(network)}
+    return export_network(network, request["crop"], folder)
 
 
 def initialize(network: torch.nn.Module, crop: tuple[int, int]) -> None:
