@@ -9,8 +9,10 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 from onnx_networks import OPERATORS, Around
 from packaging.version import Version
 from small_network import LABELS, PREPROCESSING, SIDE, inputs, run
@@ -75,7 +77,7 @@ def export(operator: str, precision: str, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("operator", "precision", "version"),
     [
-        ("average pool, one axis", "fp32", "1.21"),
+        ("average pool, one axis", "fp32", OLDEST),
         ("average pool, ceil", "int8", OLDEST),
         ("average pool, uncounted", "fp32", OLDEST),
         ("bicubic", "fp32", OLDEST),
@@ -88,6 +90,19 @@ def test_a_file_names_the_runtime_that_its_operators_need(
 ) -> None:
     runtime = oldest_runtime(export(operator, precision, tmp_path))
     assert (runtime.version, runtime.rule) == (version, "at least")
+
+
+def test_a_pool_that_we_do_not_write_otherwise_asks_for_the_runtime_that_divides_it_right(
+    tmp_path: Path,
+) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 1, n, n, n]) for name, n in
+            (("x", 5), ("y", 3))]  # fmt: skip
+    pool = helper.make_node(
+        "AveragePool", ["x"], ["y"], kernel_shape=[2] * 3, strides=[2] * 3, ceil_mode=1,
+        count_include_pad=1,
+    )  # fmt: skip
+    onnx.save(helper.make_model(helper.make_graph([pool], "g", ends[:1], ends[1:])), tmp_path / "m")
+    assert oldest_runtime(tmp_path / "m").version == "1.21"
 
 
 def test_every_version_that_a_file_may_ask_for_is_proved_and_in_the_app() -> None:

@@ -28,7 +28,7 @@ class Need:
 
 NEEDS: Final = (
     # Windows that reach over the end: divided by all of the kernel up to 1.20, 25 to 68 dB. Ours
-    # are written otherwise (`rewriting.pad_before_avg_pool`), pools over one axis are not.
+    # over one axis and two are written otherwise (`rewriting.pad_before_avg_pool`), others are not.
     Need(
         op_type="AveragePool",
         attributes={"ceil_mode": 1, "count_include_pad": 1},

@@ -69,6 +69,8 @@ class State:
             ("global", "low_power"): "0",
             ("global", "adb_enabled"): "1",
             ("global", "development_settings_enabled"): "1",
+            # Drawn when a phone is set up: by no seed, as no two have the same.
+            ("secure", "android_id"): uuid.uuid4().hex[:16],
         }
         self.boot_id = self._new_boot_id()
         self._installed = not self.faults.expects("app-missing")
