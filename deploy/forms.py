@@ -6,7 +6,6 @@ photo is a constant here, before anything looks for weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,6 +24,7 @@ from deploy.program import (
     is_constant,
     is_constant_or_none,
     names,
+    per_axis,
     rank,
     tidy,
 )
@@ -226,7 +226,7 @@ def spell_out_convolutions(module: GraphModule) -> None:
     for node in calls(module, *_WORDED):
         x, weight, bias, stride, words, dilation, groups = filled(node)
         kernel = weight.meta["val"].shape[2:]
-        dilations = _per_axis(dilation, len(kernel))
+        dilations = per_axis(dilation, len(kernel))
         total = [0] * len(kernel)
         if words == "same":
             total = [d * (k - 1) for d, k in zip(dilations, kernel, strict=True)]
@@ -245,11 +245,6 @@ def spell_out_convolutions(module: GraphModule) -> None:
         if not transposed and axes in _CONVOLUTIONS:
             node.target = _CONVOLUTIONS[axes]
             node.args = (x, weight, bias, stride, margin, dilation, groups)
-
-
-def _per_axis(value: int | Sequence[int], axes: int) -> list[int]:
-    given = [value] if isinstance(value, int) else list(value)
-    return given * axes if len(given) == 1 else given
 
 
 def products_by_linear(module: GraphModule) -> None:
@@ -310,9 +305,9 @@ def add_axes(module: GraphModule) -> None:
             x,
             flat,
             bias,
-            [1, *_per_axis(stride, 1)],
-            [0, *_per_axis(padding, 1)],
-            [1, *_per_axis(dilation, 1)],
+            [1, *per_axis(stride, 1)],
+            [0, *per_axis(padding, 1)],
+            [1, *per_axis(dilation, 1)],
             groups,
         )
         _with_axis(module, node, 2)

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch.fx import GraphModule, Node
 
-from deploy.program import add_call, aten, calls, filled, rank
+from deploy.program import add_call, aten, calls, filled, per_axis, rank
 
 _ADAPTIVE = (aten.adaptive_avg_pool2d.default, aten.adaptive_max_pool2d.default)
 
@@ -90,11 +90,9 @@ def window_adaptive_pools(module: GraphModule) -> None:
 
 def adaptive_sizes(node: Node) -> list[tuple[int, int]]:
     """Of height and width: the size before, and after."""
-    x, wanted = node.args[:2]
-    assert isinstance(x, Node)
-    assert isinstance(wanted, list | tuple)
-    pair = wanted * 2 if len(wanted) == 1 else wanted
-    return [(int(a), int(b)) for a, b in zip(x.meta["val"].shape[-2:], pair, strict=True)]
+    x, wanted = filled(node)
+    after = per_axis(wanted, 2)
+    return [(int(a), int(b)) for a, b in zip(x.meta["val"].shape[-2:], after, strict=True)]
 
 
 def keeps_values_alone(node: Node) -> bool:

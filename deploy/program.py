@@ -6,7 +6,7 @@ are its vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -107,6 +107,16 @@ def add_call(
 def _shapes_alone(node: Node) -> Tensor:
     value = node.meta["val"]
     return torch.empty(value.shape, dtype=value.dtype, device="meta")
+
+
+def per_axis(value: int | Sequence[int], axes: int) -> list[int]:
+    """An argument with a number for each axis, of which one alone stands for all.
+
+    >>> per_axis(3, 2), per_axis([3], 2), per_axis((3, 4), 2)
+    ([3, 3], [3, 3], [3, 4])
+    """
+    given = [value] if isinstance(value, int) else list(value)
+    return given * axes if len(given) == 1 else given
 
 
 def rank(node: object) -> int:

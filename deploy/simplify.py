@@ -39,6 +39,7 @@ from deploy.program import (
     input_shape,
     is_constant,
     is_constant_or_none,
+    per_axis,
     rank,
     tidy,
 )
@@ -231,12 +232,7 @@ def _pools_all(node: Node) -> bool:
         return node.args[1] in (1, [1], [1, 1])
     x, kernel, _stride, padding, _ceil_mode, _count_include_pad, divisor = filled(node)
     whole = list(x.meta["val"].shape[2:])
-    # One number stands for both sides.
-    return (kernel * 2)[:2] == whole and not any(_as_list(padding)) and divisor is None
-
-
-def _as_list(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    return per_axis(kernel, 2) == whole and not any(per_axis(padding, 2)) and divisor is None
 
 
 def fold_gates(module: GraphModule) -> None:

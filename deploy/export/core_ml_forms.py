@@ -23,8 +23,8 @@ from deploy.export.rewriting import Replaced, Writer, pad_before_avg_pool, prove
 from deploy.program import aten, calls, constant, filled, is_constant, names, rank, tidy
 
 
-def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
-    """`module` after all rewrites, proved on `example` (N, C, H, W). The argument stays as it is.
+def for_core_ml(module: GraphModule, examples: Tensor) -> GraphModule:
+    """`module` after all rewrites, proved on `examples` (N, C, H, W). The argument stays as it is.
 
     Raises ExportError that names the operator where a rewrite does not compute what it should.
     """
@@ -33,8 +33,7 @@ def for_core_ml(module: GraphModule, example: Tensor) -> GraphModule:
     for rewrite in REWRITES:
         replaced |= rewrite(rewritten)
         tidy(rewritten)
-    if replaced:
-        prove(module, rewritten, replaced, example)
+    prove(module, rewritten, replaced, examples)
     return rewritten
 
 
@@ -128,9 +127,7 @@ def plain_rms_norm(module: GraphModule) -> Replaced:
     """
     replaced: Replaced = {}
     for node in calls(module, aten.rms_norm.default):
-        x, shape, weight, eps = [*node.args, None, None][:4]
-        assert isinstance(x, Node)
-        assert isinstance(shape, Sequence)
+        x, shape, weight, eps = filled(node)
         write = Writer(module, node)
         dims = list(range(-len(shape), 0))
         mean = write(aten.mean.dim, _square(write, x), dims, True)

@@ -22,6 +22,7 @@ from deploy.export.core_ml_forms import for_core_ml
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.export.resizes import RESIZE_MATRIX
+from deploy.export.rewriting import noise
 from deploy.program import graph_module, input_shape
 from deploy.quantize.write import COREML as DIALECT
 from deploy.runtimes.coreml import CoreMLArtifact, predict_probabilities
@@ -64,8 +65,7 @@ class ImageClassifier(nn.Module):
 def image_program(program: ExportedProgram, preprocessing: Preprocessing) -> ExportedProgram:
     """`program` from pixels to probabilities, in the core operators that coremltools reads."""
     shape = input_shape(program)
-    example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    network = for_core_ml(graph_module(program), example)
+    network = for_core_ml(graph_module(program), noise(shape))
     classifier = ImageClassifier(network, preprocessing)
     exported = torch.export.export(classifier, (torch.zeros(shape),))
     decomposed: ExportedProgram = exported.run_decompositions({})
@@ -88,8 +88,7 @@ def prove_forms(program: ExportedProgram, photos: Tensor) -> None:
     `export` proves each on noise, which seldom comes to the ends of an activation; and lockstep
     compares the package with what was rewritten already.
     """
-    for photo in photos:
-        for_core_ml(graph_module(program), photo[None])
+    for_core_ml(graph_module(program), photos)
 
 
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:

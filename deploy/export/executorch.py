@@ -29,7 +29,7 @@ from deploy.export.interface import Spec
 from deploy.export.lean_lowering import lean_lowering
 from deploy.export.operators import OperatorCount, Work
 from deploy.export.resizes import resize_where_scales_are_given
-from deploy.export.rewriting import Replaced
+from deploy.export.rewriting import Replaced, noise
 from deploy.export.rewriting import prove as prove_rewrites
 from deploy.program import graph_module, input_shape, tidy
 from deploy.quantize.write import XNNPACK as DIALECT
@@ -58,10 +58,8 @@ def _prepared(program: ExportedProgram) -> ExportedProgram:
     replaced: Replaced = {}
     for proved in (adaptive_pools_by_constants, resize_where_scales_are_given):
         replaced |= proved(module)
-    if replaced:
         tidy(module)
-        example = torch.randn(input_shape(program), generator=torch.Generator().manual_seed(0))
-        prove_rewrites(original, module, replaced, example)
+    prove_rewrites(original, module, replaced, noise(input_shape(program)))
     for rewrite in (write_pools_out, slice_splits, maxima_for_xnnpack, requantize_before_moves):
         rewrite(module)
         tidy(module)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from deploy.program import add_call, aten, calls, filled, rank
+from deploy.program import add_call, aten, calls, filled, per_axis, rank
 
 qd = torch.ops.quantized_decomposed
 
@@ -24,26 +24,24 @@ def write_pools_out(module: GraphModule) -> None:
     ceiling that adds no window is a floor.
     """
     for node in calls(module, aten.max_pool2d.default):
-        kernel, strides, padding = window_arguments(node.args[1:])
-        dilation, ceil = [*node.args[4:], *[None] * 2][:2]
-        dilation = _pair(dilation or 1)
-        shape = spatial(node.args[0])
+        x, *windows, dilation, ceil = filled(node)
+        kernel, strides, padding = window_arguments(windows)
+        dilation = per_axis(dilation, 2)
+        shape = spatial(x)
         floor = [
             (size + 2 * p - d * (k - 1) - 1) // s + 1
             for size, k, s, p, d in zip(shape, kernel, strides, padding, dilation, strict=True)
         ]
         ceil = bool(ceil) and floor != spatial(node)
-        node.args = (node.args[0], kernel, strides, padding, dilation, ceil)
+        node.args, node.kwargs = (x, kernel, strides, padding, dilation, ceil), {}
 
 
 def window_arguments(given: Sequence[Any]) -> tuple[list[int], list[int], list[int]]:
-    """Kernel, strides and padding of a 2-d pool, its defaults filled in.
-
-    `given` are the arguments that follow the input, as many as the node has.
-    """
-    kernel, strides, padding = [*given, None, None][:3]
-    kernel = _pair(kernel)
-    return kernel, _pair(strides) if strides else kernel, _pair(padding or 0)
+    """Kernel, strides and padding of a 2-d pool, each as height and width; no strides are the
+    kernel's."""
+    kernel, strides, padding = given
+    kernel = per_axis(kernel, 2)
+    return kernel, per_axis(strides, 2) if strides else kernel, per_axis(padding, 2)
 
 
 def slice_splits(module: GraphModule) -> None:
@@ -133,11 +131,6 @@ def _is_quantize(node: Node) -> bool:
 
 def _is_dequantize(node: Node) -> bool:
     return node.target is qd.dequantize_per_tensor.default
-
-
-def _pair(value: Any) -> list[int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return values * 2 if len(values) == 1 else values
 
 
 def spatial(node: object) -> list[int]:

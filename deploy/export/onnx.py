@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
 from deploy.export.adaptive_pools import adaptive_pools_by_constants
@@ -21,7 +22,7 @@ from deploy.export.forms import write_pools_out
 from deploy.export.interface import Spec
 from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
-from deploy.export.rewriting import concat_before_avg_pool, pad_before_avg_pool
+from deploy.export.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
 from deploy.export.rewriting import prove as prove_rewrites
 from deploy.program import aten, calls, graph_module, input_shape, tidy
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
@@ -44,7 +45,7 @@ INPUT, OUTPUT = "input", "logits"
 def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     """Translate `program`, float or PT2E, and write it to `path`."""
     exported = torch.onnx.export(
-        _prepared(program, _noise(program)),
+        _prepared(program),
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],
@@ -61,19 +62,21 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
 
 def prove_forms(program: ExportedProgram, photos: torch.Tensor) -> None:
     """Raise ExportError where a rewrite for ONNX is wrong on `photos` (N, C, H, W), normalized."""
-    for photo in photos:
-        _prepared(program, photo[None])
+    _rewrite_pools(graph_module(program), photos)
 
 
-def _noise(program: ExportedProgram) -> torch.Tensor:
-    return torch.randn(input_shape(program), generator=torch.Generator().manual_seed(0))
-
-
-def _prepared(program: ExportedProgram, example: torch.Tensor) -> ExportedProgram:
-    """`program` in forms that onnxruntime reads as meant, proved on `example` (1, C, H, W)."""
-    module = graph_module(program)
+def _prepared(program: ExportedProgram) -> ExportedProgram:
+    """`program` in forms that onnxruntime reads as meant."""
+    module, shape = graph_module(program), input_shape(program)
     if not any(calls(module, *_POOLS)):
         return program
+    _rewrite_pools(module, noise(shape))
+    write_pools_out(module)
+    return torch.export.export(module, (torch.zeros(shape),))
+
+
+def _rewrite_pools(module: GraphModule, examples: torch.Tensor) -> None:
+    """Each rewrite by itself, for one may replace what another wrote; proved on `examples`."""
     for rewrite in (
         adaptive_pools_by_constants,
         partial(pad_before_avg_pool, plain_padding=False),
@@ -82,9 +85,7 @@ def _prepared(program: ExportedProgram, example: torch.Tensor) -> ExportedProgra
         before = copy.deepcopy(module)
         replaced = rewrite(module)
         tidy(module)
-        prove_rewrites(before, module, replaced, example)
-    write_pools_out(module)
-    return torch.export.export(module, (torch.zeros_like(example),))
+        prove_rewrites(before, module, replaced, examples)
 
 
 _POOLS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from deploy.errors import ExportError
 from deploy.export.forms import spatial, window_arguments
-from deploy.program import add_constant, aten, calls
+from deploy.program import add_constant, aten, calls, filled
 from deploy.verify.error_statistics import power_ratio_db
 
 EXACT_DB: Final = 100.0
@@ -21,13 +21,27 @@ Replaced: TypeAlias = dict[str, str]
 """What a rewrite replaced: the names of the new nodes, and of the old."""
 
 
+def noise(shape: Sequence[int]) -> Tensor:
+    """The same normal numbers for one shape, (1, C, H, W), each time: an input to prove on."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
 def prove(
-    original: GraphModule, rewritten: GraphModule, replaced: Replaced, example: Tensor
+    original: GraphModule, rewritten: GraphModule, replaced: Replaced, examples: Tensor
 ) -> None:
     """Compare each replaced operator with the original's own value, given the original's inputs.
 
-    Raises ExportError that names the operator, as the network has it, below EXACT_DB.
+    On each of `examples` (N, C, H, W) by itself. Raises ExportError that names the operator, as the
+    network has it, below EXACT_DB.
     """
+    if replaced:
+        for example in examples:
+            _prove(original, rewritten, replaced, example[None])
+
+
+def _prove(
+    original: GraphModule, rewritten: GraphModule, replaced: Replaced, example: Tensor
+) -> None:
     expected = _Values(original, names=set(replaced.values()))
     expected.run(example)
     compared = _Compared(rewritten, replaced, expected.values)
@@ -114,10 +128,10 @@ def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> R
     """
     replaced: Replaced = {}
     for node in calls(module, aten.avg_pool2d.default):
-        x, *given = node.args
-        assert isinstance(x, Node)
-        kernel, strides, padding = window_arguments(given)
-        if not plain_padding and any(padding) and not any(given[3:4]) and not any(given[5:]):
+        x, *given = filled(node)
+        kernel, strides, padding = window_arguments(given[:3])
+        ceil_mode, _, divisor = given[3:]
+        if not plain_padding and any(padding) and not ceil_mode and not divisor:
             continue
         write = Writer(module, node)
         shape, out = spatial(x), spatial(node)
@@ -132,7 +146,7 @@ def pad_before_avg_pool(module: GraphModule, *, plain_padding: bool = True) -> R
         plain = functional.avg_pool2d(functional.pad(ones, flat), kernel, strides)
         ratio = aten.avg_pool2d(ones, *given) / plain
         if not any(flat) and torch.equal(ratio, torch.ones_like(ratio)):
-            node.args = (x, kernel, strides, *UNPADDED)
+            node.args, node.kwargs = (x, kernel, strides, *UNPADDED), {}
             continue
         padded = write(aten.constant_pad_nd.default, x, flat, 0.0) if any(flat) else x
         result = write(aten.avg_pool2d.default, padded, kernel, strides, *UNPADDED)
