@@ -49,6 +49,12 @@ def calls(module: GraphModule, *targets: object) -> Iterator[Node]:
             yield node
 
 
+def run_each(network: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
+    """Logits (N, classes) for inputs (N, C, H, W), one photo at a time, as programs take them."""
+    with torch.inference_mode():
+        return torch.cat([network(photo[None]) for photo in photos])
+
+
 def filled(node: Node) -> list[Any]:
     """All arguments of a call by position, the operator's defaults where none is given."""
     assert isinstance(node.target, OpOverload)

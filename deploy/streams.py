@@ -63,11 +63,15 @@ def prepare_streams() -> None:
             # be written to the one in place of stdout, which is told when it is tried.
             way = os.O_WRONLY if descriptor == 2 else os.O_RDONLY
             os.set_inheritable(os.open(os.devnull, way), True)
-    sys.stdout = sys.stdout or open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or _open(1)
+    sys.stderr = sys.stderr or _open(2)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=FIT)
+
+
+def _open(descriptor: int) -> TextIO:
+    return open(descriptor, "w", encoding="utf-8", closefd=False)
 
 
 def fits(text: str) -> bool:

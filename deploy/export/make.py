@@ -26,7 +26,7 @@ from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.images import normalize
 from deploy.lacking import lacking
-from deploy.program import graph_module
+from deploy.program import graph_module, run_each
 from deploy.quantize.decide import Decisions
 from deploy.quantize.write import write_program
 from deploy.recipe import Target
@@ -153,8 +153,7 @@ def run_program(
     program: ExportedProgram, inputs: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Logits (N, classes) of a float or PT2E program in torch for inputs (N, 3, H, W)."""
-    module = graph_module(program)
-    with torch.inference_mode():
-        rows = [module(row[None]) for row in torch.from_numpy(inputs)]
-    logits: npt.NDArray[np.float32] = torch.cat(rows).numpy()
+    logits: npt.NDArray[np.float32] = run_each(
+        graph_module(program), torch.from_numpy(inputs)
+    ).numpy()
     return logits

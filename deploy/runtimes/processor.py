@@ -54,9 +54,8 @@ def _by_glibc() -> bool:
 def _by_numpy() -> bool:
     """AVX-512's VNNI by numpy, which asks CPUID on every system, but not for AVX-VNNI."""
     try:
-        from numpy._core._multiarray_umath import (  # type: ignore[import-not-found]
-            __cpu_features__,
-        )
+        # A compiled module, of which numpy's stubs say nothing.
+        from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
     except ImportError:
         return False
-    return bool(__cpu_features__.get("AVX512VNNI", False))
+    return bool(_multiarray_umath.__cpu_features__.get("AVX512VNNI", False))

@@ -16,7 +16,7 @@ from deploy.errors import UserError
 from deploy.hashing import sha256_file
 from deploy.network import SMALLEST_VARIATION, Plan, choose_labels, preprocessing_of, variation
 from deploy.preprocessing import default_preprocessing
-from deploy.program import graph_module
+from deploy.program import graph_module, run_each
 from deploy.recipe import Recipe
 from deploy.reporter import Reporter
 from deploy.user_network.export import UserNetwork, export_user_network, make_stand_in
@@ -80,8 +80,7 @@ def capture_user_network(
         prove_captured(as_exported, program, photos, step="rewriting operators in place")
     module = graph_module(program)
     cost = replace(measure_cost(module, program), params=plan.network.params)
-    with torch.inference_mode():
-        logits = torch.cat([module(photo[None]) for photo in torch.from_numpy(photos[:WATCHED])])
+    logits = run_each(module, torch.from_numpy(photos[:WATCHED]))
     for oddity in oddities(logits):
         reporter.warn(f"{name} {oddity}")
     return program, cost

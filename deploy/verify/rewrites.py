@@ -22,7 +22,7 @@ from torch.fx import GraphModule
 from torch.fx.node import map_aggregate
 
 from deploy.errors import GateError, UserError
-from deploy.program import graph_module
+from deploy.program import graph_module, run_each
 from deploy.quantize.equalize import PHOTOS as PHOTOS_SEEN
 from deploy.quantize.equalize import is_exact, scale_channels
 from deploy.simplify import REWRITES, Rewrite, apply
@@ -50,9 +50,9 @@ def prove_captured(
 ) -> None:
     """Raise GateError where `program`, which `step` made of `network`, computes another thing."""
     photos = torch.from_numpy(inputs[:PHOTOS_CAPTURED])
-    expected = _run(network, photos)
+    expected = run_each(network, photos)
     _check_finite(expected)
-    reached = _decibels(expected, _run(graph_module(program), photos))
+    reached = _decibels(expected, run_each(graph_module(program), photos))
     if reached < CAPTURED_DB:
         raise GateError(
             f"{step} changes what this network computes: {reached:.1f} dB to the network run as "
@@ -99,9 +99,9 @@ def _prove(
 ) -> None:
     """`after` was made of `before` by the named `rewrites`: find the first that is not exact."""
     photos = torch.from_numpy(inputs[:PHOTOS])
-    expected = _run(graph_module(before), photos)
+    expected = run_each(graph_module(before), photos)
     _check_finite(expected)
-    got = _run(graph_module(after), photos)
+    got = run_each(graph_module(after), photos)
     reached = _decibels(expected, got)
     if reached >= EXACT_DB:
         return
@@ -109,7 +109,7 @@ def _prove(
     try:
         exact = _in_float64(graph_module(before))
         name, rest = _first_wrong(exact, rewrites, few.double())
-        truth = _run(exact, few.double())
+        truth = run_each(exact, few.double())
         rounding = _decibels(truth, expected[: len(few)])
         reached = _decibels(truth, got[: len(few)])
     except (RuntimeError, TypeError):  # Operators that know no float64.
@@ -141,12 +141,12 @@ def _first_wrong(
     module: GraphModule, rewrites: Sequence[tuple[str, Rewrite]], photos: Tensor
 ) -> tuple[str | None, float]:
     """The first rewrite after which less than EXACT_DB is left, and how much is; else None."""
-    expected = _run(module, photos)
+    expected = run_each(module, photos)
     reached = np.inf
     changed = copy.deepcopy(module)
     for name, rewrite in rewrites:
         apply([rewrite], changed)
-        reached = _decibels(expected, _run(changed, photos))
+        reached = _decibels(expected, run_each(changed, photos))
         if reached < EXACT_DB:
             return name, reached
     return None, reached
@@ -180,11 +180,6 @@ def _one_rounding(module: GraphModule) -> float:
     dtypes = {tensor.dtype for tensor in _constants(module) if tensor.is_floating_point()}
     coarsest = max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
     return -20 * math.log10(coarsest / 2) if coarsest else math.inf
-
-
-def _run(module: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
-    with torch.inference_mode():
-        return torch.cat([module(photo[None]) for photo in photos])
 
 
 def _decibels(expected: Tensor, got: Tensor) -> float:
