@@ -20,25 +20,25 @@ import torch
 from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS
+from deploy.build.make import run_program
+from deploy.build.recipe import Recipe, make_targets
+from deploy.capture.prepare import capture_plan, make_plan
+from deploy.capture.program import graph_module
+from deploy.capture.simplify import simplify
 from deploy.cli.output import print_table
 from deploy.export.interface import Spec
-from deploy.export.make import run_program
-from deploy.float_program import capture_plan, make_plan
-from deploy.images import crop, decode, normalize
 from deploy.photos import load_photos
 from deploy.photos.folder import find_photos
-from deploy.program import graph_module
-from deploy.quantize.decide import EFFORTS, Decisions, Steps, decide
-from deploy.quantize.equalize import equalize
-from deploy.quantize.mixed import leave_in_float
+from deploy.photos.images import crop, decode, normalize
+from deploy.quantize.cross_layer_equalization import equalize
+from deploy.quantize.mixed_precision import leave_in_float
+from deploy.quantize.ptq import EFFORTS, Decisions, Steps, decide
 from deploy.quantize.simulate import simulate
 from deploy.quantize.write import write_program
-from deploy.quiet import hidden_output
-from deploy.recipe import Recipe, make_targets
-from deploy.reporter import Silent
 from deploy.runtimes import load
-from deploy.simplify import simplify
-from deploy.verify.error_statistics import compare_logits
+from deploy.statistics.error_statistics import compare_logits
+from deploy.support.quiet import hidden_output
+from deploy.support.reporter import Silent
 
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)
 # In the runtimes, of which Core ML's is an evaluator of ours and slow.

@@ -20,19 +20,19 @@ import numpy.typing as npt
 import torch
 from latency_artifacts import INPUTS, NETWORK, Arm, make_peers
 
-from deploy.accuracy import share
+from deploy.build.make import run_program
+from deploy.build.pipeline import build
+from deploy.build.recipe import INT8_EFFORTS, INT8_MODES, Recipe, make_targets
+from deploy.capture.prepare import capture_plan, make_plan
 from deploy.cli.output import print_table
-from deploy.export.make import run_program
-from deploy.float_program import capture_plan, make_plan
-from deploy.images import crop, decode, normalize
 from deploy.photos import load_photos
 from deploy.photos.folder import find_photos
-from deploy.pipeline import build
-from deploy.quiet import hidden_output
-from deploy.recipe import INT8_EFFORTS, INT8_MODES, Recipe, make_targets
-from deploy.reporter import Silent
+from deploy.photos.images import crop, decode, normalize
 from deploy.runtimes import load
-from deploy.verify.error_statistics import compare_logits
+from deploy.statistics.accuracy import share
+from deploy.statistics.error_statistics import compare_logits
+from deploy.support.quiet import hidden_output
+from deploy.support.reporter import Silent
 from models.preprocessing import Preprocessing
 
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)

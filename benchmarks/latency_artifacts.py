@@ -12,15 +12,15 @@ from typing import Literal
 import numpy as np
 import torch
 
+from deploy.build.pipeline import build
+from deploy.build.recipe import Recipe, make_targets
 from deploy.bundle.manifest import MANIFEST_FILE
-from deploy.images import normalize
-from deploy.network import make_network, plan_network
+from deploy.capture.network import make_network, plan_network
+from deploy.capture.program import capture
 from deploy.photos import load_photos
-from deploy.pipeline import build
-from deploy.program import capture
-from deploy.quiet import hidden_output
-from deploy.recipe import Recipe, make_targets
-from deploy.reporter import Silent
+from deploy.photos.images import normalize
+from deploy.support.quiet import hidden_output
+from deploy.support.reporter import Silent
 
 HERE = Path(__file__).parent
 # Enough for ranges: how quick an artifact is does not hang on them.

@@ -2,9 +2,9 @@
 
     python benchmarks/measuring.py [--runs 2000]
 
-Prints, in Markdown, each claim of tests/statistical_claims.py with the share of seeded runs in
-which it came out, and the time that the statistics of 8 phones x 20 arms x 1000 samples take.
-Needs no phone. Exits with 1 where a claim fails.
+Prints, in Markdown, each claim of tests/helpers/statistical_claims.py with the share of seeded
+runs in which it came out, and the time that the statistics of 8 phones x 20 arms x 1000 samples
+take. Needs no phone. Exits with 1 where a claim fails.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 # The benchmark and the tests prove the same claims on the same device.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 from statistical_claims import CLAIMS, Claim
 from synthetic_device import SyntheticDevice
 
-from deploy.measure import compare_interleaved, signs_in_times, summarize
+from deploy.statistics import compare_interleaved, signs_in_times, summarize
 
 PHONES, ARMS, ROUNDS, ITERATIONS = 8, 20, 10, 100
 LONGEST_S = 1.0

@@ -33,14 +33,14 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
+from deploy.build.pipeline import build
+from deploy.build.recipe import DEFAULT_WEIGHTS, UNTRAINED, Recipe, make_targets
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.cli.output import decibels, percent
-from deploy.errors import DeployError
-from deploy.images import normalize
-from deploy.pipeline import build
-from deploy.recipe import DEFAULT_WEIGHTS, UNTRAINED, Recipe, make_targets
+from deploy.photos.images import normalize
 from deploy.runtimes import load
+from deploy.support.errors import DeployError
 from deploy.weights import fetch_weights, find_source
 from models.registry import NETWORKS
 

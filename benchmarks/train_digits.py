@@ -8,7 +8,7 @@ pictures of the training, and evaluates the bundle on the 397 digits that neithe
 Prints one row an artifact, in Markdown: top-1 with its 95 % interval, how often the answer is the
 float artifact's, dB of the logits on the pictures held back at calibration.
 
-The same in short is a test, `tests/test_trained_networks.py`. Exits with 1 where float reads
+The same in short is a test, `tests/build/test_trained_networks.py`. Exits with 1 where float reads
 fewer than 97 %, an artifact reads over a point fewer than float, or a build fails.
 """
 
@@ -21,16 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # The benchmark and the test train alike.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 
 import digits
 
 from deploy.backends import BACKENDS
+from deploy.build.pipeline import Built, build
+from deploy.build.recipe import make_targets
 from deploy.cli.output import decibels, percent
-from deploy.errors import DeployError
-from deploy.evaluate import Evaluation, evaluate_bundle
-from deploy.pipeline import Built, build
-from deploy.recipe import make_targets
+from deploy.support.errors import DeployError
+from deploy.verify.evaluate import Evaluation, evaluate_bundle
 
 SIDE, TEST, PHOTOS = 64, 397, 256
 # Width and passes over the training pictures.

@@ -60,7 +60,7 @@ BACKENDS: dict[str, Backend] = {
             suffix=".onnx",
             precisions=("fp32", "int8"),
             defaults=("fp32", "int8"),
-            # The first with opset 20 and IR 10; proved by tests/test_onnxruntime_versions.py.
+            # The first with opset 20 and IR 10: tests/runtimes/test_onnxruntime_versions.py.
             runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
             effort=1,
             toolkit="onnxscript",

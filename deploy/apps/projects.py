@@ -7,8 +7,8 @@ from pathlib import Path
 
 import deploy
 from deploy.bundle.manifest import Format
-from deploy.errors import UserError
-from deploy.printable import printable
+from deploy.support.errors import UserError
+from deploy.support.printable import printable
 
 # Where the repository is checked out, `deploy` lies beside the apps; in a wheel it does not.
 _REPOSITORY = Path(deploy.__file__).resolve().parent.parent

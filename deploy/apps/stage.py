@@ -17,10 +17,10 @@ from deploy.apps.projects import App
 from deploy.bundle.manifest import MANIFEST_FILE, Manifest
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.bundle.write import size_of, staged
-from deploy.errors import BundleError, DeployError, GateError, StorageError, UserError
-from deploy.hashing import sha256_file, sha256_folder
-from deploy.printable import printable
-from deploy.reporter import Reporter, Silent
+from deploy.support.errors import BundleError, DeployError, GateError, StorageError, UserError
+from deploy.support.hashing import sha256_file, sha256_folder
+from deploy.support.printable import printable
+from deploy.support.reporter import Reporter, Silent
 from deploy.verify.bundle import verify
 from deploy.verify.gates import require
 

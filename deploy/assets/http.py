@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy import __version__
 from deploy.assets.progress import CHUNK_BYTES, MAX_BYTES, Progress
-from deploy.errors import FetchError
+from deploy.support.errors import FetchError
 from models.pinned import PinnedFile, Url
 
 # For the connection, and then for each read: silence that long is a dead line.

@@ -13,8 +13,8 @@ import zlib
 from pathlib import Path
 
 from deploy.assets.progress import CHUNK_BYTES, MAX_BYTES, Progress
-from deploy.children import child_environment
-from deploy.errors import FetchError, StorageError
+from deploy.support.children import child_environment
+from deploy.support.errors import FetchError, StorageError
 from models.pinned import PinnedFile, WheelMember
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from deploy.bundle.fields import is_plain_path
 from deploy.bundle.manifest import MANIFEST_FILE, Manifest
-from deploy.errors import GateError
-from deploy.hashing import sha256_file, sha256_folder
-from deploy.printable import printable
+from deploy.support.errors import GateError
+from deploy.support.hashing import sha256_file, sha256_folder
+from deploy.support.printable import printable
 
 _REMEDY = "fetch the bundle again, or build it again"
 

@@ -123,7 +123,7 @@ class Input(Record):
         )
 
     def preprocessing(self) -> Preprocessing:
-        """The same as what `deploy.images` takes."""
+        """The same as what `deploy.photos.images` takes."""
         return Preprocessing(
             resize=self.resize, crop=self.crop, scale=self.scale, mean=self.mean, std=self.std
         )

@@ -14,8 +14,8 @@ from deploy.bundle.integrity import check_files, read_checked, read_regular
 from deploy.bundle.manifest import MANIFEST_FILE, Artifact, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES, parse_manifest
 from deploy.bundle.staging import repair
-from deploy.errors import BundleError, GateError, StorageError
-from deploy.printable import check_encoding, printable
+from deploy.support.errors import BundleError, GateError, StorageError
+from deploy.support.printable import check_encoding, printable
 
 _MAX_LABELS_BYTES = 16 * 2**20
 

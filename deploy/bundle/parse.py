@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from deploy.bundle.fields import Record
 from deploy.bundle.manifest import MANIFEST_FILE, SCHEMA_VERSION, Manifest
-from deploy.errors import BundleError
-from deploy.printable import printable
+from deploy.support.errors import BundleError
+from deploy.support.printable import printable
 
 # A thousand times what a bundle needs: more is not a manifest.
 MAX_MANIFEST_BYTES = 16 * 2**20

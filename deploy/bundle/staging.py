@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.bundle import exchange
-from deploy.errors import BundleError
+from deploy.support.errors import BundleError
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from deploy.bundle.integrity import read_regular
 from deploy.bundle.manifest import MANIFEST_FILE, TOOL_NAME, FileRecord, Manifest, json_text
 from deploy.bundle.parse import MAX_MANIFEST_BYTES
 from deploy.bundle.staging import new_stage, replace_target, sweep
-from deploy.errors import BundleError, GateError, StorageError
-from deploy.hashing import sha256_file
-from deploy.printable import check_encoding, printable
+from deploy.support.errors import BundleError, GateError, StorageError
+from deploy.support.hashing import sha256_file
+from deploy.support.printable import check_encoding, printable
 
 __all__ = [
     "check_target",

@@ -14,7 +14,7 @@ from deploy.cli.progress import watched
 from deploy.cli.resolution import resolution_options
 
 if TYPE_CHECKING:
-    from deploy.pipeline import Built
+    from deploy.build.pipeline import Built
 
 
 @click.command(epilog="Example: mobile-deploy build mobilenet_v2 --photos my_photos")
@@ -169,8 +169,8 @@ def build(
     every artifact passes every gate.
     """
     with watched(debug) as watcher:
-        from deploy.preprocessing import parse_preprocessing
-        from deploy.recipe import Recipe, left_out, make_targets
+        from deploy.build.recipe import Recipe, left_out, make_targets
+        from deploy.photos.preprocessing import parse_preprocessing
 
         for text in () if formats else left_out():
             watcher.warn(text)
@@ -196,7 +196,7 @@ def build(
             allow_unverified=frozenset(allow_unverified),
         )
         watcher.stage("loading the toolkits")
-        from deploy import pipeline
+        from deploy.build import pipeline
 
         built = pipeline.build(recipe, watcher)
     if as_json:
@@ -215,7 +215,7 @@ def default_output(network: str, width: float, resolution: tuple[int, int] | Non
     >>> default_output("nets.py:make_net", 1.0, None).name
     'nets.make_net'
     """
-    from deploy.user_network.reference import parse_reference
+    from deploy.capture.user.reference import parse_reference
     from models.registry import NETWORKS
 
     reference = parse_reference(network)

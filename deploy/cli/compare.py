@@ -48,11 +48,11 @@ def compare(
     Measured apart, small differences cannot be told from the sessions' own: profile A and B
     together for these.
     """
-    from deploy.cli.phone_tables import comparison_facts, show_comparisons
-    from deploy.errors import GateError
-    from deploy.phone.compare import compare_files
-    from deploy.phone.judge import judge, label
-    from deploy.phone.results_file import read_results
+    from deploy.cli.tables.profile import comparison_facts, show_comparisons
+    from deploy.results.compare import compare_files
+    from deploy.results.file import read_results
+    from deploy.results.judge import judge, label
+    from deploy.support.errors import GateError
 
     compared = compare_files(
         judge(read_results(before)),

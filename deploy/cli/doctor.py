@@ -30,9 +30,9 @@ def doctor(
     Looks at the Python packages, at adb, and at each phone that adb sees; with a BUNDLE, at whether
     the app there has the runtime that it needs. Exits with 1 where something blocks.
     """
+    from deploy.android.doctor import blocking, examine, executorch_of
     from deploy.bundle.open import open_bundle
-    from deploy.errors import RunError
-    from deploy.phone.doctor import blocking, examine, executorch_of
+    from deploy.support.errors import RunError
 
     executorch = executorch_of(open_bundle(bundle)) if bundle is not None else None
     findings = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from deploy.phone.devices import Server
+    from deploy.android.devices import Server
 
 # Whether it exists and is of use is the library's to say: it says it better.
 PATH = click.Path(path_type=Path)
@@ -51,7 +51,7 @@ def server_options(command: Command) -> Command:
 
 def server_named(adb_server: tuple[str, int] | None, connect: tuple[str, ...]) -> Server:
     """What the two options say."""
-    from deploy.phone.devices import Server
+    from deploy.android.devices import Server
 
     if adb_server is None:
         return Server(connect=connect)

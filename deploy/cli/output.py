@@ -11,8 +11,8 @@ from typing import TextIO
 
 import click
 
-from deploy.errors import StorageError
-from deploy.streams import give_up
+from deploy.support.errors import StorageError
+from deploy.support.streams import give_up
 
 # Wider than any of our tables, so that rich cuts no cell in a narrow terminal.
 _WIDE = 200

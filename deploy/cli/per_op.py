@@ -12,9 +12,9 @@ import click
 from deploy.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
-    from deploy.phone.per_op import OperatorProfile
-    from deploy.phone.phone import Phone
-    from deploy.phone.plan import Opened
+    from deploy.android.per_op import OperatorProfile
+    from deploy.android.phone import Phone
+    from deploy.benchmark.plan import Opened
 
 _SHOWN = 15
 
@@ -23,9 +23,9 @@ def measure_per_op(
     opened: Sequence[Opened], devices: Sequence[str], threads: Sequence[int] | None
 ) -> list[OperatorProfile]:
     """A profile of each .onnx on this computer, with the first of `threads`. Raises UserError."""
-    from deploy.errors import UserError
-    from deploy.phone.host import HOST
-    from deploy.phone.per_op import WITHOUT_EVENTS, profile_operators
+    from deploy.android.per_op import WITHOUT_EVENTS, profile_operators
+    from deploy.benchmark.host_device import HOST
+    from deploy.support.errors import UserError
 
     if tuple(devices) not in ((), (HOST,)):
         raise UserError(
@@ -41,7 +41,7 @@ def trace_per_op(
     opened: Sequence[Opened], phone: Phone, binary: Path, threads: Sequence[int] | None
 ) -> list[OperatorProfile]:
     """A profile of each .pte on `phone`, with the first of `threads`. Raises PhoneError."""
-    from deploy.phone.per_op import trace_operators
+    from deploy.android.per_op import trace_operators
 
     return [
         trace_operators(one, each, _first(threads), phone, binary)
@@ -56,7 +56,7 @@ def _first(threads: Sequence[int] | None) -> int:
 
 def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
     """The hottest operators of each, with their share of the time in operators."""
-    from deploy.phone.judge import threads_text
+    from deploy.results.judge import threads_text
 
     if as_json:
         print_json({"profiles": [asdict(each) for each in profiles]})

@@ -9,9 +9,9 @@ from typing import TextIO
 
 from deploy.cli.output import echo
 from deploy.cli.progress import bar
-from deploy.lacking import check_current_folder
-from deploy.quiet import hidden_output
-from deploy.reporter import Reporter, Silent
+from deploy.support.lacking import check_current_folder
+from deploy.support.quiet import hidden_output
+from deploy.support.reporter import Reporter, Silent
 
 Reporters = Callable[[str], Reporter]
 

@@ -17,10 +17,10 @@ from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
-    from deploy.errors import DeployError, StorageError
-    from deploy.phone.judge import DeviceReport
-    from deploy.phone.profile import Profiled
-    from deploy.phone.results import Results, RunnerName
+    from deploy.benchmark.profile import Profiled
+    from deploy.results.judge import DeviceReport
+    from deploy.results.records import Results, RunnerName
+    from deploy.support.errors import DeployError, StorageError
 
 
 @click.command(epilog="Example: mobile-deploy profile bundles/mobilenet_v2 --device host")
@@ -143,10 +143,10 @@ def profile(
     """
     if per_op:
         with watched(debug):
-            from deploy.errors import UserError
-            from deploy.phone.devices import alone, the_phone
-            from deploy.phone.profile import open_bundles
-            from deploy.phone.runners.binary import known_runner
+            from deploy.android.devices import alone, the_phone
+            from deploy.android.runner_binary import known_runner
+            from deploy.benchmark.profile import open_bundles
+            from deploy.support.errors import UserError
 
             if output is not None or csv is not None:
                 raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
@@ -161,18 +161,18 @@ def profile(
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
-        from deploy.errors import DeployError, StorageError, UserError
-        from deploy.phone.core_choice import normal
-        from deploy.phone.devices import choose_runner, targets
-        from deploy.phone.host import HOST
-        from deploy.phone.judge import judge
-        from deploy.phone.plan import Arms
-        from deploy.phone.profile import open_bundles
-        from deploy.phone.profile import profile as run
-        from deploy.phone.results import Settings
-        from deploy.phone.results_file import check_output, write_csv, write_results
-        from deploy.phone.runners.binary import remember_runner
-        from deploy.phone.session import default_block_timeout
+        from deploy.android.devices import choose_runner, targets
+        from deploy.android.runner_binary import remember_runner
+        from deploy.benchmark.host_device import HOST
+        from deploy.benchmark.plan import Arms
+        from deploy.benchmark.profile import open_bundles
+        from deploy.benchmark.profile import profile as run
+        from deploy.benchmark.session import default_block_timeout
+        from deploy.results.core_choice import normal
+        from deploy.results.file import check_output, write_csv, write_results
+        from deploy.results.judge import judge
+        from deploy.results.records import Settings
+        from deploy.support.errors import DeployError, StorageError, UserError
 
         for path in (output, csv):
             if path is not None:
@@ -235,7 +235,7 @@ def _saved(
     write: Callable[[Results, Path], None], profiled: Profiled, path: Path | None
 ) -> Iterator[StorageError]:
     """Write to `path`, if it is given; why that failed."""
-    from deploy.errors import StorageError
+    from deploy.support.errors import StorageError
 
     try:
         if path is not None:
@@ -251,8 +251,8 @@ def _has_measured(profiled: Profiled) -> bool:
 
 def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:
     """Show what there is."""
-    from deploy.cli import phone_tables as tables
-    from deploy.phone.compare import compare_bundles
+    from deploy.cli.tables import profile as tables
+    from deploy.results.compare import compare_bundles
 
     comparisons = [each for report in reports for each in compare_bundles(report)]
     if as_json:
@@ -277,8 +277,8 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
 
 def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
     """Raise for the first thing that is missing or not to be believed."""
-    from deploy.errors import GateError
-    from deploy.phone.judge import label
+    from deploy.results.judge import label
+    from deploy.support.errors import GateError
 
     for error in profiled.failures.values():
         raise error

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploy.cli.output import echo
-from deploy.lacking import check_current_folder
-from deploy.quiet import hidden_output
-from deploy.reporter import Reporter, Silent
+from deploy.support.lacking import check_current_folder
+from deploy.support.quiet import hidden_output
+from deploy.support.reporter import Reporter, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deploy.cli.options import Command, height_and_width
-from deploy.errors import UserError
+from deploy.support.errors import UserError
 
 # The resolution multiplier of MobileNetV1's paper is of this many pixels (section 3.4).
 FULL_RESOLUTION = 224

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import click
 
 from deploy.cli.output import echo, not_written
-from deploy.errors import DeployError
-from deploy.lacking import lacking
-from deploy.streams import give_up, prepare_streams
-from deploy.telling import telling_line
+from deploy.support.errors import DeployError
+from deploy.support.lacking import lacking
+from deploy.support.streams import give_up, prepare_streams
+from deploy.support.telling import telling_line
 
 PROGRAM = "mobile-deploy"
 INTERRUPTED = 130

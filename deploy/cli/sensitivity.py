@@ -12,13 +12,13 @@ from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import decibels, echo, finite, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.resolution import resolution_options
-from deploy.sensitivity_picture import check_picture, shortened
+from deploy.quantize.sensitivity.picture import check_picture, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deploy.quantize.parts import Part
-    from deploy.sensitivity import Outcome, SensitivityReport
+    from deploy.quantize.sensitivity.parts import Part
+    from deploy.quantize.sensitivity.report import Outcome, SensitivityReport
 
 # So that a row fits into 80 columns.
 LONGEST_NAME = 22
@@ -114,8 +114,8 @@ def sensitivity(
     if output is not None:
         check_picture(output)
     with watched(debug) as watcher:
-        from deploy.errors import StorageError
-        from deploy.recipe import Recipe
+        from deploy.build.recipe import Recipe
+        from deploy.support.errors import StorageError
 
         recipe = Recipe(
             network=network,
@@ -132,8 +132,8 @@ def sensitivity(
             seed=seed,
         )
         watcher.stage("loading the toolkits")
-        from deploy.sensitivity import measure_sensitivity
-        from deploy.sensitivity_picture import draw_sensitivity
+        from deploy.quantize.sensitivity.picture import draw_sensitivity
+        from deploy.quantize.sensitivity.report import measure_sensitivity
 
         report = measure_sensitivity(recipe, watcher)
         shown = report.parts[: top or None]

@@ -11,11 +11,11 @@ from deploy.cli.options import shared_options
 from deploy.cli.output import print_json
 from deploy.cli.progress import watched
 from deploy.cli.resolution import resolution_options
-from deploy.cli.summary_tables import share_of, show_compared, show_cost
-from deploy.errors import UserError
+from deploy.cli.tables.summary import share_of, show_compared, show_cost
+from deploy.support.errors import UserError
 
 if TYPE_CHECKING:
-    from deploy.summary import Summary
+    from deploy.capture.summary import Summary
     from models.cost_records import NetworkCost
 
 
@@ -58,7 +58,7 @@ def summary(
         raise UserError(f"{len(networks)} networks: add --compare to see them side by side")
     with watched(debug) as watcher:
         watcher.stage("counting")
-        from deploy.summary import Variant, parse_variant, summarize
+        from deploy.capture.summary import Variant, parse_variant, summarize
 
         default = Variant(
             network="", width=width, resolution=resolution, classes=classes, padding=padding

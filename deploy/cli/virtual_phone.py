@@ -10,7 +10,7 @@ import click
 
 from deploy.cli.options import shared_options
 from deploy.cli.output import echo, print_json, print_table
-from deploy.quiet import hidden_output
+from deploy.support.quiet import hidden_output
 
 
 @click.command("virtual-phone", epilog="Example: mobile-deploy virtual-phone --profile budget")

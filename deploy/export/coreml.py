@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
-from deploy.export.core_ml_forms import for_core_ml
+from deploy.capture.program import graph_module, input_shape
+from deploy.export.core_ml_proof.lockstep import LockstepReport, compare_in_lockstep, judge_lockstep
 from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
-from deploy.export.resizes import RESIZE_MATRIX
-from deploy.export.rewriting import noise
-from deploy.program import graph_module, input_shape
+from deploy.export.rewrites.core_ml import for_core_ml
+from deploy.export.rewrites.resizes import RESIZE_MATRIX
+from deploy.export.rewrites.rewriting import noise
 from deploy.quantize.write import COREML as DIALECT
 from deploy.runtimes.coreml import CoreMLArtifact, predict_probabilities
 from deploy.runtimes.mil.evaluate import check_operators
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import input_names
-from deploy.verify.error_statistics import compare_logits
+from deploy.statistics.error_statistics import compare_logits
 from deploy.verify.gates import Check, judge_reasons
-from deploy.verify.lockstep import LockstepReport, compare_in_lockstep, judge_lockstep
 from models.preprocessing import Preprocessing
 
 __all__ = ["DIALECT", "count_operators", "export", "interface", "prove", "prove_forms"]

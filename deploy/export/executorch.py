@@ -18,20 +18,20 @@ import torch
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
-from deploy.export.adaptive_pools import adaptive_pools_by_constants
-from deploy.export.forms import (
+from deploy.capture.program import graph_module, input_shape, tidy
+from deploy.export.interface import Spec
+from deploy.export.lean_lowering import lean_lowering
+from deploy.export.operators import OperatorCount, Work
+from deploy.export.rewrites.adaptive_pools import adaptive_pools_by_constants
+from deploy.export.rewrites.forms import (
     maxima_for_xnnpack,
     requantize_before_moves,
     slice_splits,
     write_pools_out,
 )
-from deploy.export.interface import Spec
-from deploy.export.lean_lowering import lean_lowering
-from deploy.export.operators import OperatorCount, Work
-from deploy.export.resizes import resize_where_scales_are_given
-from deploy.export.rewriting import Replaced, noise
-from deploy.export.rewriting import prove as prove_rewrites
-from deploy.program import graph_module, input_shape, tidy
+from deploy.export.rewrites.resizes import resize_where_scales_are_given
+from deploy.export.rewrites.rewriting import Replaced, noise
+from deploy.export.rewrites.rewriting import prove as prove_rewrites
 from deploy.quantize.write import XNNPACK as DIALECT
 
 __all__ = ["DIALECT", "count_operators", "export", "interface"]

@@ -17,14 +17,14 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput
-from deploy.export.adaptive_pools import adaptive_pools_by_constants
-from deploy.export.forms import write_pools_out
+from deploy.capture.program import aten, calls, graph_module, input_shape, tidy
 from deploy.export.interface import Spec
 from deploy.export.onnx_minimum import oldest_runtime
 from deploy.export.operators import OperatorCount
-from deploy.export.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
-from deploy.export.rewriting import prove as prove_rewrites
-from deploy.program import aten, calls, graph_module, input_shape, tidy
+from deploy.export.rewrites.adaptive_pools import adaptive_pools_by_constants
+from deploy.export.rewrites.forms import write_pools_out
+from deploy.export.rewrites.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
+from deploy.export.rewrites.rewriting import prove as prove_rewrites
 from deploy.quantize.write import ONNXRUNTIME as DIALECT
 from deploy.verify.gates import Check, judge_reasons
 

@@ -1,7 +1,8 @@
 """Which ONNX Runtime an .onnx needs: some operators were wrong, or did not run, in older ones.
 
 Each row was found by running files of ours in the wheels of all minor versions since 1.18, the
-first that knows opset 20 and IR 10. `tests/test_onnxruntime_versions.py` does so every night.
+first that knows opset 20 and IR 10. `tests/runtimes/test_onnxruntime_versions.py` does so every
+night.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import unicodedata
 from importlib.resources import files
 from pathlib import Path
 
-from deploy.errors import UserError
+from deploy.support.errors import UserError
 
 
 def imagenet_labels() -> list[str]:

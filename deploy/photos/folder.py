@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.errors import PhotosError
-from deploy.printable import printable
+from deploy.support.errors import PhotosError
+from deploy.support.printable import printable
 
 _READABLE = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 # Photos all the same: decoding refuses them by name, which tells more than passing them over.

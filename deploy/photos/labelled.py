@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.errors import PhotosError
 from deploy.photos.folder import check_folder, find_photos, name_some, photos_below
-from deploy.printable import printable
+from deploy.support.errors import PhotosError
+from deploy.support.printable import printable
 
 # The class that a sub-folder's name stands for, None where it stands for none.
 _Scheme = Callable[[str], int | None]

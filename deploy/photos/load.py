@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from deploy.assets import fetch_all
 from deploy.assets.progress import Progress, silent
-from deploy.images import crop, decode, encode_png, shrink_to
 from deploy.photos.folder import find_photos
+from deploy.photos.images import crop, decode, encode_png, shrink_to
 from deploy.photos.read import Photo, Sample, read_photos
 from deploy.photos.samples import SAMPLES, credits_by_hash
 from models.preprocessing import Preprocessing

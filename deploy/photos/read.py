@@ -11,12 +11,12 @@ import numpy.typing as npt
 from PIL import Image
 
 from deploy.assets.progress import Progress
-from deploy.errors import PhotosError
-from deploy.hashing import sha256_file
-from deploy.images import crop, decode
 from deploy.photos.crops import Rectangle, crops_each, rectangles
 from deploy.photos.folder import name_some, none_readable, skipped
-from deploy.printable import printable
+from deploy.photos.images import crop, decode
+from deploy.support.errors import PhotosError
+from deploy.support.hashing import sha256_file
+from deploy.support.printable import printable
 from models.preprocessing import Preprocessing
 
 # More would cost minutes and add nothing to ranges or to the agreement's interval.

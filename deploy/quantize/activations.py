@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from deploy.quantize.adjoint import PROBES, Gradients, project, visit_gradients
+from deploy.quantize.kernels import Unit, only_read_by_hardswish
 from deploy.quantize.ranges import INT8_MAX, INT8_MIN, QParams, TensorStatistics
-from deploy.quantize.sensitivity import Sensitivity, TensorError
-from deploy.quantize.units import Unit, only_read_by_hardswish
+from deploy.quantize.sensitivity.energies import Sensitivity, TensorError
 
 # A gate has all of [0, 1] whatever the photos show: what it lets through is a share.
 GATE = (0.0, 1.0)

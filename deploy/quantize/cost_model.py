@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from torch.fx import GraphModule, Node
 
-from deploy.program import constant
-from deploy.quantize.units import Unit
+from deploy.capture.program import constant
+from deploy.quantize.kernels import Unit
 
 FLOAT_MAC = 2.5
 # Depthwise convolutions are bound by memory, and hardly quicker in int8.

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from deploy.macs import node_macs
-from deploy.program import aten, is_constant
-from deploy.quantize.units import KERNELS, Unit
+from deploy.capture.macs import node_macs
+from deploy.capture.program import aten, is_constant
+from deploy.quantize.kernels import KERNELS, Unit
 
 # Of the multiply-accumulates: what is left then hardly shows in the latency.
 ENOUGH = 0.9

@@ -10,7 +10,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.node import map_arg
 
 from deploy.quantize.calibrate import run_each
-from deploy.quantize.decide import Decisions, Weights
+from deploy.quantize.ptq import Decisions, Weights
 from deploy.quantize.ranges import dequantize_weight, fake_quantize
 
 

@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from deploy.program import add_constant, aten, graph_module, input_shape, tidy
-from deploy.quantize.decide import Decisions, Weights
+from deploy.capture.program import add_constant, aten, graph_module, input_shape, tidy
+from deploy.quantize.kernels import Unit, only_read_by_hardswish
+from deploy.quantize.ptq import Decisions, Weights
 from deploy.quantize.ranges import QParams
-from deploy.quantize.units import Unit, only_read_by_hardswish
 
 qd = torch.ops.quantized_decomposed
 

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deploy.errors import BundleError, GateError, RunError
 from deploy.runtimes.mil.evaluate import check_operators, fold_constants, run_program
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import MilProgram
+from deploy.support.errors import BundleError, GateError, RunError
 from models.preprocessing import Preprocessing
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deploy.errors import GateError
-from deploy.images import normalize
+from deploy.photos.images import normalize
+from deploy.support.errors import GateError
 from models.preprocessing import Preprocessing
 
 # Of the flatbuffer of a program, behind the offset of its root.

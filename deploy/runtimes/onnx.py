@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.errors import GateError
-from deploy.images import normalize
+from deploy.photos.images import normalize
 from deploy.runtimes.onnx_session import open_session
+from deploy.support.errors import GateError
 from models.preprocessing import Preprocessing
 
 

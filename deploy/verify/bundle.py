@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from deploy.bundle.manifest import QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
-from deploy.images import crop, decode
-from deploy.reporter import Reporter, Silent
+from deploy.photos.images import crop, decode
 from deploy.runtimes import load
-from deploy.verify.error_statistics import ErrorStatistics, compare_logits
+from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
+from deploy.support.reporter import Reporter, Silent
 from deploy.verify.gates import Check, judge_golden, judge_reasons
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from deploy.bundle.manifest import Precision
-from deploy.errors import GateError
-from deploy.verify.error_statistics import ErrorStatistics
+from deploy.statistics.error_statistics import ErrorStatistics
+from deploy.support.errors import GateError
 
 # Float runtimes differ from torch in the order of sums alone; Core ML computes in float16.
 FLOAT32_DB = 80.0

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from deploy.phone.protocol import (
+from deploy.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,

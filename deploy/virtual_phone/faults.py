@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.errors import UserError
+from deploy.support.errors import UserError
 
 FAULTS: dict[str, str] = {
     "unauthorized": "never accepts this computer's key",

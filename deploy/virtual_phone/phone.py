@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from deploy.errors import RunError
+from deploy.support.errors import RunError
 from deploy.virtual_phone import services
 from deploy.virtual_phone.profiles import profile_named
 from deploy.virtual_phone.state import State

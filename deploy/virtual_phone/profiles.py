@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.errors import UserError
+from deploy.support.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)

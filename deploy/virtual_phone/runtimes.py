@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.bundle.manifest import Format
-from deploy.phone.protocol import RunnerErrorKind
+from deploy.protocol.messages import RunnerErrorKind
 
 Array = npt.NDArray[np.float32]
 

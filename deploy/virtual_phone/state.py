@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import deploy
-from deploy.phone.protocol import PROTOCOL_VERSION
+from deploy.protocol.messages import PROTOCOL_VERSION
 from deploy.virtual_phone.clock import PhoneClock
 from deploy.virtual_phone.device_model import DeviceModel
 from deploy.virtual_phone.faults import Faults

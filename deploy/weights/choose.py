@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.hashing import sha256_file
-from deploy.reporter import Reporter
+from deploy.support.hashing import sha256_file
+from deploy.support.reporter import Reporter
 from deploy.weights.fit import fit_weights
 from deploy.weights.published import (
     fetch_weights,

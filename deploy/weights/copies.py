@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.errors import WeightsError
+from deploy.support.errors import WeightsError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deploy.errors import WeightsError
+from deploy.support.errors import WeightsError
 from deploy.weights.copies import (
     Copy,
     Shape,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from deploy.errors import WeightsError
+from deploy.support.errors import WeightsError
 
 if TYPE_CHECKING:
     import h5py

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 
 from deploy.assets import Progress, fetch
-from deploy.errors import UserError
+from deploy.support.errors import UserError
 from models.weights.conventions import OF_LAYOUT, TENSORFLOW, TIMM, Convention, LayoutName
 from models.weights.sources import SOURCES, WeightSource
 

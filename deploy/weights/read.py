@@ -11,7 +11,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
-from deploy.errors import WeightsError
+from deploy.support.errors import WeightsError
 from deploy.weights.hdf5 import SIGNATURE, holds_keras_archive, read_hdf5, read_keras_archive
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import Any, Self, TypeAlias
 import torch
 from torch import Tensor
 
-from deploy.errors import ExportError, GateError
 from deploy.runtimes.mil.ops import OPERATORS
 from deploy.runtimes.mil.ops.types import UnclearError
 from deploy.runtimes.mil.program import MilProgram, Operation
+from deploy.support.errors import ExportError, GateError
 
 Values: TypeAlias = Mapping[str, Any]
 AfterOperation: TypeAlias = Callable[[Operation, Values, tuple[Any, ...]], Sequence[Any]]

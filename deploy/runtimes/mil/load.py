@@ -12,9 +12,9 @@ import torch
 from coremltools.proto import MIL_pb2, Model_pb2
 from google.protobuf.message import DecodeError
 
-from deploy.errors import BundleError
 from deploy.runtimes.mil.program import Constant, MilProgram, Operation, Output, input_names
 from deploy.runtimes.mil.storage import BlobFile
+from deploy.support.errors import BundleError
 
 # What coremltools writes, and the only layout in which it writes.
 _DATA: Final = Path("Data", "com.apple.CoreML")

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from deploy.errors import BundleError
+from deploy.support.errors import BundleError
 
 _SENTINEL: Final = 0xDEADBEEF
 _RECORD: Final = struct.Struct("<IIQQ")  # sentinel, data type, bytes, offset of the data

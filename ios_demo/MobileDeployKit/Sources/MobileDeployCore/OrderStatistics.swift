@@ -17,7 +17,7 @@ public enum OrderStatistics {
     }
 
     /// Whether so many samples suffice to speak of the `q` quantile: that the largest (or smallest)
-    /// bounds it with 97.5 %. 6 for p50, 36 for p90, 368 for p99, as in `deploy.measure.quantiles`.
+    /// bounds it with 97.5 %. 6 for p50, 36 for p90, 368 for p99, as in `deploy.statistics.quantiles`.
     public static func isEnough(_ count: Int, for q: Double) -> Bool {
         count >= Int((log(0.025) / log(max(q, 1 - q))).rounded(.up))
     }

@@ -4,7 +4,7 @@ import Foundation
 import ImageIO
 import MobileDeployCore
 
-/// From a photo's file to upright pixels, as Python's `deploy.images.decode` has them.
+/// From a photo's file to upright pixels, as Python's `deploy.photos.images.decode` has them.
 public enum PhotoDecoder {
     /// Why a photo cannot be used, in a line for the screen.
     public enum Problem: Error, Equatable {

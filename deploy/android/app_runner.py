@@ -1,0 +1,191 @@
+"""Blocks in the benchmark activity of the Android app: ExecuTorch and ONNX."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+import time
+from pathlib import Path
+
+from deploy.android.folders import PACKAGE, AppFolder, as_app
+from deploy.android.parsers.am import parse_started
+from deploy.android.parsers.deaths import DeathKind, parse_deaths
+from deploy.android.parsers.packages import AppVersion, parse_app_version, parse_package
+from deploy.android.parsers.power import parse_keyguard
+from deploy.android.phone import Phone
+from deploy.benchmark.parsers.process import ExitRecord, parse_exit_info, parse_pidof
+from deploy.benchmark.runner import Ran
+from deploy.protocol.answers import parse_answer
+from deploy.protocol.faults import HarnessKind, fault
+from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
+from deploy.support.errors import PhoneError
+
+ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
+RUNS_ON = {"arm64-v8a", "x86_64"}
+# Often enough to lose little time, seldom enough not to disturb what is being timed.
+_POLL_S = 0.25
+_START_S = 60.0
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.000")
+_KINDS_OF_DEATHS: dict[DeathKind, HarnessKind] = {
+    "java-crash": "app-crashed",
+    "native-crash": "app-crashed",
+    "not-responding": "hung",
+    "low-memory": "killed-for-memory",
+    "died": "killed",
+}
+
+# android.app.ApplicationExitInfo's reasons.
+_SIGNALED, _LOW_MEMORY, _CRASH, _NATIVE_CRASH, _ANR = 2, 3, 4, 5, 6
+
+
+class AppRunner:
+    """The app on one phone."""
+
+    def __init__(self, phone: Phone, abis: tuple[str, ...], executorch: str | None = None) -> None:
+        """`abis` are those that the phone runs; `executorch` is the version that the .pte
+        artifacts need."""
+        self._phone, self._abis, self._executorch = phone, abis, executorch
+        self._folder = AppFolder(phone)
+        self._began = ""
+
+    def start(self) -> None:
+        if not RUNS_ON & set(self._abis):
+            raise fault("wrong-abi", f"{self._phone.serial} runs {', '.join(self._abis)}")
+        check_app(self._phone, self._executorch)
+        self._phone.shell(f"am force-stop {PACKAGE}")
+        self._folder.make()
+
+    def put(self, name: str, file: Path) -> None:
+        self._folder.put(name, file)
+
+    def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
+        assert mask is None, "the shell cannot pin another user's process"
+        answer_name = f"{request.id}.answer.json"
+        with tempfile.TemporaryDirectory() as local:
+            file = Path(local, "request.json")
+            file.write_text(request.to_json(), encoding="utf-8")
+            self._folder.put(f"{request.id}.request.json", file)
+        self._launch(request)
+        try:
+            self._wait_for(answer_name, timeout)
+            return Ran(answer=self._answer(answer_name, request))
+        finally:
+            self._tidy(request)
+
+    def stop(self) -> None:
+        self._phone.shell(f"am force-stop {PACKAGE}")
+        self._folder.remove()
+
+    def _launch(self, request: Request) -> None:
+        # -S ends what may still run: extras that reach a running activity start nothing new.
+        command = f"am start -W -S -n {ACTIVITY} --es id {request.id}"
+        prepare = "date '+%Y-%m-%d %H:%M:%S.000'; input keyevent KEYCODE_WAKEUP"
+        done = self._phone.shell(f"{prepare}; {command}", timeout=_START_S)
+        began = _TIME.search(done.out)
+        self._began = began[0] if began else ""
+        started = parse_started(done.out + done.err)
+        if started.status == "error":
+            raise fault(
+                "app-missing", f"cannot start the app on {self._phone.serial} ({started.error})"
+            )
+
+    def _wait_for(self, name: str, timeout: float) -> None:
+        """Until the answer is there, the process is gone, or `timeout` seconds are over."""
+        path = f"{self._folder.path}/{name}"
+        # In this order: the app may answer and end between the two.
+        look = {"process": f"pidof {PACKAGE}", "answer": as_app(f"test -f {path} && echo there")}
+        deadline = time.monotonic() + timeout
+        pid: int | None = None
+        while True:
+            seen = self._phone.shell_each(look)
+            if "there" in seen["answer"]:
+                return
+            running = parse_pidof(seen["process"])
+            if not running:
+                raise self._death(pid)
+            pid = running[0]
+            if time.monotonic() > deadline:
+                what = f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
+                locked = parse_keyguard(self._phone.shell("dumpsys window policy").out).locked
+                raise fault("locked" if locked else "hung", what)
+            time.sleep(_POLL_S)
+
+    def _death(self, pid: int | None) -> PhoneError:
+        """Why the process is gone: by the system's record of it, or before Android 11 by logcat.
+
+        `pid` is None where it went before it was seen: then only what is later than its start
+        counts, by the phone's own clock.
+        """
+        said = self._phone.shell_each(
+            {
+                "exit": f"dumpsys activity exit-info {PACKAGE}",
+                "log": f"logcat -d -v threadtime -b main,system,crash -T '{self._began[5:]}'",
+            }
+        )
+        for record in parse_exit_info(said["exit"]):
+            later = (record.timestamp or "") >= self._began
+            if record.pid == pid or (pid is None and later):
+                return _why(record, self._phone.serial)
+        deaths = [
+            each for each in parse_deaths(said["log"], PACKAGE) if pid is None or each.pid == pid
+        ]
+        where = f"the app on {self._phone.serial}"
+        if not deaths:
+            return fault("app-crashed", f"{where} ended without an answer")
+        kind = _KINDS_OF_DEATHS[deaths[-1].kind]
+        return fault(kind, f"{where} ended ({deaths[-1].text})")
+
+    def _answer(self, name: str, request: Request) -> Answer:
+        return parse_answer(self._folder.get(name), request, self._phone.serial)
+
+    def _tidy(self, request: Request) -> None:
+        files = " ".join(
+            f"{self._folder.path}/{request.id}.{kind}.json" for kind in ("request", "answer")
+        )
+        # What went wrong before says more; `stop` and the next run sweep the folder.
+        with contextlib.suppress(PhoneError):
+            self._phone.shell(f"am force-stop {PACKAGE}; {as_app(f'rm -f {files}')}")
+
+
+def check_app(phone: Phone, executorch: str | None) -> AppVersion:
+    """The app that is installed there.
+
+    Raises PhoneError: app-missing, app-not-debuggable, app-old where its protocol or, for .pte
+    artifacts, its ExecuTorch is not the one needed.
+    """
+    package = parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE)
+    if package is None:
+        raise fault("app-missing", f"{PACKAGE} is not installed on {phone.serial}")
+    version = parse_app_version(package.version_name or "")
+    if version is None or version.protocol != PROTOCOL_VERSION:
+        what = package.version_name or "of unknown version"
+        raise fault(
+            "app-old",
+            f"the app on {phone.serial} ({what}) does not speak protocol {PROTOCOL_VERSION}",
+        )
+    if executorch is not None and version.executorch != executorch:
+        raise fault(
+            "app-old",
+            f"the app on {phone.serial} has ExecuTorch {version.executorch}, the bundle needs "
+            f"{executorch}",
+        )
+    if package.debuggable is False:
+        raise fault("app-not-debuggable", f"the app on {phone.serial} is a release build")
+    return version
+
+
+def _why(record: ExitRecord, serial: str) -> PhoneError:
+    detail = f"{record.reason_name}, status {record.status}"
+    if record.description:
+        detail += f", {record.description}"
+    match record.reason:
+        case reason if reason == _LOW_MEMORY or (reason == _SIGNALED and record.status == 9):
+            return fault("killed-for-memory", f"{serial} killed the app for memory ({detail})")
+        case reason if reason in (_CRASH, _NATIVE_CRASH, _SIGNALED):
+            return fault("app-crashed", f"the app on {serial} crashed ({detail})")
+        case reason if reason == _ANR:
+            return fault("hung", f"the app on {serial} did not respond ({detail})")
+        case _:
+            return fault("killed", f"{serial} ended the app ({detail})")

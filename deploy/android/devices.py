@@ -1,0 +1,250 @@
+"""Which devices to measure on, from what the user named and what adb sees."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import BaseFileLock, FileLock, Timeout
+
+from deploy.android.adb import LOCAL, Adb, default_port, find_adb
+from deploy.android.app_runner import AppRunner
+from deploy.android.device import AndroidDevice
+from deploy.android.identity import SeenPhone, one_each, read_identity
+from deploy.android.native_runner import NativeRunner
+from deploy.android.parsers.devices import AttachedDevice
+from deploy.android.parsers.properties import Description
+from deploy.android.phone import Phone
+from deploy.android.runner_binary import known_runner
+from deploy.assets import cache_folder
+from deploy.benchmark.host_device import HOST, HostDevice
+from deploy.benchmark.plan import Opened
+from deploy.benchmark.profile import Target
+from deploy.benchmark.runner import Runner
+from deploy.benchmark.session import Device
+from deploy.protocol.faults import fault
+from deploy.results.records import RunnerName
+from deploy.support.errors import PhoneError, StorageError, UserError
+from deploy.support.printable import printable
+
+ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where adb listens, and phones to connect to over the network."""
+
+    host: str = LOCAL
+    port: int | None = None
+    connect: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhoneRunner:
+    """How blocks are run on phones: `binary` is the native runner's, `executorch` the version of
+    the runtime that the .pte artifacts need, if there are any."""
+
+    name: RunnerName
+    binary: Path | None = None
+    executorch: str | None = None
+
+    def make(self, phone: Phone, description: Description) -> Runner:
+        if self.name == "app":
+            return AppRunner(phone, description.abilist, self.executorch)
+        assert self.binary is not None, "asked for before a phone is opened"
+        return NativeRunner(phone, self.binary, description.abilist)
+
+
+def choose_runner(
+    name: RunnerName, binary: Path | None, bundles: Sequence[Opened], *, needed: bool
+) -> PhoneRunner:
+    """What runs the blocks of `bundles` on phones; `needed` says whether there are any.
+
+    Raises UserError where the .pte artifacts are of different versions of ExecuTorch, PhoneError
+    (runner-missing) where the native runner is asked for and no binary is known.
+    """
+    versions = {
+        artifact.runtime.version
+        for opened in bundles
+        for artifact in opened.artifacts
+        if artifact.format == "executorch"
+    }
+    if len(versions) > 1:
+        raise UserError(
+            f"the bundles are of ExecuTorch {' and '.join(sorted(versions))}, and an app has one: "
+            "build them with one version"
+        )
+    if name == "native" and needed:
+        binary = known_runner(binary)
+    return PhoneRunner(name=name, binary=binary, executorch=next(iter(versions), None))
+
+
+def open_server(server: Server, cancelled: threading.Event | None = None) -> Adb:
+    """adb, connected to the phones that `server` names. Raises PhoneError."""
+    port = server.port or default_port()
+    adb = Adb(binary=find_adb(), host=server.host, port=port, cancelled=cancelled)
+    for address in server.connect:
+        adb.connect(address)
+    return adb
+
+
+def choose_phones(
+    attached: Sequence[AttachedDevice], wanted: Sequence[str]
+) -> tuple[AttachedDevice, ...]:
+    """The phones to use: those named, every usable one for "all", the only one for nothing.
+
+    Raises PhoneError: no-phone, not-found, or what keeps the phone from being used; UserError
+    where there are several and none is named.
+    """
+    if ALL in wanted:
+        usable = tuple(each for each in attached if each.state == "device")
+        if not usable:
+            raise unusable(attached[0]) if attached else fault("no-phone", "adb sees no phone")
+        return usable
+    if wanted:
+        by_serial = {each.serial: each for each in attached}
+        for serial in wanted:
+            twins = [each.serial for each in attached if each.shared_serial == serial]
+            if twins:
+                raise UserError(
+                    f"{len(twins)} phones have the serial number {printable(serial)}: give "
+                    f"--device one of {', '.join(map(printable, twins))}"
+                )
+            if serial not in by_serial:
+                raise fault("not-found", f"adb sees no phone {printable(serial)}")
+            if by_serial[serial].state != "device":
+                raise unusable(by_serial[serial])
+        return tuple(by_serial[serial] for serial in dict.fromkeys(wanted))
+    if not attached:
+        raise fault("no-phone", "adb sees no phone")
+    if len(attached) > 1:
+        serials = ", ".join(printable(each.serial) for each in attached)
+        raise UserError(f"adb sees {len(attached)} phones: give --device {ALL} or one of {serials}")
+    if attached[0].state != "device":
+        raise unusable(attached[0])
+    return tuple(attached)
+
+
+def seen_phones(
+    adb: Adb, attached: Sequence[AttachedDevice], wanted: Sequence[str]
+) -> tuple[SeenPhone, ...]:
+    """As `choose_phones`, and each phone once, though adb may list it by cable and by network."""
+    if wanted and ALL not in wanted:
+        return one_each(adb, choose_phones(attached, wanted))
+    seen = {each.attached.serial: each for each in one_each(adb, attached)}
+    chosen = choose_phones([each.attached for each in seen.values()], wanted)
+    return tuple(seen[each.serial] for each in chosen)
+
+
+def the_phone(wanted: Sequence[str], server: Server) -> Phone:
+    """The one phone that is meant. Raises as `choose_phones`, and UserError for several."""
+    adb = open_server(server)
+    chosen = seen_phones(adb, adb.devices(), wanted or server.connect)
+    if len(chosen) > 1:
+        raise UserError("this is for one phone at a time: name it with --device")
+    return chosen[0].open(adb)
+
+
+def targets(
+    wanted: Sequence[str], server: Server, runner: PhoneRunner, cancelled: threading.Event
+) -> list[Target]:
+    """The devices that the user named, to be opened each by its worker. Raises as above."""
+    found: list[Target] = []
+    phones = [name for name in wanted if name != HOST]
+    if HOST in wanted:
+        found.append(
+            Target(label=HOST, runner="host", open=lambda: nullcontext(HostDevice(cancelled)))
+        )
+    if phones or not wanted:
+        adb = open_server(server, cancelled)
+        attached = adb.devices()
+        for each in seen_phones(adb, attached, phones or server.connect):
+            found.append(_phone_target(each.open(adb), runner, each.also))
+        if ALL in phones:
+            left = [each for each in attached if each.state != "device"]
+            found += [_refused_target(each, runner) for each in left]
+    return found
+
+
+def _phone_target(phone: Phone, runner: PhoneRunner, also: Sequence[str] = ()) -> Target:
+    @contextmanager
+    def opened() -> Iterator[Device]:
+        with alone(phone):
+            yield AndroidDevice(phone, runner.make, also=also)
+
+    return Target(label=printable(phone.serial), runner=runner.name, open=opened)
+
+
+def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> Target:
+    """A phone that is there and cannot be used: it is told like one that fails."""
+
+    def refuse() -> AbstractContextManager[Device]:
+        raise unusable(attached)
+
+    return Target(label=printable(attached.serial), runner=runner.name, open=refuse)
+
+
+@contextmanager
+def alone(phone: Phone) -> Iterator[None]:
+    """Two sessions on one phone would measure each other. Raises PhoneError (busy).
+
+    By what it is, not by what adb calls it: that may be a cable or an address.
+    """
+    identity = read_identity(phone)
+    itself = identity.lasting if identity.is_known else f"{identity.serialno} {phone.serial}"
+    name = hashlib.sha256(itself.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    try:
+        lock = _locked(f"phone-{name}.lock")
+    except Timeout:
+        raise fault("busy", f"another session measures on {phone.serial}") from None
+    with lock:
+        yield
+
+
+def _locked(name: str) -> BaseFileLock:
+    """A lock of that name, taken. Raises Timeout where another process has it.
+
+    Among the temporary files where the cache cannot be written to; StorageError where neither can.
+    """
+    problem: Exception | None = None
+    for find in (cache_folder, _temporary_folder):
+        try:
+            folder = find() / "locks"
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / name, timeout=0)
+            lock.acquire()
+            return lock
+        except Timeout:
+            raise
+        except (OSError, NotImplementedError, StorageError) as error:
+            problem = problem or error
+    if isinstance(problem, StorageError):
+        raise problem
+    raise StorageError(
+        f"cannot lock the phone for this session ({problem}): set MOBILE_DEPLOY_CACHE to a folder "
+        "that this user may write to"
+    ) from problem
+
+
+def _temporary_folder() -> Path:
+    return Path(tempfile.gettempdir(), f"mobile-deploy-{os.getuid()}")
+
+
+def unusable(attached: AttachedDevice) -> PhoneError:
+    """Why a phone in its state, which is not "device", cannot be used."""
+    name = printable(attached.serial)
+    match attached.state:
+        case "unauthorized" | "authorizing":
+            return fault("unauthorized", f"{name} has not accepted this computer's key")
+        case "offline" | "connecting":
+            return fault("offline", f"{name} is offline")
+        case state if state.startswith("no permissions"):
+            return fault("no-permissions", f"{name} may not be opened by this user")
+        case state:
+            return fault("not-booted", f"{name} is in the state {state}")

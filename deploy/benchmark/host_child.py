@@ -1,0 +1,180 @@
+"""One block in this process: host_child REQUEST ANSWER.
+
+The same steps as in the app: load, first inference, warm-up, timed iterations, then the golden
+logits. The answer is written beside its place and renamed.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import psutil
+
+import deploy
+from deploy.benchmark.parsers.process import parse_status
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    GoldenAnswer,
+    Request,
+    RunnerErrorKind,
+    RunnerFacts,
+)
+from deploy.support.hashing import sha256_file
+
+Input = npt.NDArray[np.float32]
+# One inference: logits, float32 (classes,), which the next may overwrite.
+Call = Callable[[Input], npt.NDArray[np.float32]]
+Load = Callable[[Path, Request], Call]
+
+
+class RefusedError(Exception):
+    """Why there is no figure, with the protocol's kind."""
+
+    def __init__(self, kind: RunnerErrorKind, text: str) -> None:
+        super().__init__(text)
+        self.kind: RunnerErrorKind = kind
+
+
+def main() -> None:
+    asked, answered = map(Path, sys.argv[1:])
+    request = Request.model_validate_json(asked.read_bytes())
+    try:
+        answer = run(request, asked.parent)
+    except RefusedError as refused:
+        answer = Answer.failed(request.id, refused.kind, str(refused))
+    part = answered.with_suffix(".part")
+    part.write_text(answer.to_json(), encoding="utf-8")
+    os.replace(part, answered)
+
+
+def run(request: Request, folder: Path) -> Answer:
+    """The block. Raises RefusedError."""
+    file = folder / request.artifact.file
+    if sha256_file(file) != request.artifact.sha256:
+        raise RefusedError("file-differs", f"{request.artifact.file} has another hash")
+    golden = {
+        each.index: np.fromfile(folder / each.file, "<f4").reshape(request.shape)
+        for each in request.golden
+    }
+    image = golden[request.input.golden] if request.input.golden is not None else _seeded(request)
+    runtime, version, load = RUNTIMES[request.artifact.format]()
+    memory_before = psutil.Process().memory_info().rss
+    try:
+        begin = time.perf_counter_ns()
+        call = load(file, request)
+        load_ns = time.perf_counter_ns() - begin
+    except Exception as error:  # Runtimes raise what they like; its words go into the answer.
+        kind: RunnerErrorKind = "operator-missing" if "perator" in str(error) else "load-failed"
+        raise RefusedError(kind, str(error)) from error
+    try:
+        first_ns = timed(call, image)
+        for _ in range(request.warmup):
+            call(image)
+        # A collection in the middle of an inference would be timed with it.
+        gc.collect()
+        gc.disable()
+        iterations = tuple(timed(call, image) for _ in range(request.iterations))
+        logits = tuple(GoldenAnswer.of(index, call(each)) for index, each in golden.items())
+    except Exception as error:  # As above.
+        raise RefusedError("run-failed", str(error)) from error
+    return Answer(
+        schema_version=PROTOCOL_VERSION,
+        id=request.id,
+        status="ok",
+        error=None,
+        runner=RunnerFacts(
+            name="host", version=deploy.__version__, runtime=runtime, runtime_version=version
+        ),
+        load_ns=load_ns,
+        first_ns=first_ns,
+        iterations_ns=iterations,
+        thermal_before=None,
+        thermal_after=None,
+        memory_before_bytes=memory_before,
+        memory_peak_bytes=_peak_bytes(),
+        logits=logits,
+    )
+
+
+def timed(call: Call, image: Input) -> int:
+    """Nanoseconds of one inference."""
+    begin = time.perf_counter_ns()
+    call(image)
+    return time.perf_counter_ns() - begin
+
+
+def _executorch() -> tuple[str, str, Load]:
+    from importlib.metadata import version
+
+    import torch
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    runtime = Runtime.get()
+
+    def load(file: Path, request: Request) -> Call:
+        if request.threads:
+            # "Unsafe" once a model is loaded, since a delegate keeps the pool it was made with.
+            portable_lib._unsafe_reset_threadpool(request.threads)
+        method = runtime.load_program(file).load_method("forward")
+        assert method is not None
+
+        def call(image: Input) -> npt.NDArray[np.float32]:
+            logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(image)])[0].numpy()
+            return logits.ravel()
+
+        return call
+
+    return "ExecuTorch", version("executorch"), load
+
+
+def _onnx() -> tuple[str, str, Load]:
+    import onnxruntime
+
+    from deploy.runtimes.onnx_session import open_session
+
+    def load(file: Path, request: Request) -> Call:
+        session = open_session(file, threads=request.threads)
+        name, output = request.artifact.input, request.artifact.output
+
+        def call(image: Input) -> npt.NDArray[np.float32]:
+            logits: npt.NDArray[np.float32] = session.run([output], {name: image})[0]
+            return logits.ravel()
+
+        return call
+
+    return "ONNX Runtime", onnxruntime.__version__, load
+
+
+RUNTIMES: dict[str, Callable[[], tuple[str, str, Load]]] = {
+    "executorch": _executorch,
+    "onnx": _onnx,
+}
+
+
+def _seeded(request: Request) -> Input:
+    generator = np.random.default_rng(request.input.seed)
+    return generator.uniform(-1, 1, request.shape).astype(np.float32)
+
+
+def _peak_bytes() -> int:
+    """Highest resident memory of this process. Linux's getrusage counts the parent's with it."""
+    status = Path("/proc/self/status")
+    seen = parse_status(status.read_text("utf-8", "replace")) if status.exists() else None
+    if seen is not None and seen.peak_bytes is not None:
+        return seen.peak_bytes
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+if __name__ == "__main__":
+    main()

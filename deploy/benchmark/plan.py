@@ -1,0 +1,106 @@
+"""Which arms to measure on a device: artifact, threads, cores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deploy.benchmark.session import ArmPlan
+from deploy.benchmark.staging import StagedBundle
+from deploy.bundle.manifest import Artifact
+from deploy.bundle.open import Bundle
+from deploy.results.core_choice import mask_for
+from deploy.results.records import ArmKey, DeviceFacts, RunnerName
+from deploy.support.errors import UserError
+
+DEFAULT_THREADS = (1, 2, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A bundle of which some artifacts are to be measured.
+
+    `id` is the hash of its manifest, `label` what to call it, unlike any other of the session.
+    """
+
+    bundle: Bundle
+    id: str
+    label: str
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arms:
+    """What was asked for: `threads` None for 1, 2 and 4 as far as there are cores; `cores` in their
+    normal spelling, None to leave the process free."""
+
+    runner: RunnerName
+    threads: tuple[int, ...] | None
+    cores: str | None
+
+
+def plan_arms(
+    bundles: Sequence[Opened], staged: Sequence[StagedBundle], arms: Arms, device: DeviceFacts
+) -> list[ArmPlan]:
+    """Every artifact with every number of threads, in that order.
+
+    Raises UserError for threads or cores that the device does not have, and for cores where the
+    runner cannot be held to any.
+    """
+    mask = _mask(arms, device)
+    threads = _threads(arms, device)
+    return [
+        ArmPlan(
+            key=ArmKey(
+                network=network_text(opened.bundle),
+                format=artifact.format,
+                precision=artifact.precision,
+                backend=artifact.backend,
+                runner=arms.runner,
+                threads=count,
+                cores=arms.cores,
+            ),
+            staged=files,
+            bundle_id=opened.id,
+            artifact=artifact,
+            mask=mask,
+        )
+        for opened, files in zip(bundles, staged, strict=True)
+        for artifact in opened.artifacts
+        for count in threads
+    ]
+
+
+def network_text(bundle: Bundle) -> str:
+    """Such as "mobilenet_v2 0.75 224x224": what makes two bundles' networks comparable."""
+    network = bundle.manifest.network
+    width = "" if network.width is None else f" {network.width:g}"
+    return f"{network.name}{width} {network.resolution[0]}x{network.resolution[1]}"
+
+
+def _mask(arms: Arms, device: DeviceFacts) -> str | None:
+    if arms.cores is None:
+        return None
+    if arms.runner != "native":
+        raise UserError(
+            "--cores needs --runner native: the shell cannot pin an app's process, and this "
+            "computer's cores are left alone"
+        )
+    return mask_for(arms.cores, device)
+
+
+def _threads(arms: Arms, device: DeviceFacts) -> tuple[int, ...]:
+    cores = _count(device)
+    if arms.threads is None:
+        return tuple(count for count in DEFAULT_THREADS if not cores or count <= cores)
+    if cores and max(arms.threads) > cores:
+        raise UserError(
+            f"--threads {max(arms.threads)}: {device.model} has {cores} cores, and more threads "
+            "than cores only slow it down"
+        )
+    return arms.threads
+
+
+def _count(device: DeviceFacts) -> int:
+    """Number of cores; 0 where it is not known."""
+    return sum(len(cluster.cores) for cluster in device.clusters)

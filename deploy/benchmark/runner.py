@@ -1,0 +1,34 @@
+"""What runs a block: the app, ExecuTorch's own runner, or this computer. One protocol for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from deploy.protocol.messages import Answer, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A block's answer, and what was seen of its process where that was looked at."""
+
+    answer: Answer
+    threads_seen: int | None = None
+    cores_seen: str | None = None
+
+
+class Runner(Protocol):
+    """Used in this order: start, put, run..., stop. All raise PhoneError."""
+
+    def start(self) -> None:
+        """See that it can run at all, and make an empty place for files."""
+
+    def put(self, name: str, file: Path) -> None:
+        """Copy a file there, unless it is there already."""
+
+    def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
+        """One block in a fresh process, held to the cores of the hexadecimal `mask`."""
+
+    def stop(self) -> None:
+        """Leave nothing behind: no process, no file."""

@@ -1,0 +1,320 @@
+"""One device's session: blocks of all arms in interleaved rounds, each judged fit to begin."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from deploy.android.adb import CancelledError
+from deploy.benchmark.runner import Ran, Runner
+from deploy.benchmark.staging import StagedBundle
+from deploy.bundle.manifest import Artifact
+from deploy.protocol.faults import fault, helps_again
+from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.results.records import (
+    Arm,
+    ArmKey,
+    Block,
+    Conditions,
+    DeviceFacts,
+    Failure,
+    MeasuredDevice,
+    Settings,
+)
+from deploy.support.errors import PhoneError
+from deploy.support.reporter import Reporter
+
+TRIES = 3
+_COOL_POLL_S = 1.0
+_START_BLOCK_S = 60.0
+# A phone may need this long for an inference of a network that is worth measuring.
+_SLOWEST_INFERENCE_S = 5.0
+
+
+class Device(Protocol):
+    """What a session needs of a phone, or of this computer."""
+
+    @property
+    def runner(self) -> Runner:
+        """What runs blocks on it."""
+
+    def facts(self) -> DeviceFacts:
+        """What it is. Raises PhoneError."""
+
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        """How it is now, `at_s` seconds into the session; heat and clocks alone where not `whole`.
+
+        Raises PhoneError.
+        """
+
+    def warnings(self) -> Sequence[str]:
+        """What is unfavourable, though it can be measured. Raises PhoneError."""
+
+    def recover(self) -> str | None:
+        """Wait until it can be talked to again; what happened meanwhile, where that is known.
+
+        Raises PhoneError.
+        """
+
+    def abandon(self) -> None:
+        """Leave nothing behind, also after a failure and after Ctrl-C. Raises PhoneError."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmPlan:
+    """An arm to measure; `mask` holds its process to cores."""
+
+    key: ArmKey
+    staged: StagedBundle
+    bundle_id: str
+    artifact: Artifact
+    mask: str | None
+
+
+@dataclass
+class _ArmState:
+    """What has been measured of an arm so far."""
+
+    plan: ArmPlan
+    blocks: list[Block] = field(default_factory=list)
+    given_up: bool = False
+
+
+class Session:
+    """The state of one device's session."""
+
+    def __init__(
+        self,
+        device: Device,
+        facts: DeviceFacts,
+        plans: Sequence[ArmPlan],
+        settings: Settings,
+        reporter: Reporter,
+        cancelled: threading.Event,
+    ) -> None:
+        self._device, self._facts, self._settings = device, facts, settings
+        self._reporter, self._cancelled = reporter, cancelled
+        self._arms = [_ArmState(plan) for plan in plans]
+        self._began = time.monotonic()
+        self._order = 0
+        self._cools = True
+        self._over = False
+        self._failure: Failure | None = None
+        self._push_ns: dict[str, int] = {}
+        self._warnings: list[str] = []
+
+    def run(self) -> MeasuredDevice:
+        """Measure. Whatever happens, the blocks so far are in the result and the phone is clean."""
+        try:
+            self._reporter.stage("preparing")
+            for warning in self._device.warnings():
+                self._warn(warning)
+            self._start()
+            self._rounds()
+            self._over = True
+        except PhoneError as error:
+            self._failure = _failure(error)
+            self._over = True
+        except CancelledError:
+            self._cancelled.set()
+        finally:
+            self._reporter.stage("cleaning up")
+            try:
+                self._device.abandon()
+            except PhoneError as error:
+                self._warn(f"could not clean up ({error.kind}): the next run does")
+        return self.measured()
+
+    def measured(self) -> MeasuredDevice:
+        """What there is so far; may be asked from another thread while it runs."""
+        return MeasuredDevice(
+            device=self._facts,
+            arms=tuple(self._arm(state) for state in self._arms),
+            warnings=tuple(self._warnings),
+            failure=self._failure,
+            interrupted=not self._over,
+        )
+
+    def _arm(self, state: _ArmState) -> Arm:
+        plan = state.plan
+        return Arm(
+            key=plan.key,
+            bundle=plan.bundle_id,
+            artifact=plan.artifact.name,
+            push_ns=self._push_ns.get(plan.staged.artifacts[plan.artifact.name].file),
+            blocks=tuple(state.blocks),
+        )
+
+    def _rounds(self) -> None:
+        """A B C, then C B A, and so on: what drifts hits all alike."""
+        total = self._settings.rounds * len(self._arms)
+        self._reporter.stage("measuring")
+        for number in range(self._settings.rounds):
+            for state in self._arms[:: 1 if number % 2 == 0 else -1]:
+                if not state.given_up:
+                    state.blocks.append(self._block(state, number))
+                self._order += 1
+                self._reporter.progress("blocks", self._order, total)
+
+    def _block(self, state: _ArmState, number: int) -> Block:
+        """One block of an arm, tried again where that may help.
+
+        Raises PhoneError where the phone is gone for good.
+        """
+        for last in (False,) * (TRIES - 1) + (True,):
+            before: Conditions | None = None
+            ran: Ran | None = None
+            failure: PhoneError | None = None
+            try:
+                waited, cooled, before = self._wait_until_cool()
+                self._copy(state)
+                ran = self._device.runner.run(
+                    self._request(state, number),
+                    state.plan.mask,
+                    self._settings.block_timeout_s,
+                )
+                failure = _runner_failure(ran.answer)
+            except PhoneError as error:
+                failure = error
+            if failure is None or last or not helps_again(failure):
+                break
+            # A try that failed is told, not kept: the next one is a whole block of its own.
+            self._warn(f"round {number + 1}, {state.plan.artifact.name}: {failure}")
+            self._recover()
+        if before is None:
+            assert failure is not None
+            raise failure
+        state.given_up = failure is not None
+        return Block(
+            round=number,
+            order=self._order,
+            threads_seen=ran.threads_seen if ran else None,
+            cores_seen=ran.cores_seen if ran else None,
+            waited_s=waited,
+            cooled=cooled,
+            before=before,
+            after=None if failure else self._conditions_after(),
+            answer=ran.answer if ran else None,
+            failure=_failure(failure) if failure else None,
+        )
+
+    def _conditions_after(self) -> Conditions | None:
+        """None where the phone is lost just then: that spoils no answer that is there, and the next
+        block meets it first."""
+        try:
+            return self._device.conditions(self._now(), whole=False)
+        except PhoneError as error:
+            self._warn(f"after a block: {error}")
+            return None
+
+    def _start(self) -> None:
+        for last in (False,) * (TRIES - 1) + (True,):
+            try:
+                self._device.runner.start()
+            except PhoneError as error:
+                if last or not helps_again(error):
+                    raise
+                self._warn(f"while preparing: {error}")
+                self._happened(self._device.recover())
+            else:
+                return
+
+    def _recover(self) -> None:
+        self._happened(self._device.recover())
+        self._start()
+
+    def _happened(self, what: str | None) -> None:
+        if what:
+            self._warn(what)
+
+    def _copy(self, state: _ArmState) -> None:
+        """See that all files are there; how long the artifact took holds for all of its arms."""
+        staged, artifact = state.plan.staged, state.plan.artifact
+        for name, file in staged.files_for(artifact).items():
+            begin = time.perf_counter_ns()
+            self._device.runner.put(name, file)
+            if name == staged.artifacts[artifact.name].file:
+                self._push_ns.setdefault(name, max(1, time.perf_counter_ns() - begin))
+
+    def _request(self, state: _ArmState, number: int) -> Request:
+        """All golden inputs are answered in the first round, later the timed one alone."""
+        staged = state.plan.staged
+        golden = staged.golden if number == 0 else staged.golden[:1]
+        return Request(
+            schema_version=PROTOCOL_VERSION,
+            id=f"block-{self._order}-{secrets.token_hex(4)}",
+            artifact=staged.artifacts[state.plan.artifact.name],
+            threads=state.plan.key.threads or 0,
+            warmup=self._settings.warmup,
+            iterations=self._settings.iterations,
+            shape=staged.bundle.manifest.input.shape,
+            input=TimedInput(golden=golden[0].index, seed=None),
+            golden=golden,
+            sustained=False,
+        )
+
+    def _wait_until_cool(self) -> tuple[float, bool | None, Conditions]:
+        """Seconds waited, whether it is cool (None: heat unknown), and the conditions then.
+
+        Having waited in vain once, only look, until it is seen cool again.
+        """
+        begin = time.monotonic()
+        while True:
+            now = self._device.conditions(self._now())
+            cool = _is_cool(now, self._settings.cool_below_c)
+            waited = time.monotonic() - begin
+            if cool is not False or not self._cools or waited > self._settings.cool_timeout_s:
+                break
+            self._reporter.stage(f"cooling, {_heat(now)}")
+            if self._cancelled.wait(_COOL_POLL_S):
+                raise CancelledError
+        if self._cancelled.is_set():
+            raise CancelledError
+        if waited > _COOL_POLL_S:
+            self._reporter.stage("measuring")
+        if self._cools and cool is False:
+            limit = f"{self._settings.cool_timeout_s:g} s"
+            self._warn(f"did not cool below {self._settings.cool_below_c:g} C in {limit}")
+        self._cools = cool is not False
+        return round(waited, 3), cool, now
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self._began, 3)
+
+    def _warn(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.append(text)
+            self._reporter.warn(text)
+
+
+def default_block_timeout(warmup: int, iterations: int) -> float:
+    """Seconds enough for the slowest phone, golden inputs and all."""
+    return _START_BLOCK_S + _SLOWEST_INFERENCE_S * (9 + warmup + iterations)
+
+
+def _is_cool(now: Conditions, below: float) -> bool | None:
+    if now.thermal_status is None and now.battery_celsius is None:
+        return None
+    status_fine = now.thermal_status is None or now.thermal_status == 0
+    battery_fine = now.battery_celsius is None or now.battery_celsius < below
+    return status_fine and battery_fine
+
+
+def _heat(now: Conditions) -> str:
+    battery = "" if now.battery_celsius is None else f"battery {now.battery_celsius:.1f} C"
+    status = "" if not now.thermal_status else f"thermal status {now.thermal_status}"
+    return ", ".join(text for text in (battery, status) if text)
+
+
+def _runner_failure(answer: Answer) -> PhoneError | None:
+    if answer.error is None:
+        return None
+    return fault(answer.error.kind, f"the runner says {answer.error.text.strip() or 'nothing'}")
+
+
+def _failure(error: PhoneError) -> Failure:
+    return Failure(kind=error.kind, text=str(error)[:1000])

@@ -1,0 +1,176 @@
+"""Processes that lower and prove artifacts, so that independent work uses both cores.
+
+Processes, since the passes of the exporters are Python and would wait for each other in threads.
+Each is a Python of its own that never sees the program it is started from: a script without the
+`__main__` guard, a notebook and `python -` can build as well as our own command
+(docs/decisions/two-worker-processes.md).
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import ParamSpec, Protocol, TypeVar
+
+from deploy.support.children import child_environment
+from deploy.support.errors import RunError
+
+_CHILD = Path(__file__).with_name("worker.py")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Pool(Protocol):
+    """What `worker_processes` gives: as much of an executor as is needed."""
+
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        """Call a module's function in the next process that is free."""
+
+
+class OpenPool(Protocol):
+    """How a pool is opened: see `worker_processes`."""
+
+    def __call__(
+        self, count: int, log: Path, *, modules: Iterable[str] = ()
+    ) -> AbstractContextManager[Pool]: ...
+
+
+@contextmanager
+def in_process(count: int, log: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
+    """A pool without processes, for many small builds in one: each call is made at once, here."""
+    yield _Here()
+
+
+class _Here:
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(function(*arguments, **named))
+        except Exception as error:  # The caller's to judge, as from a process.
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def worker_processes(count: int, log: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
+    """A pool whose processes end with us, however we end; what they print goes to `log`.
+
+    They import `modules` at once, while we are at other work.
+
+    An exception takes the log along as a note, which tracebacks show. Raises RunError where a
+    process died.
+    """
+    with ExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(count))
+        workers: list[_Worker] = []
+        try:
+            for _ in range(count):
+                workers.append(_Worker(log, modules))
+                stack.callback(workers[-1].end)
+            yield _Pool(threads, workers)
+            threads.shutdown()
+        except BaseException as error:
+            # A lowering takes many seconds and cannot be asked to stop.
+            for worker in workers:
+                worker.kill()
+            threads.shutdown(cancel_futures=True)
+            if said := _printed(log):
+                error.add_note(f"What the worker processes printed:\n{said}")
+            raise
+
+
+class _Pool:
+    def __init__(self, threads: ThreadPoolExecutor, workers: Iterable[_Worker]) -> None:
+        self._threads = threads
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        for worker in workers:
+            self._idle.put(worker)
+
+    def submit(
+        self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
+    ) -> Future[T]:
+        return self._threads.submit(self._call, function, *arguments, **named)
+
+    def _call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+        worker = self._idle.get()  # There is one: threads are as many.
+        try:
+            return worker.call(function, *arguments, **named)
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process, asked and answered over a pipe that nothing else knows."""
+
+    def __init__(self, log: Path, modules: Iterable[str]) -> None:
+        self._pipe, theirs = Pipe()
+        with theirs, log.open("ab") as printed:
+            command = [sys.executable, "-P", str(_CHILD), str(theirs.fileno())]
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                pass_fds=[theirs.fileno()],
+                env=child_environment(),
+            )
+        with suppress(OSError):  # Of one that has died already its first call tells.
+            self._pipe.send((sys.path, str(log.parent), tuple(modules)))
+
+    def call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
+        """Its value or its exception. Raises RunError where the process ends before it answers."""
+        try:
+            self._pipe.send((function, arguments, named))
+            value, error = _receive(self._pipe)
+        except (EOFError, OSError):
+            raise _death(self._process.wait()) from None
+        if error is not None:
+            raise error
+        return value  # type: ignore[return-value]
+
+    def end(self) -> None:
+        """Killed, since a process that the caller forked may hold the pipe open."""
+        self._pipe.close()
+        self.kill()
+        self._process.wait()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _receive(pipe: Connection) -> tuple[object, BaseException | None]:
+    answer: tuple[object, BaseException | None] = pipe.recv()
+    return answer
+
+
+def _death(code: int) -> RunError:
+    if code == -signal.SIGKILL:
+        return RunError(
+            "a process that exports was killed (died of SIGKILL), most likely for want of memory: "
+            "close other programs, or build fewer artifacts at once with --formats"
+        )
+    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+    return RunError(
+        f"a process that exports died {how}: see what it printed with --debug, or leave the "
+        "format that it was at out with --formats"
+    )
+
+
+def _printed(log: Path) -> str:
+    try:
+        return log.read_text("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,187 @@
+"""No rewrite is trusted: each is held against the program before it, on photos.
+
+In float32 first, which is quick. Folding a factor into weights rounds them, and a deep network may
+carry such roundings far. What falls short is therefore repeated in float64, one rewrite after
+another, where what is left is the rewrite's own doing; and the program that was really made must
+come nearly as close to the network in float64 as the network in float32 does.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+from torch.fx.node import map_aggregate
+
+from deploy.capture.program import graph_module, run_each
+from deploy.capture.simplify import REWRITES, Rewrite, apply
+from deploy.quantize.cross_layer_equalization import PHOTOS as PHOTOS_SEEN
+from deploy.quantize.cross_layer_equalization import is_exact, scale_channels
+from deploy.statistics.error_statistics import sqnr_db
+from deploy.support.errors import GateError, UserError
+
+# 1e-5 of the logits: far above what float64 rounds away, far below what any mistake leaves.
+EXACT_DB = 100.0
+# The same operators, but for the few that torch runs otherwise in eager mode: the order of sums.
+CAPTURED_DB = 80.0
+PHOTOS_CAPTURED = 8
+# Where float32 rounds the network itself to less than EXACT_DB, weights that were rounded once more
+# may cost so much of it.
+ROUNDING_LOSS_DB = 20.0
+# A mistake shows on the first ones.
+PHOTOS = 32
+PHOTOS_IN_FLOAT64 = 4
+
+
+def prove_captured(
+    network: Callable[[Tensor], Tensor],
+    program: ExportedProgram,
+    inputs: npt.NDArray[np.float32],
+    *,
+    step: str = "torch.export",
+) -> None:
+    """Raise GateError where `program`, which `step` made of `network`, computes another thing."""
+    photos = torch.from_numpy(inputs[:PHOTOS_CAPTURED])
+    expected = run_each(network, photos)
+    _check_finite(expected)
+    reached = _decibels(expected, run_each(graph_module(program), photos))
+    if reached < CAPTURED_DB:
+        raise GateError(
+            f"{step} changes what this network computes: {reached:.1f} dB to the network run as "
+            f"it is, required >= {CAPTURED_DB:g} dB: no bundle was written"
+        )
+
+
+def prove_simplified(
+    captured: ExportedProgram, simplified: ExportedProgram, inputs: npt.NDArray[np.float32]
+) -> None:
+    """Raise GateError, naming the rewrite, where `simplified` is not what was `captured`.
+
+    `inputs` (N, C, H, W) are photos that no rewrite has seen.
+    """
+    rewrites = [(rewrite.__name__, rewrite) for rewrite in REWRITES]
+    _prove(captured, simplified, rewrites, inputs)
+
+
+def prove_equalized(
+    simplified: ExportedProgram,
+    equalized: ExportedProgram,
+    calibration: npt.NDArray[np.float32],
+    inputs: npt.NDArray[np.float32],
+) -> None:
+    """The same of channel equalization, as far as it claims to change nothing.
+
+    Where activations clip from above that is for photos no brighter inside than those that it saw:
+    the first of `calibration`. Elsewhere for all, `inputs` among them.
+    """
+
+    def equalization(module: GraphModule) -> None:
+        (dtype,) = {tensor.dtype for tensor in _constants(module) if tensor.is_floating_point()}
+        scale_channels(module, torch.from_numpy(calibration).to(dtype))
+
+    seen = inputs if is_exact(simplified) else calibration[: min(PHOTOS, PHOTOS_SEEN)]
+    _prove(simplified, equalized, [("equalize", equalization)], seen)
+
+
+def _prove(
+    before: ExportedProgram,
+    after: ExportedProgram,
+    rewrites: Sequence[tuple[str, Rewrite]],
+    inputs: npt.NDArray[np.float32],
+) -> None:
+    """`after` was made of `before` by the named `rewrites`: find the first that is not exact."""
+    photos = torch.from_numpy(inputs[:PHOTOS])
+    expected = run_each(graph_module(before), photos)
+    _check_finite(expected)
+    got = run_each(graph_module(after), photos)
+    reached = _decibels(expected, got)
+    if reached >= EXACT_DB:
+        return
+    few = photos[:PHOTOS_IN_FLOAT64]
+    try:
+        exact = _in_float64(graph_module(before))
+        name, rest = _first_wrong(exact, rewrites, few.double())
+        truth = run_each(exact, few.double())
+        rounding = _decibels(truth, expected[: len(few)])
+        reached = _decibels(truth, got[: len(few)])
+    except (RuntimeError, TypeError):  # Operators that know no float64.
+        name, rest = _first_wrong(graph_module(before), rewrites, few)
+        rounding = np.inf
+    if name is not None:
+        raise GateError(_refusal(f"the rewrite {name!r} changes", rest))
+    if reached < min(EXACT_DB, rounding - ROUNDING_LOSS_DB, _one_rounding(graph_module(before))):
+        raise GateError(_refusal("the rewrites together change", reached))
+
+
+def _check_finite(logits: Tensor) -> None:
+    """Raise UserError where the network itself answers a photo with no numbers."""
+    if not bool(torch.isfinite(logits).all()):
+        raise UserError(
+            "this network gives infinite logits, or NaN, for some of the photos: mend it, for no "
+            "answer and no error can be made of those"
+        )
+
+
+def _refusal(what: str, reached: float) -> str:
+    return (
+        f"{what} what this network computes: {reached:.1f} dB to the network before, required "
+        f">= {EXACT_DB:g} dB: no bundle was written; please report the network to us"
+    )
+
+
+def _first_wrong(
+    module: GraphModule, rewrites: Sequence[tuple[str, Rewrite]], photos: Tensor
+) -> tuple[str | None, float]:
+    """The first rewrite after which less than EXACT_DB is left, and how much is; else None."""
+    expected = run_each(module, photos)
+    reached = np.inf
+    changed = copy.deepcopy(module)
+    for name, rewrite in rewrites:
+        apply([rewrite], changed)
+        reached = _decibels(expected, run_each(changed, photos))
+        if reached < EXACT_DB:
+            return name, reached
+    return None, reached
+
+
+def _constants(module: GraphModule) -> Iterable[Tensor]:
+    return [*module.parameters(), *module.buffers()]
+
+
+def _in_float64(module: GraphModule) -> GraphModule:
+    """A copy that computes in float64, tensors made on the way and conversions included."""
+    wide = copy.deepcopy(module).double()
+
+    def widen(value: Any) -> Any:
+        is_float = isinstance(value, torch.dtype) and value.is_floating_point
+        return torch.float64 if is_float else value
+
+    for node in wide.graph.nodes:
+        node.args = map_aggregate(node.args, widen)
+        node.kwargs = map_aggregate(node.kwargs, widen)
+    wide.recompile()
+    return wide
+
+
+def _one_rounding(module: GraphModule) -> float:
+    """dB that are left of weights rounded once in the coarsest format that `module` computes in.
+
+    144 in float32, 66 in float16, 48 in bfloat16: of folded weights that are 16 bits wide no more
+    can be asked, and the error of a weight is the same at each place, where others average out.
+    """
+    dtypes = {tensor.dtype for tensor in _constants(module) if tensor.is_floating_point()}
+    coarsest = max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
+    return -20 * math.log10(coarsest / 2) if coarsest else math.inf
+
+
+def _decibels(expected: Tensor, got: Tensor) -> float:
+    signal, other = expected.double().numpy(), got.double().numpy()
+    return sqnr_db(signal, other - signal) if np.isfinite(other).all() else -np.inf

@@ -1,0 +1,237 @@
+"""What was measured, as tables for people and as plain facts for --json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from deploy.cli.output import echo, finite, print_table
+from deploy.support.streams import fits
+
+if TYPE_CHECKING:
+    from deploy.results.compare import ArmComparison
+    from deploy.results.judge import ArmReport, DeviceReport
+    from deploy.results.records import DeviceFacts
+    from deploy.statistics import Estimate, Interval
+
+_MS, _MB, _GHZ_IN_KHZ = 1e6, 1e6, 1e6
+_BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
+# A calm arm is to look flat: the picture's height is at least this share of its lowest.
+_LEAST_HEIGHT = 0.25
+
+
+def show_devices(reports: Sequence[DeviceReport]) -> None:
+    """A table for each device, with what spoils or qualifies its figures below."""
+    for report in reports:
+        echo(_heading(report.device))
+        if not any(arm.arm.blocks for arm in report.arms):
+            echo(f"not measured: {report.failure or 'interrupted'}\n")
+            continue
+        several = len({arm.bundle.id for arm in report.arms}) > 1
+        cores = any(arm.arm.key.cores for arm in report.arms)
+        header = ["artifact", "threads", *(["cores"] if cores else []), "p50 ms", "95 %"]
+        header += ["p90", "p99", "min", "spread", "load", "first", "MB", "/s"]
+        header += ["in time", "verdict"]
+        rows = []
+        for arm in report.arms:
+            key = arm.arm.key
+            name = f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact
+            rows.append(
+                [
+                    name,
+                    "-" if key.threads is None else str(key.threads or "default"),
+                    *([key.cores or "-"] if cores else []),
+                    *_figures(arm),
+                    "VALID" if arm.valid else "INVALID",
+                ]
+            )
+        print_table(*_without_empty(header, rows))
+        _show_notes(report)
+        echo()
+
+
+def show_legend() -> None:
+    echo(
+        "p50, p90, p99: ms an inference, 95 %: interval of p50; load, first: ms; MB: highest "
+        "resident\nmemory; /s: inferences a second; in time: a bar for each block, first to last."
+    )
+
+
+def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
+    """B against A, an arm a row; a table for each device and pair of bundles."""
+    groups: dict[tuple[str, str, str, str], list[ArmComparison]] = {}
+    for each in comparisons:
+        a, b = each.a.bundle, each.b.bundle
+        groups.setdefault((each.device.id, each.device.model, a.label, b.label), []).append(each)
+    for (_, model, a_label, b_label), group in groups.items():
+        together = ", measured together" if group[0].together else ""
+        echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
+        header = ["artifact", "threads", "cores", "A ms", "B ms", "B/A", "95 %", "p", "B is"]
+        print_table(*_without_empty(header, [_comparison_row(each) for each in group]))
+        echo()
+
+
+def _comparison_row(each: ArmComparison) -> list[str]:
+    key, found = each.key, each.comparison
+    return [
+        each.a.arm.artifact if key.runner != "native" else f"{each.a.arm.artifact} (native)",
+        "-" if key.threads is None else str(key.threads or "default"),
+        key.cores or "-",
+        _p50(each.a),
+        _p50(each.b),
+        f"{found.ratio:.3f}",
+        _ratio_interval(found.interval),
+        f"{found.p_value:.3f}",
+        found.verdict + (f" ({_remedy(each)})" if found.remedy else ""),
+    ]
+
+
+def device_facts(report: DeviceReport) -> dict[str, object]:
+    return {
+        "device": report.device.model_dump(mode="json"),
+        "arms": [arm_facts(arm) for arm in report.arms],
+        "recommended": [asdict(each) for each in report.recommended],
+        "warnings": list(report.warnings),
+        "failure": report.failure,
+        "interrupted": report.interrupted,
+    }
+
+
+def arm_facts(arm: ArmReport) -> dict[str, object]:
+    return {
+        "bundle": arm.bundle.label,
+        "artifact": arm.arm.artifact,
+        "key": arm.arm.key.model_dump(mode="json"),
+        "valid": arm.valid,
+        "reasons": list(arm.reasons),
+        "warnings": list(arm.warnings),
+        "summary": asdict(arm.summary) if arm.summary else None,
+        "load_ns": arm.load_ns,
+        "first_ns": arm.first_ns,
+        "memory_before_bytes": arm.memory_before_bytes,
+        "memory_peak_bytes": arm.memory_peak_bytes,
+        "push_ns": arm.arm.push_ns,
+        "sqnr_db": finite(arm.golden.sqnr_db) if arm.golden else None,
+        "agreement": arm.golden.agreement if arm.golden else None,
+    }
+
+
+def comparison_facts(each: ArmComparison) -> dict[str, object]:
+    return {
+        "device": each.device.id,
+        "model": each.device.model,
+        "key": each.key.model_dump(mode="json"),
+        "a": each.a.bundle.label,
+        "b": each.b.bundle.label,
+        "together": each.together,
+        **asdict(each.comparison),
+    }
+
+
+def _heading(device: DeviceFacts) -> str:
+    clusters = " + ".join(
+        f"{len(each.cores)} x {each.max_khz / _GHZ_IN_KHZ:.2f} GHz"
+        if each.max_khz
+        else f"{len(each.cores)} cores"
+        for each in device.clusters
+    )
+    serial = [device.serial] if device.serial else []
+    known = [text for text in (device.soc, device.os, device.abi, clusters, *serial) if text]
+    return click.style(f"{device.model} ({', '.join(known)})", bold=True)
+
+
+def _figures(arm: ArmReport) -> list[str]:
+    """The cells from p50 to the picture."""
+    summary = arm.summary
+    if summary is None:
+        return ["-"] * 11
+    return [
+        _ms(summary.p50.value),
+        _ms_interval(summary.p50.interval),
+        _quantile(summary.p90),
+        _quantile(summary.p99),
+        _ms(summary.minimum),
+        f"{100 * summary.spread:.1f} %",
+        _ms(arm.load_ns),
+        _ms(arm.first_ns),
+        "-" if arm.memory_peak_bytes is None else f"{arm.memory_peak_bytes / _MB:.0f}",
+        f"{summary.throughput:.0f}",
+        picture(arm),
+    ]
+
+
+def picture(arm: ArmReport) -> str:
+    """The medians of the blocks in time, as bars from the lowest up."""
+    import numpy as np
+
+    medians = [float(np.median(block.times)) for block in arm.blocks]
+    low = min(medians)
+    height = max(max(medians) - low, _LEAST_HEIGHT * low)
+    # All of one kind: old code pages have two of the eight blocks.
+    bars = _BARS if fits(_BARS) else _PLAIN_BARS
+    return "".join(bars[round((len(bars) - 1) * (each - low) / height)] for each in medians)
+
+
+def _show_notes(report: DeviceReport) -> None:
+    from deploy.results.judge import label, threads_text
+
+    for warning in report.warnings:
+        echo(f"note: {warning}")
+    for arm in report.arms:
+        name = label(arm)
+        for reason in arm.reasons:
+            echo(f"INVALID: {name}: {reason}")
+        for warning in arm.warnings:
+            echo(f"note: {name}: {warning}")
+    for each in report.recommended:
+        threads = threads_text(each.threads)
+        cores = f" on cores {each.cores}" if each.cores else ""
+        echo(f"recommended: {each.artifact} with {threads}{cores}: {_ms(each.p50_ns)} ms")
+    if report.failure:
+        echo(f"ended early: {report.failure}")
+    if report.interrupted:
+        echo("interrupted: these figures are of a part of the session")
+
+
+def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Without the columns in which nothing is known."""
+    kept = [column for column in range(len(header)) if any(row[column] != "-" for row in rows)]
+    return [header[each] for each in kept], [[row[each] for each in kept] for row in rows]
+
+
+def _remedy(each: ArmComparison) -> str:
+    found = each.comparison
+    if found.remedy == "more rounds" and found.rounds:
+        return f"about {found.rounds} rounds would tell"
+    return "profile both together to tell" if found.remedy else ""
+
+
+def _p50(arm: ArmReport) -> str:
+    return _ms(arm.summary.p50.value if arm.summary else None)
+
+
+def _quantile(estimate: Estimate | None) -> str:
+    return _ms(estimate.value if estimate else None)
+
+
+def _ms(ns: float | None) -> str:
+    """Three figures are what a median is good for.
+
+    >>> _ms(1234567), _ms(98_765_432), _ms(None)
+    ('1.23', '98.8', '-')
+    """
+    if ns is None:
+        return "-"
+    value = ns / _MS
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def _ms_interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{_ms(interval.low)}-{_ms(interval.high)}"
+
+
+def _ratio_interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{interval.low:.3f}-{interval.high:.3f}"

@@ -1,0 +1,51 @@
+"""From the bytes that a runner wrote to an Answer that fits the request, or one clear error."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from deploy.bundle.parse import NewerSchemaError, strict_record
+from deploy.protocol.faults import fault
+from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
+
+# Far more than ten thousand samples and the logits of a hundred photos take.
+MAX_ANSWER_BYTES = 64 * 2**20
+
+
+def parse_answer(data: bytes, request: Request, where: str) -> Answer:
+    """The answer that `data` holds; `where` names the phone in messages.
+
+    Raises PhoneError, bad-answer, for what is cut off, is not JSON, answers another request, has
+    other counts than were asked, or holds a time that no clock gives; app-old is left to the
+    caller, who knows the runner.
+    """
+    try:
+        answer = strict_record(Answer, data, MAX_ANSWER_BYTES, PROTOCOL_VERSION)
+    except NewerSchemaError as newer:
+        speaks = f"protocol {newer}, this mobile-deploy speaks {PROTOCOL_VERSION}"
+        _refuse(where, f"is of a newer app ({speaks})")
+    except ValueError as error:
+        _refuse(where, str(error))
+    if answer.id != request.id:
+        _refuse(where, f"is of another request ({answer.id})")
+    if answer.status == "ok":
+        _check_counts(answer, request, where)
+    return answer
+
+
+def _check_counts(answer: Answer, request: Request, where: str) -> None:
+    if len(answer.iterations_ns) != request.iterations:
+        timed = len(answer.iterations_ns)
+        _refuse(where, f"has {timed} times, {request.iterations} were asked")
+    given = sorted(each.index for each in answer.logits)
+    if given != sorted(each.index for each in request.golden):
+        _refuse(where, "has logits of other golden photos than were asked")
+    for each in answer.logits:
+        try:
+            each.values()
+        except ValueError as error:
+            _refuse(where, str(error))
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    raise fault("bad-answer", f"the answer of {where} {what}")

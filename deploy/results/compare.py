@@ -1,0 +1,187 @@
+"""Two measurements of the same arms: which is faster, and whether that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from deploy.results.judge import ArmReport, DeviceReport, label
+from deploy.results.records import ArmKey, DeviceFacts
+from deploy.statistics import Comparison, compare_apart, compare_interleaved
+from deploy.support.errors import UserError
+from deploy.support.printable import printable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmComparison:
+    """Arm `b` with arm `a`: the same key on the same device. `together`: in interleaved rounds."""
+
+    device: DeviceFacts
+    key: ArmKey
+    a: ArmReport
+    b: ArmReport
+    together: bool
+    comparison: Comparison
+
+    def slower_beyond(self, percent: float) -> bool:
+        """Whether b is slower by more than `percent` with confidence: all of the interval is."""
+        interval = self.comparison.interval
+        return interval is not None and interval.low > 1 + percent / 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileComparison:
+    """`missing` are arms that one of the two has no figures of; `notes` say what was compared
+    though it should not be."""
+
+    arms: tuple[ArmComparison, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
+    """The bundles of one session with each other, arm by arm: the first is the one to beat."""
+    by_key: dict[ArmKey, list[ArmReport]] = {}
+    for arm in report.arms:
+        if arm.blocks:
+            by_key.setdefault(arm.arm.key, []).append(arm)
+    return [
+        ArmComparison(
+            device=report.device,
+            key=key,
+            a=a,
+            b=b,
+            together=True,
+            comparison=compare_interleaved(a.blocks, b.blocks),
+        )
+        for key, arms in by_key.items()
+        for a, b in combinations(arms, 2)
+        if {block.round for block in a.blocks} & {block.round for block in b.blocks}
+    ]
+
+
+def compare_files(
+    before: Sequence[DeviceReport],
+    after: Sequence[DeviceReport],
+    *,
+    floor: float,
+    anyway: bool = False,
+) -> FileComparison:
+    """The arms that both were asked for. `floor` is what two sessions may differ by, 0.03 for 3 %.
+
+    Raises UserError where they were measured on other devices or in other runtimes, where an arm
+    is not to be believed or has no figures, and where they have no arm in common; with `anyway` all
+    but the last only end up in `missing` and `notes`.
+    """
+    notes: list[str] = []
+    missing: list[str] = []
+
+    def tolerate(what: str, where: list[str]) -> None:
+        if not anyway:
+            raise UserError(
+                f"{what}: measure again, or say --anyway to compare what can be compared"
+            )
+        where.append(what)
+
+    arms = []
+    for first, second in _pairs(before, after, tolerate, notes, missing):
+        if first.interrupted or second.interrupted:
+            notes.append(f"{printable(second.device.model)}: a session was interrupted")
+        # One bundle in each file is taken to be the same one at two times, whatever its folder.
+        several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
+        theirs = {_identity(arm, several): arm for arm in second.arms}
+        for arm in first.arms:
+            other = theirs.get(_identity(arm, several))
+            if other is None:
+                continue
+            if empty := [each for each in (arm, other) if not each.blocks]:
+                why = empty[0].reasons[0]
+                tolerate(
+                    f"{label(arm)}: the {_place(empty[0], arm)} has no figures ({why})", missing
+                )
+                continue
+            for problem in _problems(arm, other):
+                tolerate(f"{label(arm)}: {problem}", notes)
+            arms.append(
+                ArmComparison(
+                    device=second.device,
+                    key=arm.arm.key,
+                    a=arm,
+                    b=other,
+                    together=False,
+                    comparison=compare_apart(arm.blocks, other.blocks, floor=floor),
+                )
+            )
+    if not arms:
+        raise UserError(
+            "the two have no arm in common: measure the same network, artifacts, threads and "
+            "runner in both"
+        )
+    return FileComparison(arms=tuple(arms), missing=tuple(missing), notes=tuple(notes))
+
+
+Tolerate = Callable[[str, list[str]], None]
+
+
+def _place(arm: ArmReport, first: ArmReport) -> str:
+    return "first" if arm is first else "second"
+
+
+def _pairs(
+    before: Sequence[DeviceReport],
+    after: Sequence[DeviceReport],
+    tolerate: Tolerate,
+    notes: list[str],
+    missing: list[str],
+) -> Iterator[tuple[DeviceReport, DeviceReport]]:
+    """The same device in both; or, where each file has one, these two, if that is tolerated."""
+    first, second = _by_identity(before), _by_identity(after)
+    shared = [key for key in first if key in second]
+    if not shared and len(before) == len(after) == 1:
+        a, b = (printable(each.device.model) for each in (before[0], after[0]))
+        tolerate(f"measured on different devices, {a} and {b}", notes)
+        yield before[0], after[0]
+        return
+    if not shared:
+        raise UserError("the two files have no device in common: measure both on one")
+    for key, report in first.items():
+        if key not in second:
+            name = printable(report.device.model)
+            tolerate(f"{name} ({printable(report.device.id)}) is in the first alone", missing)
+            continue
+        if report.device.build != second[key].device.build:
+            notes.append(f"{printable(report.device.model)} runs another system build than before")
+        yield report, second[key]
+
+
+def _by_identity(reports: Sequence[DeviceReport]) -> dict[tuple[str | None, ...], DeviceReport]:
+    """By what a phone is; where two of a file claim to be the same, by what adb calls them too."""
+    claims = [(each.device.id, each.device.model, each.device.soc) for each in reports]
+    return {
+        (*claim, each.device.serial if claims.count(claim) > 1 else None): each
+        for claim, each in zip(claims, reports, strict=True)
+    }
+
+
+def _problems(a: ArmReport, b: ArmReport) -> Iterator[str]:
+    runtimes = [_runtime(arm) for arm in (a, b)]
+    if runtimes[0] != runtimes[1]:
+        yield f"measured in different runtimes, {runtimes[0]} and {runtimes[1]}"
+    for name, arm in (("first", a), ("second", b)):
+        if arm.reasons:
+            yield f"the {name} is INVALID ({arm.reasons[0]})"
+
+
+def _identity(arm: ArmReport, several: bool) -> tuple[ArmKey, str | None]:
+    return arm.arm.key, arm.bundle.label if several else None
+
+
+def _runtime(arm: ArmReport) -> str:
+    for block in arm.arm.blocks:
+        if block.answer and block.answer.runner:
+            runner = block.answer.runner
+            # The native runner does not tell its runtime's version: its own hash stands for it.
+            version = runner.runtime_version or f"in {runner.version}"
+            return f"{runner.runtime} {version}"
+    return "unknown"

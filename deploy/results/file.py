@@ -1,0 +1,136 @@
+"""results.json on disk: written whole or not at all, read with suspicion; samples as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.bundle.parse import NewerSchemaError, strict_record
+from deploy.results.records import RESULTS_VERSION, MeasuredDevice, Results
+from deploy.support.errors import StorageError, UserError
+from deploy.support.printable import printable
+
+# A hundred phones' worth.
+_MAX_BYTES = 512 * 2**20
+
+CSV_COLUMNS = (
+    "device",
+    "model",
+    "bundle",
+    "artifact",
+    "runner",
+    "threads",
+    "cores",
+    "round",
+    "order",
+    "iteration",
+    "ns",
+)
+
+
+def check_output(path: Path) -> None:
+    """Raise UserError where nothing can be written to `path`, before any work is done."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a file to write")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{path.parent} is no folder: make it, or write elsewhere")
+    part = _part(path)
+    try:
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
+
+
+def write_results(results: Results, path: Path) -> None:
+    """Write results.json beside its place, then rename. Raises StorageError."""
+    _write(path, results.to_json())
+
+
+def write_csv(results: Results, path: Path) -> None:
+    """Write every timed inference, a line each. Raises StorageError."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    labels = {bundle.id: bundle.label for bundle in results.bundles}
+    for device in results.devices:
+        writer.writerows(_rows(device, labels))
+    _write(path, text.getvalue())
+
+
+def read_results(path: Path) -> Results:
+    """The results in a file. Raises UserError, of one line, for what is none that we can read."""
+    where = printable(str(path))
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"cannot read {where} ({error.strerror}): name a results.json") from error
+    try:
+        results = strict_record(Results, data, _MAX_BYTES, RESULTS_VERSION)
+    except NewerSchemaError:
+        raise UserError(
+            f"{where} is of a newer mobile-deploy: upgrade this one to read it"
+        ) from None
+    except ValueError as error:
+        _refuse(where, str(error))
+    known = {(bundle.id, each.name) for bundle in results.bundles for each in bundle.artifacts}
+    for device in results.devices:
+        try:
+            _check_logits(device)
+        except ValueError as error:
+            _refuse(where, f"holds answers that cannot be read ({error})")
+        for arm in device.arms:
+            if (arm.bundle, arm.artifact) not in known:
+                _refuse(where, f"has an arm of an unknown artifact, {arm.artifact}")
+    return results
+
+
+def _rows(device: MeasuredDevice, labels: dict[str, str]) -> Iterator[list[object]]:
+    about = device.device
+    for arm in device.arms:
+        for block in arm.blocks:
+            for iteration, ns in enumerate(block.answer.iterations_ns if block.answer else ()):
+                yield [
+                    about.serial or about.id,
+                    about.model,
+                    labels[arm.bundle],
+                    arm.artifact,
+                    arm.key.runner,
+                    arm.key.threads,
+                    arm.key.cores or "",
+                    block.round,
+                    block.order,
+                    iteration,
+                    ns,
+                ]
+
+
+def _write(path: Path, text: str) -> None:
+    part = _part(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _check_logits(device: MeasuredDevice) -> None:
+    """Raises ValueError for logits that cannot be decoded."""
+    for arm in device.arms:
+        for block in arm.blocks:
+            for each in block.answer.logits if block.answer else ():
+                each.values()
+
+
+def _refuse(where: str, what: str) -> NoReturn:
+    raise UserError(f"{where} {what}: name a results.json that profile or the iOS app wrote")

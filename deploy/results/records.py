@@ -1,0 +1,212 @@
+"""results.json: the facts of one measuring session, and nothing concluded from them.
+
+Statistics and verdicts are computed on reading (`deploy.results.judge`), so an iPhone's export and
+an old file are judged as a new one is. `python -m deploy.results.records` prints the JSON Schema
+kept in docs/schema/results.schema.json.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.json_schema import GenerateJsonSchema
+
+from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
+from deploy.bundle.manifest import Backend, Format, Precision, Tool, json_text
+from deploy.protocol.messages import Answer, Nanoseconds
+
+RESULTS_VERSION = 1
+
+RunnerName = Literal["app", "native", "host"]
+Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
+Celsius = Annotated[float, Field(ge=-100, le=300)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Settings(Record):
+    """What the session was asked to do."""
+
+    rounds: Positive = Field(description="Blocks of each arm.")
+    iterations: Positive = Field(description="Timed inferences of a block.")
+    warmup: Count = Field(description="Untimed inferences of a block, after the first.")
+    cool_below_c: Celsius = Field(description="A block begins when the battery is below this.")
+    cool_timeout_s: Annotated[float, Field(ge=0)] = Field(
+        description="How long a block waits to be cool."
+    )
+    block_timeout_s: Annotated[float, Field(gt=0)] = Field(description="How long a block may take.")
+    seed: Count = Field(description="Of the timed input where there is no golden one.")
+
+
+class MeasuredArtifact(Record):
+    """An artifact of a bundle, with what its answers are judged by."""
+
+    name: Name = Field(description="As in the bundle's manifest.")
+    format: Format = Field(description="executorch, onnx or coreml.")
+    precision: Precision = Field(description="Of weights and activations.")
+    backend: Backend = Field(description="What runs it.")
+    bytes: Positive = Field(description="Size of the file, or of all files in the folder.")
+    sha256: Sha256 = Field(description="As in the bundle's manifest.")
+    own_logits: str | None = Field(
+        description="Base64 of the golden logits of its own int8 program: float32, little-endian, "
+        "golden x classes; null for a float artifact."
+    )
+
+
+class MeasuredBundle(Record):
+    """A bundle, by the hash of its manifest."""
+
+    id: Sha256 = Field(description="SHA-256 of manifest.json.")
+    label: Line = Field(description="What to call it: the folder's name.")
+    network: Line = Field(description="Name in the registry, or module:factory.")
+    width: Line = Field(description="The width multiplier, as text.")
+    resolution: tuple[Positive, Positive] = Field(description="Height and width of the input.")
+    classes: Positive = Field(description="Length of the output.")
+    golden: Count = Field(description="Number of golden photos.")
+    float_logits: str = Field(
+        description="Base64 of the float network's golden logits: float32, little-endian, "
+        "golden x classes."
+    )
+    artifacts: tuple[MeasuredArtifact, ...] = Field(description="Those that were measured.")
+
+
+class ArmKey(Record):
+    """What makes an arm the same arm in two files."""
+
+    network: Line = Field(description="The network with width and resolution, as text.")
+    format: Format = Field(description="Of the artifact.")
+    precision: Precision = Field(description="Of the artifact.")
+    backend: Backend = Field(description="What ran it.")
+    runner: RunnerName = Field(description="Whose process it ran in.")
+    threads: Annotated[int, Field(ge=0, le=64)] | None = Field(
+        description="0: the runtime's own choice. null where it cannot be set (iOS)."
+    )
+    cores: Line | None = Field(
+        description="big, little or a hexadecimal mask that the process was held to; null: free. "
+        "On iOS the compute units: all, cpu-only or cpu-and-neural-engine."
+    )
+
+
+class Cluster(Record):
+    """Cores that share a highest clock."""
+
+    cores: tuple[Count, ...] = Field(description="Numbers of its cores.")
+    max_khz: Kilohertz | None = Field(description="Highest clock of the hardware.")
+
+
+class DeviceFacts(Record):
+    """What the phone, or this computer, is. Unknown is null."""
+
+    kind: Literal["android", "ios", "host"] = Field(description="host: a computer.")
+    virtual: bool = Field(description="A virtual phone: nothing measured on it is of a real one.")
+    id: Line = Field(description="Tells devices apart: the serial number that it has of its own.")
+    serial: Line | None = Field(description="What adb calls it.")
+    connection: Literal["usb", "tcp", "local"] = Field(
+        description="How adb reaches it; local: no adb."
+    )
+    manufacturer: Line | None = Field(description="Who made it.")
+    model: Line = Field(description="What it is called.")
+    soc: Line | None = Field(description="The chip.")
+    os: Line = Field(description="Such as Android 14, iOS 17.5, Linux 6.1.")
+    api: Positive | None = Field(description="Android's API level.")
+    build: Line | None = Field(description="Fingerprint of the system.")
+    abi: Line = Field(description="The first that it runs.")
+    ram_bytes: Positive | None = Field(description="Memory in all.")
+    clusters: tuple[Cluster, ...] = Field(description="Slowest first; empty where unreadable.")
+
+
+class CoreClock(Record):
+    core: Count = Field(description="Its number.")
+    khz: Kilohertz | None = Field(description="The clock now.")
+    allowed_khz: Kilohertz | None = Field(description="The highest that the system allows now.")
+
+
+class Temperature(Record):
+    name: Line = Field(description="Name of the sensor.")
+    kind: Line = Field(description="Such as CPU, SKIN, BATTERY.")
+    celsius: Celsius = Field(description="What it reads.")
+
+
+class Conditions(Record):
+    """What the harness saw around a block. Unknown is null or empty; after a block only heat,
+    battery and clocks are looked at."""
+
+    at_s: Annotated[float, Field(ge=0)] = Field(description="Seconds since the session began.")
+    thermal_status: Annotated[int, Field(ge=0, le=6)] | None = Field(
+        description="0 none to 6 shutdown."
+    )
+    temperatures: tuple[Temperature, ...] = Field(description="Of every sensor that tells one.")
+    battery_celsius: Celsius | None = Field(description="Temperature of the battery.")
+    battery_level: Share | None = Field(description="Charge of the battery.")
+    charging: bool | None = Field(description="Whether it is being charged.")
+    screen_on: bool | None = Field(description="Whether the screen is on.")
+    locked: bool | None = Field(description="Whether the lock screen is shown.")
+    power_save: bool | None = Field(description="Whether battery saver is on.")
+    busy: Share | None = Field(description="Share of all cores' time not idle just before.")
+    clocks: tuple[CoreClock, ...] = Field(description="Of every core that tells one.")
+
+
+class Failure(Record):
+    """Why a block or a device gave nothing."""
+
+    kind: Line = Field(description="One of docs/benchmark-protocol.md's kinds.")
+    text: Line = Field(description="What is wrong and what to do.")
+
+
+class Block(Record):
+    """One fresh process of one arm."""
+
+    round: Count = Field(description="Every arm has one block in each.")
+    order: Count = Field(description="Place in the session, over all arms.")
+    threads_seen: Count | None = Field(description="Threads of the process, where it was looked.")
+    cores_seen: Line | None = Field(description="Cpus_allowed_list of the process, where looked.")
+    waited_s: Annotated[float, Field(ge=0)] = Field(description="For the phone to cool.")
+    cooled: bool | None = Field(description="False: gave up waiting. null: heat unknown.")
+    before: Conditions = Field(description="Just before the process was started.")
+    after: Conditions | None = Field(description="Just after it had answered.")
+    answer: Answer | None = Field(description="The runner's, as it came; null without one.")
+    failure: Failure | None = Field(description="Why there are no figures, after every try.")
+
+
+class Arm(Record):
+    key: ArmKey = Field(description="What makes it the same arm in another file.")
+    bundle: Sha256 = Field(description="`id` of its bundle.")
+    artifact: Name = Field(description="`name` of its artifact in the bundle.")
+    push_ns: Nanoseconds | None = Field(description="Copying the artifact to the phone.")
+    blocks: tuple[Block, ...] = Field(description="In the order they ran.")
+
+
+class MeasuredDevice(Record):
+    device: DeviceFacts = Field(description="What it is.")
+    arms: tuple[Arm, ...] = Field(description="In the order they were asked for.")
+    warnings: tuple[Line, ...] = Field(
+        description="What was unfavourable, and what went wrong and was tried again."
+    )
+    failure: Failure | None = Field(description="What ended this device's session early.")
+    interrupted: bool = Field(description="Ctrl-C: what there is, is partial.")
+
+
+class Results(Record):
+    """One session: devices, their arms, the blocks as they came."""
+
+    schema_version: int = Field(ge=1, description="Readers refuse a newer one than they know.")
+    tool: Tool = Field(description="What wrote the file.")
+    session: Line = Field(description="A random name: two files of one session share it.")
+    started: Line = Field(description="ISO 8601, UTC.")
+    settings: Settings = Field(description="What was asked for.")
+    bundles: tuple[MeasuredBundle, ...] = Field(description="What was measured.")
+    devices: tuple[MeasuredDevice, ...] = Field(description="What it was measured on.")
+
+    def to_json(self) -> str:
+        """The text of results.json."""
+        return json_text(self.model_dump(mode="json"))
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of results.json."""
+    return {"$schema": GenerateJsonSchema.schema_dialect, **Results.model_json_schema()}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_text(schema()))

@@ -1,0 +1,54 @@
+"""What measured times say, and what they cannot say: pure functions over arrays, numpy only.
+
+An arm is a list of blocks in the order they ran. Samples of a block depend on each other and share
+the block's own effect, so every interval and every test here counts blocks, never samples. Nothing
+is drawn at random: the same times always give the same figures. benchmarks/measuring.py proves what
+is claimed here, on devices whose truth is known.
+"""
+
+from deploy.statistics.block import Block, Blocks
+from deploy.statistics.comparison import (
+    Comparison,
+    Remedy,
+    Verdict,
+    compare_apart,
+    compare_interleaved,
+)
+from deploy.statistics.intervals import Interval, quantile_interval
+from deploy.statistics.quantiles import enough_for, median, quantile, smallest_sample
+from deploy.statistics.recommend import recommend
+from deploy.statistics.stability import (
+    Sign,
+    SignKind,
+    clocks_lowered,
+    heated,
+    never_cooled,
+    signs_in_times,
+)
+from deploy.statistics.summary import Estimate, Summary, summarize
+
+__all__ = [
+    "Block",
+    "Blocks",
+    "Comparison",
+    "Estimate",
+    "Interval",
+    "Remedy",
+    "Sign",
+    "SignKind",
+    "Summary",
+    "Verdict",
+    "clocks_lowered",
+    "compare_apart",
+    "compare_interleaved",
+    "enough_for",
+    "heated",
+    "median",
+    "never_cooled",
+    "quantile",
+    "quantile_interval",
+    "recommend",
+    "signs_in_times",
+    "smallest_sample",
+    "summarize",
+]

@@ -1,0 +1,122 @@
+"""Whether one arm is faster than another, and what it would take to tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil, exp, inf, log
+from typing import Literal
+
+import numpy as np
+
+from deploy.statistics.block import Blocks, medians, pooled
+from deploy.statistics.intervals import Interval
+from deploy.statistics.quantiles import median
+from deploy.statistics.ranks import Shift, paired_shift, shift_apart
+
+Verdict = Literal["faster", "slower", "no difference", "cannot tell"]
+Remedy = Literal["more rounds", "profile both together"]
+
+# A difference that few would act on; 10 rounds on a calm device exclude it two times in three.
+MARGIN = 0.02
+
+# With session effects of 1 % (standard deviation), the most that we expect of a phone in order, two
+# sessions differ by more than 3 % once in thirty times. A/A runs of a device may say otherwise.
+SESSION_FLOOR = 0.03
+
+# What `profile` does unless told otherwise; fewer than 6 rounds never tell.
+_USUAL_ROUNDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Of arm b with arm a: a `ratio` of 1.05 says that b takes 5 % more time.
+
+    `interval` is of 95 %, and so wide that it excludes 1 just where `p_value` is at most 5 %; None
+    where there are too few blocks for any. `remedy` says what would tell where the verdict is
+    "cannot tell", `rounds` about how many rounds in all, for "more rounds".
+    """
+
+    ratio: float
+    interval: Interval | None
+    p_value: float
+    verdict: Verdict
+    remedy: Remedy | None
+    rounds: int | None
+
+
+def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comparison:
+    """Compare two arms whose blocks ran in the same rounds, A B and B A by turns.
+
+    The ratio is of the blocks' medians, round by round, so what a round does to both, such as heat
+    or a session's effect, does not count. A difference is real where swapping the labels within
+    rounds, in every way, gives one as large by signed ranks in at most 5 % of them. With an
+    interval within `margin` (0.02 is 2 %) of 1 there is no difference; else it cannot be told.
+    Rounds that only one of them has are left out; sharing none, they cannot be told apart. Raises
+    ValueError where an arm has no block.
+    """
+    of_round = [{block.round: block for block in blocks} for blocks in (a, b)]
+    shared = sorted(of_round[0].keys() & of_round[1].keys())
+    if not shared:
+        return Comparison(
+            ratio=median(pooled(b)) / median(pooled(a)),
+            interval=None,
+            p_value=1.0,
+            verdict="cannot tell",
+            remedy="more rounds",
+            rounds=_USUAL_ROUNDS,
+        )
+    of_a, of_b = (np.log(medians([blocks[each] for each in shared])) for blocks in of_round)
+    shift = paired_shift(of_b - of_a)
+    comparison = _compare(shift, 0.0, margin, "more rounds")
+    if comparison.remedy is None:
+        return comparison
+    return replace(comparison, rounds=_rounds_needed(comparison, len(shared), margin))
+
+
+def compare_apart(
+    a: Blocks, b: Blocks, *, floor: float = SESSION_FLOOR, margin: float = MARGIN
+) -> Comparison:
+    """Compare two arms that were measured in sessions of their own.
+
+    A session has an effect that no number of rounds can show; two of them are taken to differ by
+    `floor` (0.03 is 3 %) at the most. The floor widens the interval, and the p-value is of a
+    difference beyond it, by sharing out the labels over the blocks in every way (rank sums). So no
+    difference within the floor is ever told. Raises ValueError where one of them has no block.
+    """
+    shift = shift_apart(np.log(medians(a)), np.log(medians(b)))
+    return _compare(shift, log(1 + floor), margin, "profile both together")
+
+
+def _compare(shift: Shift, floor: float, margin: float, remedy: Remedy) -> Comparison:
+    interval = shift.interval()
+    low, high = (interval.low - floor, interval.high + floor) if interval else (-inf, inf)
+    verdict: Verdict
+    if low > 0:
+        verdict = "slower"
+    elif high < 0:
+        verdict = "faster"
+    elif -log(1 + margin) < low and high < log(1 + margin):
+        verdict = "no difference"
+    else:
+        verdict = "cannot tell"
+    return Comparison(
+        ratio=exp(shift.estimate),
+        interval=Interval(low=exp(low), high=exp(high)) if interval else None,
+        p_value=shift.p_value(within=floor),
+        verdict=verdict,
+        remedy=remedy if verdict == "cannot tell" else None,
+        rounds=None,
+    )
+
+
+def _rounds_needed(comparison: Comparison, rounds: int, margin: float) -> int:
+    """About how many rounds bring the interval to one side of 1, or to within the margin.
+
+    Its width falls with the square root of the rounds. The nearer of the two ends is taken.
+    """
+    if comparison.interval is None:
+        return _USUAL_ROUNDS
+    half = log(comparison.interval.high / comparison.interval.low) / 2
+    away = abs(log(comparison.ratio))
+    needed = half / max(away, log(1 + margin) - away)
+    return max(ceil(rounds * needed**2), rounds + 1)

@@ -1,0 +1,269 @@
+"""The Android app: compiled, linked, tested on the JVM and packed, without Gradle.
+
+That needs a folder with a compiler and Android's signatures, which the environment variable
+ANDROID_TOOLCHAIN names; its build.py does the work. What Gradle alone reads is checked as text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from app_fixtures import APP_VERSION, FIXTURES, request
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+from small_build import build_here, recipe, write_photos
+
+from deploy.android.app_runner import ACTIVITY
+from deploy.android.folders import PACKAGE
+from deploy.android.parsers.packages import parse_app_version
+from deploy.benchmark.staging import stage
+from deploy.bundle.open import Bundle, open_bundle
+from deploy.cli import app as cli
+from deploy.protocol.answers import parse_answer
+from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.statistics.error_statistics import compare_logits
+from deploy.verify.gates import judge_golden, require
+
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "android_demo"
+APP = (PROJECT / "app/build.gradle.kts").read_text(encoding="utf-8")
+CATALOG = tomllib.loads((PROJECT / "gradle/libs.versions.toml").read_text(encoding="utf-8"))
+# What the toolchain runs besides its own jars.
+TOOLS = ("java", "javac", "aapt2", "zipalign", "apksigner")
+MANIFEST = (PROJECT / "app/src/main/AndroidManifest.xml").read_text(encoding="utf-8")
+
+
+# --- what Gradle reads ----------------------------------------------------------------------
+
+
+def test_the_runtimes_are_of_the_versions_that_bundles_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = {r.name: str(r.specifier) for r in map(Requirement, project["dependencies"])}
+    assert pins["executorch"] == f"=={CATALOG['versions']['executorch']}"
+    # The first with opset 20 and IR 10, see deploy/backends.py.
+    onnxruntime = [int(part) for part in CATALOG["versions"]["onnxruntime"].split(".")]
+    assert onnxruntime >= [1, 18]
+
+
+def test_the_version_name_is_one_that_the_harness_reads() -> None:
+    versions = CATALOG["versions"]
+    values = {
+        "appVersion": re.findall(r'val appVersion = "(.*)"', APP)[0],
+        "protocolVersion": re.findall(r"val protocolVersion = (\d+)", APP)[0],
+        "executorchVersion": versions["executorch"],
+        "onnxruntimeVersion": versions["onnxruntime"],
+    }
+    template = "".join(re.findall(r'"([^"]*)"', APP.split("versionName =")[1].split("ndk")[0]))
+    name = re.sub(r"\$(\w+)", lambda match: values[match[1]], template)
+    version = parse_app_version(name)
+    assert name == APP_VERSION
+    assert version is not None
+    assert version.protocol == PROTOCOL_VERSION
+    kotlin = PROJECT / "app/src/main/kotlin/dev/mobiledeploy/demo/core/protocol/Request.kt"
+    assert f"const val PROTOCOL_VERSION = {PROTOCOL_VERSION}\n" in kotlin.read_text("utf-8")
+
+
+def test_namespace_sdk_levels_and_abis_are_as_promised() -> None:
+    assert f'namespace = "{PACKAGE}"' in APP
+    assert f'applicationId = "{PACKAGE}"' in APP
+    levels = {name: int(level) for name, level in re.findall(r"(\w+Sdk) = (\d+)", APP)}
+    assert levels["minSdk"] == 26
+    assert levels["targetSdk"] >= 34
+    assert levels["compileSdk"] >= levels["targetSdk"]
+    assert 'listOf("arm64-v8a", "x86_64")' in APP
+
+
+def test_every_alias_used_is_in_the_catalog_and_the_other_way_round() -> None:
+    scripts = APP + (PROJECT / "build.gradle.kts").read_text(encoding="utf-8")
+    used = set(re.findall(r"libs\.([\w.]+?)(?:\.get\(\)|\)|\s)", scripts))
+    libraries = {name.replace("-", ".") for name in CATALOG["libraries"]}
+    plugins = {f"plugins.{name.replace('-', '.')}" for name in CATALOG["plugins"]}
+    versions = {f"versions.{name}" for name in CATALOG["versions"]}
+    assert {name for name in used if not name.startswith("versions.")} == libraries | plugins
+    assert {name for name in used if name.startswith("versions.")} <= versions
+    references = {
+        entry["version"]["ref"]
+        for table in ("libraries", "plugins")
+        for entry in CATALOG[table].values()
+    }
+    assert references == set(CATALOG["versions"])
+
+
+def test_the_benchmark_activity_is_the_harnesss_guarded_and_not_in_the_release() -> None:
+    declared = re.findall(r"<activity\s([^>]*)/?>", MANIFEST)
+    (benchmark,) = [each for each in declared if ".BenchmarkActivity" in each]
+    assert f"{PACKAGE}/.BenchmarkActivity" == ACTIVITY
+    assert 'android:permission="android.permission.DUMP"' in benchmark
+    assert 'android:exported="true"' in benchmark
+    release = (PROJECT / "app/src/release/AndroidManifest.xml").read_text(encoding="utf-8")
+    assert re.search(r'"\.BenchmarkActivity"\s+tools:node="remove"', release)
+
+
+def test_bundles_in_the_assets_stay_out_of_the_repository() -> None:
+    ignored = (PROJECT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "app/src/main/assets/bundles/" in ignored
+
+
+@pytest.mark.parametrize(
+    "layout", sorted((PROJECT / "app/src/main/res/layout").iterdir()), ids=lambda file: file.stem
+)
+def test_every_word_on_a_screen_is_a_resource_and_every_picture_has_one(layout: Path) -> None:
+    text = layout.read_text(encoding="utf-8")
+    for value in re.findall(r'android:(?:text|hint|contentDescription)="([^"]*)"', text):
+        assert value.startswith("@string/")
+    for element in re.findall(r"<(?:ImageView|TextureView|Spinner)\s[^>]*>", text):
+        assert "android:contentDescription" in element
+
+
+# --- what the toolchain does ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What the toolchain made of the app with a bundle in it, and the answers of its own runner."""
+
+    said: str
+    apk: Path
+    bundle: Bundle
+    answers: dict[str, tuple[Request, Answer]]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """A small bundle, built, staged by the command, compiled in and run by the app's code."""
+    toolchain = os.environ.get("ANDROID_TOOLCHAIN")
+    if not toolchain:
+        pytest.skip("ANDROID_TOOLCHAIN names no folder with a build.py and its compiler")
+    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    if missing:
+        pytest.skip(f"not installed, though ANDROID_TOOLCHAIN needs it: {', '.join(missing)}")
+    place = tmp_path_factory.mktemp("android")
+    built = build_here(recipe(place / "narrow", write_photos(place / "photos", 40)))
+
+    project = place / "android_demo"
+    out_of_git = shutil.ignore_patterns("build", ".gradle", "bundles")
+    shutil.copytree(PROJECT, project, ignore=out_of_git)
+    staged = ["android", str(built.folder), "--project", str(project)]
+    assert CliRunner().invoke(cli.app, staged, catch_exceptions=False).exit_code == 0
+
+    bundle = open_bundle(built.folder)
+    requests = lay_requests(bundle, place / "bench")
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(Path(toolchain, "build.py").resolve()),
+            str(project / "app"),
+            str(place / "out"),
+            "--",
+            f"-Dfixtures={FIXTURES}",
+            f"-Dbundle={project / 'app/src/main/assets/bundles/narrow'}",
+            f"-Dbench={place / 'bench'}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said[-8000:]
+    answers = {
+        name: (asked, parse_answer(answer_of(place / "bench", asked), asked, "the JVM"))
+        for name, asked in requests.items()
+    }
+    return Compiled(said=said, apk=place / "out/demo.apk", bundle=bundle, answers=answers)
+
+
+def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
+    """The harness's own files for a block of each artifact, and for one that must be refused."""
+    folder.mkdir()
+    artifacts = [each for each in bundle.manifest.artifacts if each.format == "onnx"]
+    staged = stage(bundle, artifacts, folder)
+    for name, file in staged.files.items():
+        if not (folder / name).exists():
+            shutil.copyfile(file, folder / name)
+    requests = {
+        artifact.name: request(
+            id=f"b-{number:04d}",
+            artifact=staged.artifacts[artifact.name],
+            threads=1,
+            warmup=1,
+            iterations=4,
+            shape=artifact.input.shape,
+            golden=staged.golden,
+        )
+        for number, artifact in enumerate(artifacts)
+    }
+    first = requests[artifacts[0].name]
+    requests["seed"] = first.model_copy(
+        update={"id": "b-seed", "golden": (), "input": TimedInput(golden=None, seed=3)}
+    )
+    requests["other shape"] = first.model_copy(
+        update={
+            "id": "b-shape",
+            "shape": (1, 3, 8, 8),
+            "golden": (),
+            "input": TimedInput(golden=None, seed=3),
+        }
+    )
+    for asked in requests.values():
+        (folder / f"{asked.id}.request.json").write_text(asked.to_json(), encoding="utf-8")
+    return requests
+
+
+def answer_of(folder: Path, asked: Request) -> bytes:
+    return (folder / f"{asked.id}.answer.json").read_bytes()
+
+
+def test_the_app_compiles_and_passes_its_own_tests(compiled: Compiled) -> None:
+    passed = re.search(r"OK \((\d+) tests\)", compiled.said)
+    assert passed, compiled.said
+    written = [
+        len(re.findall(r"@Test\b", file.read_text(encoding="utf-8")))
+        for file in (PROJECT / "app/src/test").rglob("*Test.kt")
+    ]
+    assert int(passed[1]) == sum(written)
+
+
+def test_the_apk_holds_the_code_and_the_staged_bundle(compiled: Compiled) -> None:
+    with zipfile.ZipFile(compiled.apk) as apk:
+        names = set(apk.namelist())
+        stored = apk.read("assets/bundles/narrow/manifest.json")
+    assert {"classes.dex", "AndroidManifest.xml", "resources.arsc"} <= names
+    assert stored == (compiled.bundle.folder / "manifest.json").read_bytes()
+    assert not [name for name in names if name.endswith(".png") and "bundles" in name]
+
+
+@pytest.mark.parametrize("name", ["onnx-fp32", "onnx-int8"])
+def test_the_apps_runner_answers_the_harness_rightly(compiled: Compiled, name: str) -> None:
+    asked, answer = compiled.answers[name]
+    assert answer.status == "ok"
+    assert len(answer.iterations_ns) == asked.iterations
+    assert answer.runner is not None
+    assert (answer.runner.name, answer.runner.runtime) == ("app", "ONNX Runtime")
+    assert answer.memory_before_bytes is not None
+    assert answer.memory_peak_bytes is not None
+    assert answer.memory_before_bytes < answer.memory_peak_bytes
+    bundle = compiled.bundle
+    reference = bundle.golden_logits_float()
+    rows = np.stack([each.values() for each in answer.logits])
+    assert [each.index for each in answer.logits] == list(range(len(reference)))
+    own = compare_logits(reference, bundle.golden_logits(name)) if "int8" in name else None
+    precision = bundle.artifact(name).precision
+    require(judge_golden(name, precision, compare_logits(reference, rows), own))
+
+
+def test_the_apps_runner_takes_a_seed_and_refuses_another_shape(compiled: Compiled) -> None:
+    _, seeded = compiled.answers["seed"]
+    assert (seeded.status, seeded.logits) == ("ok", ())
+    _, refused = compiled.answers["other shape"]
+    assert refused.error is not None
+    assert refused.error.kind == "wrong-shape"

@@ -1,0 +1,498 @@
+"""Writing a bundle: whatever happens, the target holds the whole old one or the whole new one."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from bundle_factory import make_bundle
+
+from deploy.bundle import exchange
+from deploy.bundle.open import check_integrity, open_bundle
+from deploy.bundle.write import check_target, staged, sweep
+from deploy.support.errors import BundleError, StorageError
+
+OLD, NEW, NEWEST = 1, 2, 3
+
+
+def build(target: Path, seed: int) -> None:
+    with staged(target) as folder:
+        make_bundle(folder, seed=seed, photos=1)
+
+
+def seed_of(target: Path) -> int:
+    """Which bundle the target holds, once it is proved whole."""
+    bundle = open_bundle(target)
+    check_integrity(bundle)
+    return int((target / "verification.json").read_text().partition(": ")[2].partition("\n")[0])
+
+
+@pytest.fixture(params=["exchange", "two renames"])
+def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place for a bundle, on a system that can exchange two folders and on one that cannot."""
+    if request.param == "two renames":
+        monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
+    elif not can_exchange(tmp_path):
+        pytest.skip("needs a file system that can exchange two folders in one step")
+    (tmp_path / "bundles").mkdir()
+    return tmp_path / "bundles" / "x"
+
+
+@pytest.fixture
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds that do not wait for the disk: a kill, other than a loss of power, loses no writes."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+
+
+def can_exchange(folder: Path) -> bool:
+    one, other = folder / "one", folder / "other"
+    one.mkdir()
+    other.mkdir()
+    try:
+        return exchange.exchange(one, other)
+    finally:
+        one.rmdir()
+        other.rmdir()
+
+
+def alone(target: Path) -> bool:
+    return os.listdir(target.parent) == [target.name]
+
+
+def test_a_bundle_appears_whole_and_alone(target: Path) -> None:
+    build(target, NEW)
+    assert seed_of(target) == NEW
+    assert alone(target)
+
+
+def test_the_folders_above_are_made(tmp_path: Path) -> None:
+    build(tmp_path / "a" / "b" / "x", NEW)
+    assert seed_of(tmp_path / "a" / "b" / "x") == NEW
+
+
+def test_an_empty_folder_is_taken(target: Path) -> None:
+    target.mkdir()
+    build(target, NEW)
+    assert seed_of(target) == NEW
+    assert alone(target)
+
+
+def test_the_old_bundle_stays_until_the_new_one_is_whole(target: Path) -> None:
+    build(target, OLD)
+    (target / "extra").mkdir()
+    with staged(target) as folder:
+        assert folder.parent == target.parent
+        make_bundle(folder, seed=NEW)
+        assert seed_of(target) == OLD
+    assert seed_of(target) == NEW
+    assert not (target / "extra").exists()
+    assert alone(target)
+
+
+def test_a_link_goes_on_pointing_where_it_did(target: Path, tmp_path: Path) -> None:
+    build(target, OLD)
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    build(link, NEW)
+    assert link.is_symlink()
+    assert seed_of(target) == NEW
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit, FileNotFoundError])
+def test_an_exception_leaves_the_target_as_it_was(target: Path, error: type[BaseException]) -> None:
+    def fail(folder: Path) -> None:
+        make_bundle(folder, seed=NEW)
+        raise error
+
+    build(target, OLD)
+    with pytest.raises(error), staged(target) as folder:
+        fail(folder)
+    assert seed_of(target) == OLD
+    assert alone(target)
+
+
+def test_an_exception_leaves_no_folders_that_were_made_for_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path / "a" / "b" / "x"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rename_that_fails_half_way_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x"
+    build(target, OLD)
+    monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
+    rename = os.rename
+    renamed = []
+
+    def second_fails(source: Path, destination: Path) -> None:
+        renamed.append(destination)
+        if len(renamed) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(source))
+        rename(source, destination)
+
+    monkeypatch.setattr(os, "rename", second_fails)
+    with pytest.raises(StorageError, match=os.strerror(errno.EIO)):
+        build(target, NEW)
+    assert len(renamed) == 3
+    assert seed_of(target) == OLD
+    assert alone(target)
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_killed_before_any_of_its_operations_on_files_a_build_leaves_a_whole_bundle(
+    target: Path,
+) -> None:
+    left = set()
+    for operation in itertools.count():
+        shutil.rmtree(target, ignore_errors=True)
+        build(target, OLD)
+        if not killed_before(operation, target):
+            break
+        left.add(seed_of(target))
+        build(target, NEWEST)
+        assert seed_of(target) == NEWEST, f"after a kill before operation {operation}"
+        assert alone(target), f"after a kill before operation {operation}"
+    assert operation > 30
+    assert left == {OLD, NEW}
+    assert seed_of(target) == NEW
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_a_first_build_that_is_killed_leaves_nothing_or_a_whole_bundle(target: Path) -> None:
+    appeared = set()
+    for operation in itertools.count():
+        shutil.rmtree(target, ignore_errors=True)
+        if not killed_before(operation, target):
+            break
+        appeared.add(target.exists())
+        assert not target.exists() or seed_of(target) == NEW
+        sweep(target)
+        assert alone(target) or not os.listdir(target.parent)
+    assert appeared == {False, True}
+
+
+def killed_before(operation: int, target: Path) -> bool:
+    """Whether a process that builds NEW was killed: by itself, before the operation of that number.
+
+    The interpreter announces each of its operations on files (an audit event) before it is done.
+    """
+
+    def build_and_die() -> None:
+        counter = itertools.count()
+
+        def kill_in_time(event: str, _: tuple[object, ...]) -> None:
+            on_files = event.startswith(("open", "os.", "shutil.", "fcntl.", "ctypes.dlsym"))
+            if on_files and next(counter) == operation:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(kill_in_time)
+        build(target, NEW)
+
+    status = ended(start(build_and_die))
+    assert status in (0, -signal.SIGKILL), "the build itself failed"
+    return status != 0
+
+
+def start(body: Callable[[], None]) -> int:
+    """The id of a new process that runs `body`."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            body()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return child
+
+
+def ended(child: int) -> int:
+    """The exit code of a process once it has ended; minus the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.usefixtures("unsynced")
+def test_opening_repairs_what_two_renames_left_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x"
+    build(target, OLD)
+    monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
+    missing = 0
+    for operation in itertools.count():
+        if not killed_before(operation, target):
+            break
+        if not target.exists():
+            missing += 1
+            assert seed_of(target) == OLD
+        shutil.rmtree(target)
+        build(target, OLD)
+    assert missing, "no kill fell between the two renames"
+
+
+def test_opening_does_not_meddle_with_a_living_build_between_its_renames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x"
+    build(target, OLD)
+    monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
+    rename, seen = os.rename, []
+
+    def look_between(source: Path, destination: Path) -> None:
+        rename(source, destination)
+        if source == target:
+            with pytest.raises(BundleError, match="is being replaced: try again") as caught:
+                open_bundle(target)
+            seen.append(caught.value)
+
+    monkeypatch.setattr(os, "rename", look_between)
+    build(target, NEW)
+    assert len(seen) == 1
+    assert seed_of(target) == NEW
+
+
+def test_a_living_build_is_not_swept_and_the_last_to_end_wins(target: Path) -> None:
+    build(target, OLD)
+    with staged(target) as first:
+        make_bundle(first, seed=NEW)
+        assert sweep(target) == []
+        build(target, NEWEST)
+        assert seed_of(target) == NEWEST
+    assert seed_of(target) == NEW
+    assert alone(target)
+
+
+def test_a_build_whose_lock_is_swept_before_it_is_held_takes_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, flock, swept = tmp_path / "x", fcntl.flock, []
+
+    def sweep_before_the_first(lock: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        swept.extend(sweep(target))
+        flock(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_before_the_first)
+    with staged(target) as folder:
+        assert len(swept) == 1
+        assert folder not in swept
+        assert folder.with_name(f"{folder.name}.lock").exists()
+        make_bundle(folder, seed=NEW)
+    assert seed_of(target) == NEW
+    assert alone(target)
+
+
+def test_builds_of_one_target_at_once_leave_one_of_them_whole(target: Path) -> None:
+    seeds = range(NEW, NEW + 6)
+
+    def build_often(seed: int) -> None:
+        for _ in range(5):
+            build(target, seed)
+
+    children = [start(lambda seed=seed: build_often(seed)) for seed in seeds]
+    assert [ended(child) for child in children] == [0] * len(children)
+    assert seed_of(target) in seeds
+    assert alone(target)
+
+
+def test_sweeping_takes_the_leftovers_of_this_target_alone(tmp_path: Path) -> None:
+    ours = tmp_path / ".x.build-7-0123abcd"
+    others = [".y.build-7-0123abcd", ".x.build-7-0123abcd.build-8-0123abcd", ".x.build-mine"]
+    for folder in (ours, *(tmp_path / name for name in others)):
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x")
+        folder.with_name(f"{folder.name}.lock").touch()
+    assert sweep(tmp_path / "x") == [ours]
+    expected = {*others, *(f"{name}.lock" for name in others)}
+    assert set(os.listdir(tmp_path)) == expected
+
+
+def test_a_link_in_a_leftovers_place_is_not_followed(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    make_bundle(precious, photos=1)
+    (tmp_path / ".x.build-7-0123abcd").symlink_to(precious)
+    (tmp_path / ".x.build-7-0123abcd.lock").touch()
+    build(tmp_path / "x", NEW)
+    check_integrity(open_bundle(precious))
+
+
+def refuse(target: Path, says: str) -> None:
+    """Both the early check and the writing itself refuse `target`, and leave all as it was."""
+    with pytest.raises(BundleError, match=says):
+        check_target(target)
+    with pytest.raises(BundleError, match=says), staged(target):
+        pytest.fail("the target was taken")
+
+
+def test_a_target_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("mine")
+    refuse(tmp_path / "x", "x is a file")
+    assert (tmp_path / "x").read_text() == "mine"
+
+
+def test_a_target_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("mine")
+    refuse(tmp_path / "x" / "a" / "b", "x is not a folder")
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [None, "", "[]", '{"manifest_version": 3}', '{"tool": {"name": "other"}}', "[" * 9999],
+)
+def test_a_strangers_folder_is_refused(tmp_path: Path, manifest: str | None) -> None:
+    target = tmp_path / "x"
+    target.mkdir()
+    (target / "thesis.txt").write_text("years of work")
+    if manifest is not None:
+        (target / "manifest.json").write_text(manifest)
+    refuse(target, "x holds something that is not a bundle")
+    assert (target / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_strangers_folder_that_appears_during_the_build_is_refused(target: Path) -> None:
+    def meanwhile() -> None:
+        target.mkdir()
+        (target / "thesis.txt").write_text("years of work")
+
+    with pytest.raises(BundleError, match="x holds something"), staged(target):
+        meanwhile()
+    assert (target / "thesis.txt").exists()
+    assert alone(target)
+
+
+def test_a_bundle_of_a_newer_schema_may_be_replaced(target: Path) -> None:
+    target.mkdir()
+    (target / "manifest.json").write_text(
+        '{"schema_version": 9, "tool": {"name": "mobile-deploy"}}'
+    )
+    build(target, NEW)
+    assert seed_of(target) == NEW
+
+
+def test_a_name_too_long_to_build_beside_is_refused(tmp_path: Path) -> None:
+    refuse(tmp_path / ("x" * 230), "no name that a folder can take")
+    refuse(Path("/"), "no name that a folder can take")
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Root ignores permissions, so be nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        with without_privileges():
+            refuse(folder / "x", "cannot be written to")
+        folder.chmod(0o000)
+        with without_privileges():
+            refuse(folder / "x", "cannot be written to")
+        folder.chmod(0o755)
+        assert list(folder.iterdir()) == []
+
+
+def test_a_full_disk_is_told_by_path_and_remedy(target: Path) -> None:
+    build(target, OLD)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with (
+            pytest.raises(StorageError, match=r"cannot write .*x .*: free space"),
+            staged(target) as folder,
+        ):
+            (folder / "big").write_bytes(bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert seed_of(target) == OLD
+    assert alone(target)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_no_space_left_is_told_by_path_and_remedy(target: Path) -> None:
+    build(target, OLD)
+    with (
+        pytest.raises(StorageError, match=r"\(No space left on device\): free space"),
+        staged(target),
+        open("/dev/full", "wb") as full,
+    ):
+        full.write(b"x")
+    assert seed_of(target) == OLD
+    assert alone(target)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_disk_that_fails_while_syncing_leaves_the_old_bundle(
+    target: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    build(target, OLD)
+
+    def fail(descriptor: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(StorageError, match=os.strerror(code)):
+            build(target, NEW)
+    assert seed_of(target) == OLD
+    assert alone(target)
+
+
+def test_everything_is_on_the_disk_before_the_exchange_and_the_folder_above_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "x"
+    build(target, OLD)
+    sync, swap, seen = os.fsync, exchange.exchange, []
+
+    def note_sync(descriptor: int) -> None:
+        seen.append(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    def note_exchange(one: Path, other: Path) -> bool:
+        seen.append(0)
+        return swap(one, other)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(exchange, "exchange", note_exchange)
+    build(target, NEW)
+    before, after = set(seen[: seen.index(0)]), seen[seen.index(0) + 1 :]
+    assert before == {path.stat().st_ino for path in (target, *target.rglob("*"))}
+    assert after == [tmp_path.stat().st_ino]
+
+
+def test_exchanging_swaps_two_folders(tmp_path: Path) -> None:
+    if not can_exchange(tmp_path):
+        pytest.skip("needs a file system that can exchange two folders in one step")
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    assert exchange.exchange(tmp_path / "one", tmp_path / "other")
+    assert os.listdir(tmp_path / "one") == ["other"]
+    assert os.listdir(tmp_path / "other") == ["one"]
+    with pytest.raises(FileNotFoundError):
+        exchange.exchange(tmp_path / "one", tmp_path / "missing")

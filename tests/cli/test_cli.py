@@ -1,0 +1,516 @@
+"""The command line: parsing, errors and exit codes, what is shown and what is kept quiet."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+import click
+import pytest
+from bundle_factory import make_bundle
+
+import deploy
+from deploy.bundle.open import open_bundle
+from deploy.cli import build, commands, evaluate, run, verify
+from deploy.cli.build import default_output
+from deploy.cli.options import height_and_width, name_list
+from deploy.cli.progress import OnTerminal, Piped, bar
+from deploy.statistics.accuracy import share
+from deploy.statistics.error_statistics import ErrorStatistics
+from deploy.support.errors import GateError
+from deploy.support.quiet import hidden_output
+from deploy.verify.bundle import Verified
+from deploy.verify.evaluate import ArtifactScore, Evaluation
+from deploy.verify.gates import Check
+
+REPOSITORY = Path(deploy.__file__).parent.parent
+HEAVY = {
+    *("torch", "numpy", "onnx", "onnxruntime", "coremltools", "executorch"),
+    *("PIL", "matplotlib"),
+}
+COMMANDS = ["build", "sensitivity", "verify", "evaluate"]
+
+Captured = pytest.CaptureFixture[str]
+
+
+def command(*arguments: str) -> list[str]:
+    """The command of this checkout, whether or not it is installed."""
+    code = "import sys; from deploy.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_no_toolkit_and_nothing_that_draws(arguments: list[str]) -> None:
+    code = "import sys; from deploy.cli import main; main(); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
+    loaded = set(done.stderr.split())
+    assert "deploy.cli.build" in loaded
+    assert loaded & (HEAVY | {"rich", "pydantic"}) == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_ends_with_an_example(name: str, capfd: Captured) -> None:
+    assert run.run(commands, [name, "--help"]) == 0
+    last = capfd.readouterr().out.rstrip().splitlines()[-1]
+    assert last.strip().startswith(f"Example: mobile-deploy {name} ")
+
+
+def test_the_version_is_the_package_s(capfd: Captured) -> None:
+    assert run.run(commands, ["--version"]) == 0
+    assert capfd.readouterr().out == f"mobile-deploy {deploy.__version__}\n"
+
+
+MISTAKES = {
+    "buidl": "no such command: buidl (did you mean build?)",
+    "xyz": "no such command: xyz: try mobile-deploy --help",
+    "build": "NETWORK is missing: try mobile-deploy build --help",
+    "build mobilenet_v2 --photo x": "no such option: --photo (did you mean --photos or --rho?)",
+    "build mobilenet_v2 x": ("got unexpected extra argument (x): try mobile-deploy build --help"),
+    "build mobilenet_v2 --photos": (
+        "option '--photos' requires an argument: try mobile-deploy --help"
+    ),
+    "build mobilenet_v2 --width wide": "--width: 'wide' is not a valid float",
+    "build mobilenet_v2 --width nan": ("--width nan is out of range: give 0.1 to 4, such as 0.5"),
+    "build mobilenet_v2 --padding valid": (
+        "--padding: unknown padding 'valid': known are same, symmetric"
+    ),
+    "build nets.py:make_net --padding same": (
+        "--padding is for our own networks: nets.py:make_net is built as it makes it, "
+        "leave --padding out"
+    ),
+    "build mobilenet_v2 --resolution 12y": (
+        "--resolution: '12y' is no size: give pixels such as 224, or height x width such as 160x224"
+    ),
+    "build mobilenet_v2 --resolution 16": "--resolution 16 is out of range: give 32 to 1024",
+    "build mobilenet_v2 --classes 1 --weights none": (
+        "--classes 1 is out of range: give 2 to 100000 (a network that says yes or no has 2)"
+    ),
+    "build mobilenet_v2 --formats onnx,,coreml": (
+        "--formats: 'onnx,,coreml' has an empty name: put one comma between names"
+    ),
+    "build mobilenet_v2 --formats tflite": (
+        "--formats: unknown format 'tflite': known are coreml, executorch, onnx"
+    ),
+    "build mobilenet_v2 --formats onnx --precisions fp16": (
+        "--precisions: onnx has no fp16 artifact: fp16 is for coreml"
+    ),
+    "build mobilenet_v2 --formats onnx,coreml --precisions fp16": (
+        "--formats: onnx has none of the precisions fp16: it has fp32, int8"
+    ),
+    "build mobilenet_v2 --allow-unverified tflite": (
+        "--allow-unverified: unknown format 'tflite': known are coreml, executorch, onnx"
+    ),
+    "verify nowhere": "there is no bundle nowhere: build it, or check the path",
+    "evaluate nowhere photos": "there is no bundle nowhere: build it, or check the path",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_line_that_names_it_and_exit_code_2(line: str, capfd: Captured) -> None:
+    assert run.run(commands, line.split()) == 2
+    assert capfd.readouterr() == ("", f"error: {MISTAKES[line]}\n")
+
+
+def test_an_unknown_network_brings_near_names(capfd: Captured) -> None:
+    assert run.run(commands, ["build", "mobilnet_v2"]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("error: unknown network 'mobilnet_v2': did you mean mobilenet_v2")
+    assert err.count("\n") == 1
+
+
+def test_without_a_command_the_help_is_shown(capfd: Captured) -> None:
+    assert run.run(commands, []) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("Usage: mobile-deploy ")
+
+
+def raise_gate() -> None:
+    raise GateError("onnx-int8 fails: build it again")
+
+
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def raise_full() -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "/disk/file")
+
+
+def raise_bug() -> None:
+    raise LookupError("first line\nsecond line")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "line"),
+    [
+        (raise_gate, 1, "error: onnx-int8 fails: build it again"),
+        (raise_interrupt, 130, "interrupted"),
+        (
+            raise_full,
+            1,
+            "error: cannot write /disk/file (No space left on device): free space on its disk",
+        ),
+        (
+            raise_bug,
+            1,
+            "internal error: LookupError: first line: run again with --debug and report it",
+        ),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line_and_with_debug_a_traceback_too(
+    fault: Callable[[], None], code: int, line: str, capfd: Captured
+) -> None:
+    @click.group()
+    def group() -> None: ...
+
+    @group.command()
+    @click.option("--debug", is_flag=True)
+    def fail(debug: bool) -> None:
+        fault()
+
+    assert run.run(group, ["fail"]) == code
+    out, err = capfd.readouterr()
+    # click ends the terminal's line of ^C first.
+    assert (out, err.removeprefix("\n")) == ("", f"{line}\n")
+
+    assert run.run(group, ["fail", "--debug"]) == code
+    err = capfd.readouterr().err
+    assert "Traceback" in err
+    assert fault.__name__ in err
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "last_words"),
+    [(signal.SIGINT, 130, "\ninterrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_a_signal_ends_a_build_and_leaves_nothing(
+    how: signal.Signals, code: int, last_words: str, tmp_path: Path
+) -> None:
+    labels = tmp_path / "labels"
+    os.mkfifo(labels)
+    workplace, scratch = tmp_path / "work", tmp_path / "scratch"
+    workplace.mkdir()
+    scratch.mkdir()
+    line = ["build", "mobilenet_v2", "--weights", "none", "--labels", str(labels)]
+    child = subprocess.Popen(
+        command(*line),
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**environment(), "TMPDIR": str(scratch)},
+    )
+    # The build, which has made its folders by then, waits for the labels.
+    with open_for_reader(labels, child):
+        assert list(workplace.rglob(".mobilenet_v2.build-*"))
+        # It has only just opened them, and Python drops an interrupt amid a destructor.
+        time.sleep(0.5)
+        child.send_signal(how)
+        out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (code, "", last_words)
+    assert list(workplace.iterdir()) == []
+    assert [path for path in scratch.iterdir() if path.name.startswith("mobile-deploy")] == []
+
+
+def open_for_reader(fifo: Path, reader: subprocess.Popen[str]) -> IO[bytes]:
+    """Open a FIFO for writing as soon as `reader` has it open."""
+    while reader.poll() is None:
+        with suppress(OSError):
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "wb")
+        time.sleep(0.02)
+    raise AssertionError(reader.communicate())
+
+
+def test_a_reader_that_is_gone_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        command("--version"), stdout=write, stderr=subprocess.PIPE, check=False, env=environment()
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_lists_and_sizes_are_parsed() -> None:
+    assert name_list("onnx, coreml") == ("onnx", "coreml")
+    assert height_and_width("192") == (192, 192)
+    assert height_and_width("160X224") == (160, 224)
+    for wrong in ["", "160x", "0x1F", "-5", "1e3", "224x224x3", "٣"]:
+        with pytest.raises(click.BadParameter):
+            height_and_width(wrong)
+
+
+def test_the_default_folder_names_what_is_not_as_published() -> None:
+    assert default_output("mobilenet_v2", 1.0, None) == Path("bundles/mobilenet_v2")
+    assert default_output("mobilenet_v2", 1.0, (224, 224)) == Path("bundles/mobilenet_v2")
+    assert default_output("mobilenet_v2", 0.5, (160, 160)).name == "mobilenet_v2_0.5_160"
+    assert default_output("mobilenet_v2", 1.0, (160, 224)).name == "mobilenet_v2_160x224"
+
+
+NOISE = """
+import ctypes, os, sys
+from deploy.support.quiet import hidden_output
+print("before")
+with hidden_output() as stderr:
+    print("a toolkit's print")
+    print("a toolkit's warning", file=sys.stderr)
+    ctypes.CDLL(None).puts(b"a toolkit's puts")
+    os.write(2, b"a toolkit's log from C++")
+    print("ours", file=stderr)
+print("after")
+"""
+
+
+def test_hidden_output_hides_python_and_c_and_yields_the_old_stderr() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOISE],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
+    assert (done.stdout, done.stderr) == ("before\nafter\n", "ours\n")
+
+
+def test_output_is_back_after_an_exception(capfd: Captured) -> None:
+    with pytest.raises(ValueError, match="inside"), hidden_output():
+        raise ValueError("inside")
+    os.write(1, b"after\n")
+    assert capfd.readouterr() == ("after\n", "")
+
+
+def test_a_pipe_gets_warnings_and_no_progress() -> None:
+    stream = io.StringIO()
+    piped = Piped(stream)
+    piped.stage("calibrating")
+    piped.progress("photos", 1, 2)
+    piped.warn("few photos")
+    assert stream.getvalue() == "warning: few photos\n"
+    assert piped.warnings == ["few photos"]
+
+
+def test_a_terminal_gets_stages_a_bar_and_warnings(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with bar(stream) as drawn:
+        watcher = OnTerminal(drawn)
+        watcher.stage("calibrating")
+        watcher.progress("photos [1]", 1, 4)
+        drawn.refresh()
+        watcher.warn("few photos")
+        watcher.stage("exporting")
+        watcher.finish()
+    shown = stream.getvalue()
+    assert "calibrating: photos [1]" in shown
+    assert "25%" in shown
+    assert "warning: few photos" in shown
+    assert "calibrating: 0.0 s" in shown
+    assert "exporting: 0.0 s" in shown
+    assert watcher.warnings == ["few photos"]
+
+
+def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
+    from deploy.build.pipeline import Built
+    from deploy.quantize.mixed_precision import Mix
+
+    manifest = make_bundle(tmp_path)
+    first, second, third = manifest.artifacts
+    assert first.measured is not None
+    exact = first.measured.model_copy(update={"sqnr_db": None, "agreement": 1.0})
+    unproven = {"measured": None, "verified": False, "unverified_reason": "no such operator"}
+    artifacts = (
+        first.model_copy(update={"measured": exact}),
+        second.model_copy(update={"bytes": 3_758_496}),
+        third.model_copy(update=unproven),
+    )
+    built = Built(
+        folder=Path("my bundles/tiny"),
+        manifest=manifest.model_copy(update={"artifacts": artifacts}),
+        checks=(),
+        warnings=(),
+        mix=Mix(
+            decisions=None,  # type: ignore[arg-type]
+            in_float=("conv2d", "add"),
+            macs=0.1,
+            slowdown=1.124,
+            agreement=0.9,
+        ),
+        seconds=42.03,
+        artifact_seconds={first.name: 15.5, second.name: 3.25, third.name: 7.0},
+    )
+    build.show(built)
+    out = capfd.readouterr().out
+    assert (
+        out
+        == """\
+artifact          MB     dB  agreement %  seconds
+onnx_fp32        0.0  exact        100.0     15.5
+executorch_int8  3.8   23.5         87.5      3.2
+coreml_int8      0.0      -            -      7.0
+
+dB: signal to error of the logits against the float network. agreement: the same
+top class. Both on 8 crops of photos held back from calibration.
+int8 was calibrated on 24 crops of 12 of your photos.
+2 parts that int8 would hurt most are in float, 10 % of the work: an
+estimated 12 % more time.
+coreml_int8 could not be run: no such operator
+
+wrote my bundles/tiny in 42.0 s; next:
+  mobile-deploy verify 'my bundles/tiny'
+  mobile-deploy evaluate 'my bundles/tiny' FOLDER_OF_LABELLED_PHOTOS
+"""
+    )
+    assert max(map(len, out.splitlines())) <= 80
+    facts = build.facts(built, ["few photos"])
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["warnings"] == ["few photos"]
+    assert facts["int8_left_in_float"] == ["conv2d", "add"]
+    assert facts["artifacts"][2] == {
+        "name": third.name,
+        "file": third.file,
+        "bytes": third.bytes,
+        "sqnr_db": None,
+        "agreement": None,
+        "photos": None,
+        "seconds": 7.0,
+        "verified": False,
+    }
+
+
+def verified_bundle(folder: Path, *, passed: bool = True) -> Verified:
+    make_bundle(folder)
+    statistics = ErrorStatistics(
+        photos=8, sqnr_db=float("inf"), max_abs=0.0, agreement=1.0, clear_flips=0
+    )
+    worse = ErrorStatistics(photos=8, sqnr_db=14.96, max_abs=2.0, agreement=0.875, clear_flips=0)
+    check = Check(artifact="a", gate="sqnr", measured="14.9 dB", required=">= 15 dB", passed=passed)
+    return Verified(
+        bundle=open_bundle(folder),
+        checks=(check,),
+        statistics={"a": statistics, "b": worse, "c": worse},
+        agreement={("a", "b"): 0.875, ("a", "c"): 0.875, ("b", "c"): 1.0},
+        skipped=("coreml_int8",),
+    )
+
+
+def test_what_verify_shows(tmp_path: Path, capfd: Captured) -> None:
+    verified = verified_bundle(tmp_path)
+    verify.show(verified)
+    out = capfd.readouterr().out
+    assert (
+        out
+        == """\
+artifact     dB  agreement  gates passed
+a         exact     8 of 8        1 of 1
+b          15.0     7 of 8        0 of 0
+c          15.0     7 of 8        0 of 0
+
+dB and agreement: logits and top class against the float network's, on the
+golden photos.
+
+Agreement between artifacts:
+
+          1       2
+1 a
+2 b  7 of 8
+3 c  7 of 8  8 of 8
+"""
+    )
+    facts = verify.facts(verified, [])
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["verified"] is True
+    assert facts["artifacts"][0]["sqnr_db"] is None
+    assert facts["agreement"][2] == {"between": ["b", "c"], "agreement": 1.0}
+
+
+def test_what_evaluate_shows(capfd: Captured) -> None:
+    scores = (
+        ArtifactScore(
+            name="onnx-fp32",
+            photos=50000,
+            not_numbers=0,
+            top1=share(35939, 50000),
+            top5=share(45143, 50000),
+            agreement=None,
+        ),
+        ArtifactScore(
+            name="onnx-int8",
+            photos=50000,
+            not_numbers=0,
+            top1=share(0, 50000),
+            top5=share(50000, 50000),
+            agreement=share(45000, 50000),
+        ),
+    )
+    evaluation = Evaluation(
+        photos=50000,
+        labelled=True,
+        reference="onnx-fp32",
+        scores=scores,
+        notes=("a note",),
+        warnings=(),
+    )
+    evaluate.show(evaluation)
+    out = capfd.readouterr().out
+    assert (
+        out
+        == """\
+artifact            top-1 %              top-5 %       agreement %
+onnx-fp32  71.9 (71.5-72.3)     90.3 (90.0-90.5)                 -
+onnx-int8     0.0 (0.0-0.0)  100.0 (100.0-100.0)  90.0 (89.7-90.3)
+
+50000 photos; in brackets 95 % intervals.
+agreement: the same top class as onnx-fp32.
+note: a note
+"""
+    )
+    facts = evaluate.facts(Path("bundle"), evaluation)
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["artifacts"][1]["top1"]["hits"] == 0
+
+
+def test_evaluate_leaves_out_columns_without_figures(capfd: Captured) -> None:
+    score = ArtifactScore(
+        name="onnx-int8", photos=4, not_numbers=0, top1=share(1, 4), top5=None, agreement=None
+    )
+    evaluate.show(
+        Evaluation(photos=4, labelled=True, reference=None, scores=(score,), notes=(), warnings=())
+    )
+    assert capfd.readouterr().out.splitlines()[0] == "artifact           top-1 %"
+
+
+def test_a_tampered_bundle_fails_by_name(tmp_path: Path, capfd: Captured) -> None:
+    make_bundle(tmp_path / "tiny")
+    with (tmp_path / "tiny/tiny_int8.pte").open("r+b") as file:
+        file.write(b"another beginning")
+    assert run.run(commands, ["verify", str(tmp_path / "tiny")]) == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith("error: tiny_int8.pte in ")
+    assert err.count("\n") == 1

@@ -1,0 +1,373 @@
+"""profile, doctor and virtual-phone from the command line, on virtual phones and this computer."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from virtual_phone_fixture import AdbServer, MakePhone, adb_server, phone
+
+from deploy.results.file import read_results
+
+__all__ = ["adb_server", "phone"]
+
+Run = subprocess.CompletedProcess[str]
+MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
+
+
+@pytest.fixture
+def environment(adb_server: AdbServer) -> dict[str, str]:
+    here = str(Path(__file__).parents[2])
+    return {**adb_server.environment, "PYTHONPATH": here}
+
+
+def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", MAIN, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(environment: dict[str, str], *arguments: str) -> Run:
+    process = start(environment, *arguments)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected = phone()
+    files = tmp_path / "results.json", tmp_path / "samples.csv"
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", connected.serial),
+        *("--artifact", "onnx-int8", "--artifact", "executorch-int8"),
+        *("--threads", "1,4", "--rounds", "6", "--iterations", "8"),
+        *("-o", str(files[0]), "--csv", str(files[1])),
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("Virtual Pixel (")
+    assert lines[1].split()[:3] == ["artifact", "threads", "p50"]
+    verdicts = [line.split()[-1] for line in lines[2:6]]
+    assert verdicts == ["VALID"] * 4
+    assert any(line.startswith("recommended: onnx-int8 with 4 threads") for line in lines)
+    assert max(map(len, lines[1:])) <= 120
+    assert "it is a virtual phone" in done.stderr
+    results = read_results(files[0])
+    assert [len(arm.blocks) for arm in results.devices[0].arms] == [6] * 4
+    assert len(files[1].read_text().splitlines()) == 1 + 4 * 6 * 8
+
+
+@pytest.mark.parametrize("stdout", ["latin-1", "closed", "full"])
+def test_the_facts_are_saved_whatever_stdout_takes(
+    stdout: str, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    files = tmp_path / "results.json", tmp_path / "samples.csv"
+    to = {"latin-1": f"> '{tmp_path}/shown'", "closed": ">&-", "full": "> /dev/full"}[stdout]
+    line = [
+        *("profile", str(phone_bundle), "--device", "host", "--artifact", "executorch-int8"),
+        *("--threads", "1", "--rounds", "2", "--iterations", "2", "--warmup", "0"),
+        *("-o", str(files[0]), "--csv", str(files[1])),
+    ]
+    done = subprocess.run(
+        ["bash", "-c", f'exec "$@" {to}', "bash", sys.executable, "-c", MAIN, *line],
+        env={**environment, "PYTHONIOENCODING": "latin-1"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1  # INVALID: too few rounds.
+    assert "internal error" not in done.stderr
+    assert [len(arm.blocks) for arm in read_results(files[0]).devices[0].arms] == [2]
+    assert len(files[1].read_text().splitlines()) == 1 + 2 * 2
+    if stdout == "latin-1":
+        assert "INVALID" in (tmp_path / "shown").read_text("latin-1")
+    else:
+        assert "error: cannot write to stdout (" in done.stderr
+
+
+def test_two_bundles_are_compared_in_one_session(
+    phone: MakePhone,
+    environment: dict[str, str],
+    phone_bundle: Path,
+    tmp_path: Path,
+) -> None:
+    other = tmp_path / "same"
+    subprocess.run(["cp", "-r", phone_bundle, other], check=True)
+    manifest = other / "manifest.json"
+    # The same network in another bundle: any byte of its manifest makes it one.
+    manifest.write_text(manifest.read_text() + "\n")
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), str(other), "--device", phone().serial),
+        *("--artifact", "onnx-int8", "--threads", "2", "--rounds", "6", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    (compared,) = json.loads(done.stdout)["comparisons"]
+    assert compared["together"] is True
+    assert compared["verdict"] in ("no difference", "cannot tell")
+    assert compared["ratio"] == pytest.approx(1, abs=0.05)
+
+
+def test_the_host_gives_a_real_figure_marked_as_its_own(
+    environment: dict[str, str], phone_bundle: Path
+) -> None:
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", "host", "--threads", "1", "--json"),
+        *("--rounds", "1", "--artifact", "onnx-fp32", "--artifact", "executorch-int8"),
+    )
+    # One round is too few to be believed.
+    assert done.returncode == 1
+    assert "INVALID" in done.stderr
+    (device,) = json.loads(done.stdout)["devices"]
+    assert device["device"]["kind"] == "host"
+    for arm in device["arms"]:
+        assert arm["summary"]["samples"] == 20
+        assert 0 < arm["summary"]["p50"]["value"] < 1e9
+        assert arm["memory_peak_bytes"] > arm["memory_before_bytes"]
+        assert arm["reasons"] == ["too few rounds, 1; give --rounds 6 or more"]
+    assert "says nothing of how fast a phone is" in done.stderr
+
+
+def test_per_op_shows_where_the_time_goes(environment: dict[str, str], phone_bundle: Path) -> None:
+    done = run(environment, "profile", str(phone_bundle), "--per-op", "--json")
+    assert done.returncode == 0, done.stderr
+    profiles = json.loads(done.stdout)["profiles"]
+    assert [each["artifact"] for each in profiles] == ["onnx-fp32", "onnx-int8"]
+    times = [operator["total_ns"] for operator in profiles[1]["operators"]]
+    assert times == sorted(times, reverse=True)
+    assert "QLinearConv" in {operator["operator"] for operator in profiles[1]["operators"]}
+    pte = run(
+        environment, "profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"
+    )
+    assert pte.returncode == 2
+    assert "event tracer" in pte.stderr
+
+
+def test_per_op_of_a_phone_is_its_runners_etdump(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected = phone()
+    elf = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
+    plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
+    plain.write_bytes(elf)
+    tracing.write_bytes(elf + b"event_tracer")
+    asked = (
+        *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
+        *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),
+    )
+    done = run(environment, *asked, str(tracing))
+    assert done.returncode == 0, done.stderr
+    (profile,) = json.loads(done.stdout)["profiles"]
+    assert profile["where"] == "Virtual Pixel"
+    assert profile["operators"][0]["operator"] == "delegate"
+    without = run(environment, *asked, str(plain))
+    assert without.returncode == 1
+    assert "writes no ETDump: build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON" in without.stderr
+    assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
+
+
+def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected, file = phone(), tmp_path / "partial.json"
+    process = start(
+        environment,
+        *("profile", str(phone_bundle), "--device", connected.serial, "--rounds", "500"),
+        *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
+    )
+    deadline = time.monotonic() + 60
+    while not any("block-2-" in each for each in connected.phone.commands):
+        assert time.monotonic() < deadline, process.stderr
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "interrupted"
+    assert "interrupted: these figures are of a part of the session" in out
+    (device,) = read_results(file).devices
+    assert device.interrupted
+    assert len(device.arms[0].blocks) >= 2
+    assert not [path for path in connected.phone.files if "/bench/" in path]
+
+
+WRONG = {
+    "no bundle": (["profile", "nowhere"], "there is no bundle nowhere"),
+    "no bundles": (["profile"], "BUNDLE... is missing"),
+    "threads": (["profile", "B", "--threads", "1,x"], "no number of threads"),
+    "address": (["profile", "B", "--connect", "phone"], "no address"),
+    "artifact": (["profile", "B", "--artifact", "onnx-int4"], "no such artifact"),
+    "twice": (["profile", "B", "B"], "named twice"),
+    "output": (["profile", "B", "-o", "/nowhere/r.json", "--device", "host"], "is no folder"),
+    "runner": (
+        ["profile", "B", "--runner", "native", "--runner-binary", "/nowhere/runner"],
+        "is no file",
+    ),
+    "cores": (
+        ["profile", "B", "--cores", "big", "--device", "host", "--rounds", "1"],
+        "--cores needs --runner native",
+    ),
+    "threads of the host": (
+        ["profile", "B", "--threads", "64", "--device", "host"],
+        "more threads",
+    ),
+    "fault": (["virtual-phone", "--fault", "rain"], "no such fault"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG)
+def test_mistakes_get_one_line_and_2(
+    environment: dict[str, str], phone_bundle: Path, arguments: list[str], said: str
+) -> None:
+    named = [str(phone_bundle) if each == "B" else each for each in arguments]
+    done = run(environment, *named)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_without_a_phone_it_says_what_to_do(
+    environment: dict[str, str], phone_bundle: Path
+) -> None:
+    done = run(environment, "profile", str(phone_bundle))
+    assert done.returncode == 1
+    assert "adb sees no phone: plug one in" in done.stderr
+    doctor = run(environment, "doctor")
+    assert doctor.returncode == 1
+    assert "BLOCKS  phones: none attached" in doctor.stdout
+
+
+def test_doctor_passes_a_healthy_phone_and_names_what_ails_another(
+    phone: MakePhone, environment: dict[str, str]
+) -> None:
+    phone(seed=1)
+    healthy = run(environment, "doctor")
+    assert healthy.returncode == 0, healthy.stdout
+    assert "app: 0.1.0, ExecuTorch" in healthy.stdout
+    phone(seed=2, faults=["unauthorized"])
+    phone(seed=3, faults=["app-missing", "low-battery", "screen-locked"])
+    time.sleep(1)
+    ailing = run(environment, "doctor", "--json")
+    assert ailing.returncode == 1
+    found = [(each["state"], each["what"]) for each in json.loads(ailing.stdout)["findings"]]
+    for state, words in [
+        ("blocks", "accept this computer's key"),
+        ("warning", "is not installed"),
+        ("warning", "low, charge it"),
+        ("warning", "locked"),
+    ]:
+        assert any(state == each and words in what for each, what in found), words
+
+
+@pytest.fixture
+def virtual(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = start(environment, "virtual-phone", "--json", "--profile", "budget")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_virtual_phone_of_the_command_line_is_measured(
+    virtual: subprocess.Popen[str],
+    environment: dict[str, str],
+    adb_server: AdbServer,
+    phone_bundle: Path,
+) -> None:
+    assert virtual.stdout is not None
+    serial = json.loads(virtual.stdout.readline())["serial"]
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--connect", serial, "--rounds", "6"),
+        *("--artifact", "onnx-int8", "--threads", "1"),
+    )
+    adb_server.run("disconnect", serial)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Virtual Budget (")
+    assert "its heat is unknown" in done.stdout
+    virtual.send_signal(signal.SIGINT)
+    assert virtual.wait(20) == 130
+
+
+def test_a_second_session_on_one_phone_is_refused(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path
+) -> None:
+    connected = phone()
+    arguments = ["profile", str(phone_bundle), "--device", connected.serial, "--threads", "1"]
+    first = start(environment, *arguments, "--rounds", "500", "--artifact", "onnx-int8")
+    deadline = time.monotonic() + 60
+    while not any("block-0-" in each for each in connected.phone.commands):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    second = run(environment, *arguments)
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    assert second.returncode == 1
+    assert f"another session measures on {connected.serial}" in second.stderr
+
+
+def test_being_told_to_terminate_keeps_what_there_is_too(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    connected, file = phone(seed=5), tmp_path / "partial.json"
+    process = start(
+        environment,
+        *("profile", str(phone_bundle), "--device", connected.serial, "--rounds", "500"),
+        *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
+    )
+    deadline = time.monotonic() + 60
+    while not any("block-1-" in each for each in connected.phone.commands):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert read_results(file).devices[0].interrupted
+    assert not [path for path in connected.phone.files if "/bench/" in path]
+
+
+def test_a_target_that_cannot_do_what_is_asked_loses_nothing_of_the_others(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "r.json"
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", "host", "--device", phone(seed=6).serial),
+        *("--artifact", "onnx-int8", "--threads", "7", "--rounds", "6", "-o", str(file)),
+    )
+    many_cores = (os.cpu_count() or 1) >= 7
+    assert done.returncode == 2 or many_cores
+    assert "VALID" in done.stdout
+    assert len(read_results(file).devices) == (2 if many_cores else 1)
+
+
+def test_a_phone_that_is_there_and_cannot_be_used_is_told_among_all(
+    phone: MakePhone, environment: dict[str, str], phone_bundle: Path
+) -> None:
+    phone(seed=7)
+    phone(seed=8, faults=["unauthorized"])
+    time.sleep(1)
+    done = run(
+        environment,
+        *("profile", str(phone_bundle), "--device", "all", "--artifact", "onnx-int8"),
+        *("--threads", "1", "--rounds", "6"),
+    )
+    assert done.returncode == 1
+    assert "accept this computer's key" in done.stderr
+    assert "VALID" in done.stdout

@@ -1,0 +1,197 @@
+"""What `deploy.statistics` claims of itself: trials on a synthetic device that come out or do not.
+
+benchmarks/measuring.py runs each 2000 times, tests/statistics/test_measure_claims.py fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from synthetic_device import LARGEST_DRIFT, SESSION_EFFECTS, THROTTLE_STEP, SyntheticDevice
+
+from deploy.statistics import (
+    Verdict,
+    compare_apart,
+    compare_interleaved,
+    quantile_interval,
+    signs_in_times,
+)
+
+Random = np.random.Generator
+
+DRIFTING = SyntheticDevice(drift=LARGEST_DRIFT)
+THROTTLED = SyntheticDevice(throttle=THROTTLE_STEP)
+CALM = SyntheticDevice()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """`trial` comes out in a share of runs from `low` to `high`; from 0 to 1 claims nothing."""
+
+    name: str
+    trial: Callable[[Random], bool]
+    low: float = 0.0
+    high: float = 1.0
+
+    def came_out(self, runs: int) -> int:
+        """How often in `runs` runs, always the same ones."""
+        return sum(self.trial(np.random.default_rng([2026, run])) for run in range(runs))
+
+
+def differs(verdict: Verdict) -> bool:
+    return verdict in ("faster", "slower")
+
+
+def interleaved(
+    random: Random, *, device: SyntheticDevice = CALM, slowdown: float = 1.0
+) -> Verdict:
+    """The verdict on a second arm that takes `slowdown` as long, in one session."""
+    return compare_interleaved(*device.measure(random, slowdowns=(1.0, slowdown))).verdict
+
+
+def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
+    """The same in two sessions."""
+    device = SyntheticDevice(session_effect=session_effect)
+    (a,), (b,) = (device.measure(random, slowdowns=(each,)) for each in (1.0, slowdown))
+    return compare_apart(a, b).verdict
+
+
+def differs_apart(random: Random, *, session_effect: float) -> bool:
+    return differs(apart(random, session_effect=session_effect))
+
+
+def quantile_covered(random: Random, *, q: float, truth: float, iterations: int) -> bool:
+    (blocks,) = CALM.measure(random, iterations=iterations)
+    interval = quantile_interval(blocks, q)
+    return interval is not None and interval.covers(truth)
+
+
+def ratio_covered(random: Random, *, device: SyntheticDevice, slowdown: float) -> bool:
+    interval = compare_interleaved(*device.measure(random, slowdowns=(1.0, slowdown))).interval
+    return interval is not None and interval.covers(slowdown)
+
+
+def signs(random: Random, *, device: SyntheticDevice) -> set[str]:
+    """The kinds of signs that the times of a single arm show."""
+    (blocks,) = device.measure(random)
+    return {sign.kind for sign in signs_in_times(blocks)}
+
+
+def throttled_by_turns(random: Random) -> bool:
+    """Whether one of two interleaved arms shows the step, of which each has its part."""
+    arms = THROTTLED.measure(random, slowdowns=(1.0, 1.0))
+    return any(sign.kind == "throttled" for blocks in arms for sign in signs_in_times(blocks))
+
+
+IDENTICAL = (
+    Claim(
+        name="identical, interleaved: called different",
+        trial=lambda random: differs(interleaved(random)),
+        high=0.06,
+    ),
+    Claim(
+        name="identical, interleaved, drift to 5 %: called different",
+        trial=lambda random: differs(interleaved(random, device=DRIFTING)),
+        high=0.06,
+    ),
+    *(
+        Claim(
+            name=f"identical, apart, session effects of {100 * effect:g} %: called different",
+            trial=partial(differs_apart, session_effect=effect),
+            high=0.06,
+        )
+        for effect in SESSION_EFFECTS
+    ),
+    Claim(
+        name='identical, interleaved: called "no difference"',
+        trial=lambda random: interleaved(random) == "no difference",
+    ),
+)
+
+DIFFERENT = (
+    Claim(
+        name="5 % slower, interleaved: called slower",
+        trial=lambda random: interleaved(random, slowdown=1.05) == "slower",
+        low=0.90,
+    ),
+    Claim(
+        name="5 % slower, interleaved, drift to 5 %: called slower",
+        trial=lambda random: interleaved(random, device=DRIFTING, slowdown=1.05) == "slower",
+        low=0.90,
+    ),
+    Claim(
+        name="2 % slower, interleaved: called slower",
+        trial=lambda random: interleaved(random, slowdown=1.02) == "slower",
+    ),
+    Claim(
+        name="5 % slower, apart, session effects of 1 %: called slower",
+        trial=lambda random: apart(random, session_effect=0.01, slowdown=1.05) == "slower",
+    ),
+    Claim(
+        name="10 % slower, apart, session effects of 1 %: called slower",
+        trial=lambda random: apart(random, session_effect=0.01, slowdown=1.10) == "slower",
+    ),
+)
+
+COVERED = (
+    *(
+        Claim(
+            name=f"interval of p{100 * q:g}, 10 rounds of {iterations}: covers the truth",
+            trial=partial(
+                quantile_covered, q=q, truth=CALM.true_quantile(q), iterations=iterations
+            ),
+            low=0.93,
+            high=high,
+        )
+        # The interval of p99 often ends at the largest sample, and then covers more.
+        for q, iterations, high in ((0.5, 20, 0.97), (0.9, 20, 0.97), (0.99, 50, 1.0))
+    ),
+    Claim(
+        name="interval of the ratio 1.05, interleaved: covers the truth",
+        trial=partial(ratio_covered, device=CALM, slowdown=1.05),
+        low=0.93,
+        high=0.97,
+    ),
+    Claim(
+        name="interval of the ratio 1.05, interleaved, drift to 5 %: covers the truth",
+        trial=partial(ratio_covered, device=DRIFTING, slowdown=1.05),
+        low=0.93,
+        high=0.97,
+    ),
+)
+
+SIGNS = (
+    Claim(
+        name="a step of 20 %: throttled",
+        trial=lambda random: "throttled" in signs(random, device=THROTTLED),
+        low=0.95,
+    ),
+    Claim(
+        name="a step of 20 %, two arms by turns: one of them throttled",
+        trial=throttled_by_turns,
+        low=0.95,
+    ),
+    Claim(
+        name="calm: throttled",
+        trial=lambda random: "throttled" in signs(random, device=CALM),
+        high=0.02,
+    ),
+    Claim(
+        name="calm: any sign",
+        trial=lambda random: bool(signs(random, device=CALM)),
+        high=0.02,
+    ),
+    Claim(
+        name="drift to 5 %: throttled",
+        trial=lambda random: "throttled" in signs(random, device=DRIFTING),
+    ),
+    Claim(
+        name="drift to 5 %: drifting",
+        trial=lambda random: "drifting" in signs(random, device=DRIFTING),
+    ),
+)
+
+CLAIMS = (*IDENTICAL, *DIFFERENT, *COVERED, *SIGNS)

@@ -1,0 +1,113 @@
+"""A device whose true median, quantiles and throttling are known, to prove the statistics on.
+
+Written down before the statistics, and not to be tuned to them. A time is a product of the arm's
+median and of factors:
+
+    block     log-normal, of 1 %, one for each block
+    session   log-normal, of 0, 0.5 or 1 %, one for all blocks of a session
+    noise     log-normal, of 2 %, within a block autocorrelated (first order, 0.5)
+    spikes    1 % of the samples, uniform in 1 to 3
+    drift     linear over the session, 0 or up to 5 %
+    throttle  a step of 20 %, beginning and ending anywhere, at least two blocks long and leaving
+              at least two blocks calm: of less or more, samples alone cannot show anything
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from deploy.statistics import Block
+
+SESSION_EFFECTS = (0.0, 0.005, 0.01)
+LARGEST_DRIFT = 0.05
+THROTTLE_STEP = 0.20
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticDevice:
+    """Effects as shares of a time; `drift` and `throttle` are what a session ends or steps by."""
+
+    median_ns: float = 8e6
+    block_effect: float = 0.01
+    session_effect: float = 0.0
+    noise: float = 0.02
+    autocorrelation: float = 0.5
+    spike_share: float = 0.01
+    spike_highest: float = 3.0
+    drift: float = 0.0
+    throttle: float = 0.0
+
+    def measure(
+        self,
+        random: np.random.Generator,
+        *,
+        slowdowns: Sequence[float] = (1.0,),
+        rounds: int = 10,
+        iterations: int = 20,
+    ) -> list[list[Block]]:
+        """One session of interleaved arms (A B, B A, ...); one list of blocks an arm."""
+        arms = len(slowdowns)
+        # Blocks in the order they ran.
+        order = np.stack(
+            [np.arange(arms) if r % 2 == 0 else np.arange(arms)[::-1] for r in range(rounds)]
+        ).ravel()
+        shape = (rounds * arms, iterations)
+        times = self.median_ns * np.asarray(slowdowns)[order][:, None] * self._noise(random, shape)
+        times *= np.exp(random.normal(0, self.block_effect, (len(order), 1)))
+        times *= np.exp(random.normal(0, self.session_effect))
+        times *= np.where(
+            random.random(shape) < self.spike_share,
+            random.uniform(1, self.spike_highest, shape),
+            1.0,
+        )
+        times *= 1 + self.drift * np.linspace(0, 1, times.size).reshape(shape)
+        times *= self._throttling(random, shape)
+        return [
+            [
+                Block(round=index // arms, times=times[index])
+                for index in np.flatnonzero(order == arm).tolist()
+            ]
+            for arm in range(arms)
+        ]
+
+    def true_quantile(self, q: float) -> float:
+        """The quantile of a sample in ns, over all blocks, of a session without an effect."""
+        spread = NormalDist(0, (self.block_effect**2 + self.noise**2) ** 0.5)
+        # The uniform factor of a spike, at the middles of its strips.
+        factors = np.log(1 + (self.spike_highest - 1) * (np.arange(400) + 0.5) / 400).tolist()
+
+        def below(x: float) -> float:
+            spiked = sum(spread.cdf(x - factor) for factor in factors) / len(factors)
+            return (1 - self.spike_share) * spread.cdf(x) + self.spike_share * spiked
+
+        low, high = -1.0, log(self.spike_highest) + 1
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (middle, high) if below(middle) < q else (low, middle)
+        return self.median_ns * exp(low)
+
+    def _noise(
+        self, random: np.random.Generator, shape: tuple[int, int]
+    ) -> npt.NDArray[np.float64]:
+        noise = random.normal(0, 1, shape)
+        fresh = (1 - self.autocorrelation**2) ** 0.5
+        for i in range(1, shape[1]):
+            noise[:, i] = self.autocorrelation * noise[:, i - 1] + fresh * noise[:, i]
+        return np.exp(self.noise * noise)
+
+    def _throttling(
+        self, random: np.random.Generator, shape: tuple[int, int]
+    ) -> npt.NDArray[np.float64]:
+        factor = np.ones(shape)
+        if self.throttle:
+            total, block = factor.size, shape[1]
+            length = int(random.integers(2 * block, total - 2 * block, endpoint=True))
+            start = int(random.integers(0, total - length, endpoint=True))
+            factor.ravel()[start : start + length] += self.throttle
+        return factor

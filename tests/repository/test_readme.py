@@ -1,0 +1,139 @@
+"""The README's commands, run as they are written, and what it shows of their output."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import REAL_BUILD, RealBundle, run_command, start_command
+from virtual_phone_fixture import AdbServer, adb_server
+
+from deploy.assets import fetch_all
+from deploy.photos.samples import SAMPLES
+from deploy.weights import fetch_weights, find_source
+
+__all__ = ["adb_server"]
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLASSES = 10
+MY_NETS = f"""
+from torch import nn
+
+
+def make_net():
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=4), nn.BatchNorm2d(16), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, {CLASSES}),
+    )
+"""
+
+
+def blocks(language: str) -> list[str]:
+    """The contents of the README's fenced blocks in one language ("" for none)."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.M | re.S)
+    return [content for marked, content in fenced if marked == language]
+
+
+COMMANDS = [
+    line.strip()
+    for block in blocks("bash")
+    for line in block.replace("\\\n", "").splitlines()
+    if line.startswith("mobile-deploy ")
+]
+# The whole main job is run once a session, by the fixture.
+OTHERS = [line for line in COMMANDS if line != REAL_BUILD]
+
+
+@pytest.fixture(scope="module")
+def workplace(real_bundle: RealBundle) -> Path:
+    """A folder with the real bundle, and with everything that the README calls `my_...`."""
+    folder = real_bundle.workplace
+    photos = folder / "my_photos"
+    photos.mkdir()
+    for path in fetch_all([sample.file for sample in SAMPLES]):
+        shutil.copy(path, photos)
+    for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
+        (folder / "my_labelled_photos" / label).mkdir(parents=True)
+        shutil.copy(photos / photo, folder / "my_labelled_photos" / label)
+    for project in ("android_demo", "ios_demo"):
+        shutil.copytree(ROOT / project, folder / project)
+    published = find_source("mobilenet_v2", "imagenet", 1.0)
+    weights = torch.load(fetch_weights(published), weights_only=True)
+    for name in ("classifier.1.weight", "classifier.1.bias"):
+        weights[name] = weights[name][:CLASSES].clone()
+    torch.save(weights, folder / "my_weights.pth")
+    (folder / "my_nets.py").write_text(MY_NETS, encoding="utf-8")
+    (folder / "my_labels.txt").write_text("".join(f"fish {i}\n" for i in range(CLASSES)))
+    return folder
+
+
+def test_the_main_job_is_the_readmes_first_command() -> None:
+    assert COMMANDS[0] == REAL_BUILD
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_adb_server(adb_server: AdbServer) -> Iterator[None]:
+    """The virtual phone of the README is no guest of the user's own server."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in adb_server.environment.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def background() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """What the README leaves running, ended with the module."""
+    running: list[subprocess.Popen[bytes]] = []
+    yield running
+    for process in running:
+        process.send_signal(signal.SIGINT)
+        process.wait(20)
+
+
+@pytest.mark.parametrize("line", OTHERS, ids=[" ".join(line.split()) for line in OTHERS])
+def test_command_runs_as_written(
+    line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
+) -> None:
+    if line.endswith(" &"):
+        background.append(start_command(line.removesuffix(" &"), workplace))
+        return
+    done = run_command(line, workplace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_python_runs_as_written(workplace: Path) -> None:
+    (script,) = blocks("python")
+    (workplace / "build.py").write_text(script, encoding="utf-8")
+    done = run_command("python build.py", workplace)
+    assert done.returncode == 0, done.stderr
+    assert "mobilenet_v3_small_int8.onnx" in done.stdout
+
+
+def test_the_table_shown_is_of_this_build(real_bundle: RealBundle) -> None:
+    """Names and sizes to the digit, decibels and agreement within the bounds that it states."""
+    (shown,) = (block for block in blocks("") if "agreement %" in block)
+    rows = re.findall(r"^(\S+-\w+) +([\d.]+) +([\d.]+) +([\d.]+) ", shown, flags=re.M)
+    artifacts = real_bundle.answer["artifacts"]
+    assert [row[:2] for row in rows] == [
+        (one["name"], f"{one['bytes'] / 1e6:.1f}") for one in artifacts
+    ]
+    stated = re.search(
+        r"int8 and fp16 may differ\s+from these by (\d+) and in fp32 by (\d+).*?"
+        r"\((\d+) points of agreement\)",
+        README,
+        flags=re.S,
+    )
+    assert stated is not None
+    quantized, in_float, points = map(float, stated.groups())
+    for one, (name, _, decibels, agreement) in zip(artifacts, rows, strict=True):
+        bound = in_float if name.endswith("fp32") else quantized
+        assert abs(one["sqnr_db"] - float(decibels)) <= bound, name
+        assert abs(100 * one["agreement"] - float(agreement)) <= points, name

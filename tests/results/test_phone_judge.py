@@ -1,0 +1,183 @@
+"""From facts to verdicts: what makes an arm INVALID, and what two sessions can tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from session_results import CALM, GOLDEN, session
+from synthetic_device import SyntheticDevice
+
+from deploy.cli import commands
+from deploy.cli.run import run
+from deploy.results.compare import compare_bundles, compare_files
+from deploy.results.file import CSV_COLUMNS, read_results, write_csv, write_results
+from deploy.results.judge import ArmReport, judge
+from deploy.results.records import Cluster, Failure, Results
+from deploy.support.errors import UserError
+
+
+def only_arm(results: Results) -> ArmReport:
+    (report,) = judge(results)
+    return report.arms[0]
+
+
+def test_a_calm_session_is_valid() -> None:
+    arm = only_arm(session())
+    assert arm.valid, arm.reasons
+    assert arm.summary is not None
+    assert arm.summary.p50.value == pytest.approx(CALM.median_ns, rel=0.03)
+    assert arm.summary.p99 is None, "200 samples say nothing of p99"
+    assert (arm.load_ns, arm.first_ns, arm.memory_peak_bytes) == (5e6, 2e7, 10**8)
+
+
+NOISE = GOLDEN + np.float32(0.1)
+INVALID = {
+    "too few rounds": (session(rounds=5), "too few rounds"),
+    "throttled": (session(device=SyntheticDevice(throttle=0.2), seed=3), "throttled: some blocks"),
+    "a lowered clock": (
+        session(allowed_khz=(2_000_000,) * 5 + (1_500_000,)),
+        "a clock was lowered",
+    ),
+    "hot": (session(thermal_status=3), "hot: thermal status 3"),
+    "wrong answers": (session(logits=-GOLDEN), "wrong answers"),
+    "inexact answers": (session(logits=NOISE), "wrong answers: sqnr"),
+    "answers that are not numbers": (session(logits=GOLDEN * np.float32(np.nan)), "wrong answers"),
+    "answers of other classes": (session(logits=GOLDEN[:, :2]), "not of 3 classes"),
+}
+
+
+@pytest.mark.parametrize(("results", "reason"), INVALID.values(), ids=INVALID)
+def test_what_makes_an_arm_invalid(results: Results, reason: str) -> None:
+    arm = only_arm(results)
+    assert not arm.valid
+    assert any(reason in each for each in arm.reasons), arm.reasons
+
+
+def test_bundles_of_one_session_are_compared_in_its_rounds() -> None:
+    (report,) = judge(session((1.0, 1.05)))
+    (compared,) = compare_bundles(report)
+    assert compared.comparison.verdict == "slower"
+    assert compared.comparison.ratio == pytest.approx(1.05, abs=0.02)
+    assert compared.together
+
+
+def test_two_files_tell_a_large_difference_and_not_a_small_one() -> None:
+    before = judge(session())
+    slower = compare_files(before, judge(session((1.2,), seed=1)), floor=0.03)
+    assert [each.comparison.verdict for each in slower.arms] == ["slower"]
+    near = compare_files(before, judge(session((1.02,), seed=1)), floor=0.03)
+    assert [each.comparison.verdict for each in near.arms] == ["cannot tell"]
+    assert near.arms[0].comparison.remedy == "profile both together"
+
+
+REFUSED = {
+    "another phone": (session(phone="serial-2"), "different devices"),
+    "another runtime": (session(runtime="1.5.0"), "different runtimes"),
+    "an invalid arm": (session(rounds=3), "is INVALID"),
+}
+
+
+@pytest.mark.parametrize(("other", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_is_not_comparable_is_refused_unless_told_to(other: Results, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        compare_files(judge(session()), judge(other), floor=0.03)
+    told = compare_files(judge(session()), judge(other), floor=0.03, anyway=True)
+    assert len(told.arms) == 1
+    assert why in " ".join(told.notes)
+
+
+def test_an_arm_without_figures_is_no_silent_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dead = session((1.0, 1.0), seed=1)
+    blocks = dead.devices[0].arms[1].blocks
+    gone = blocks[0].model_copy(
+        update={"answer": None, "failure": Failure(kind="hung", text="it hung")}
+    )
+    arm = dead.devices[0].arms[1].model_copy(update={"blocks": (gone,)})
+    device = dead.devices[0].model_copy(update={"arms": (dead.devices[0].arms[0], arm)})
+    write_results(session((1.0, 1.0)), tmp_path / "a.json")
+    write_results(dead.model_copy(update={"devices": (device,)}), tmp_path / "b.json")
+    files = [str(tmp_path / name) for name in ("a.json", "b.json")]
+    assert run(commands, ["compare", *files]) == 2
+    assert "the second has no figures (it hung)" in capsys.readouterr().err
+    assert run(commands, ["compare", *files, "--anyway"]) == 0
+    assert run(commands, ["compare", *files, "--anyway", "--fail-above", "5"]) == 1
+
+
+def test_phones_that_share_a_serial_number_are_told_apart() -> None:
+    one, other = session(phone="clone"), session((1.5,), phone="clone")
+    renamed = other.devices[0].device.model_copy(update={"model": "Other"})
+    both = one.model_copy(
+        update={
+            "devices": (
+                one.devices[0],
+                other.devices[0].model_copy(update={"device": renamed}),
+            ),
+        }
+    )
+    compared = compare_files(judge(both), judge(both), floor=0.03)
+    assert [each.comparison.ratio for each in compared.arms] == [1.0, 1.0]
+
+
+def test_a_lowered_clock_of_another_core_is_not_the_arms() -> None:
+    results = session(allowed_khz=(2_000_000,) * 5 + (1_500_000,))
+    device = results.devices[0]
+    clusters = (Cluster(cores=(0,), max_khz=2_000_000), Cluster(cores=(1,), max_khz=3_000_000))
+    arm = device.arms[0]
+    for cores, valid in (("big", True), ("2", True), ("little", False), ("1", False)):
+        key = arm.key.model_copy(update={"cores": cores, "runner": "native"})
+        changed = device.model_copy(
+            update={
+                "device": device.device.model_copy(update={"clusters": clusters}),
+                "arms": (arm.model_copy(update={"key": key}),),
+            }
+        )
+        assert only_arm(results.model_copy(update={"devices": (changed,)})).valid is valid, cores
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, str]:
+    write_results(session(), tmp_path / "a.json")
+    write_results(session((1.2,), seed=1), tmp_path / "b.json")
+    return str(tmp_path / "a.json"), str(tmp_path / "b.json")
+
+
+def test_results_are_read_as_they_were_written(files: tuple[str, str]) -> None:
+    assert read_results(Path(files[0])) == session()
+
+
+def test_compare_fails_above_the_gate_with_confidence_alone(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(commands, ["compare", *files]) == 0
+    assert "slower" in capsys.readouterr().out
+    assert run(commands, ["compare", *files, "--fail-above", "10"]) == 1
+    assert "slower by more than 10 % (executorch-fp32, 4 threads" in capsys.readouterr().err
+    # 20 % slower, less the floor, is not certainly slower by 25 %.
+    assert run(commands, ["compare", *files, "--fail-above", "25"]) == 0
+    assert run(commands, ["compare", *reversed(files), "--fail-above", "10"]) == 0
+
+
+def test_compare_prints_json(files: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(commands, ["compare", *files, "--json"]) == 0
+    (arm,) = json.loads(capsys.readouterr().out)["arms"]
+    assert arm["verdict"] == "slower"
+    assert arm["interval"]["low"] < arm["ratio"] < arm["interval"]["high"]
+
+
+def test_compare_says_what_is_wrong_with_a_file(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(commands, ["compare", files[0], "nowhere.json"]) == 2
+    assert capsys.readouterr().err.startswith("error: cannot read nowhere.json")
+
+
+def test_csv_has_every_sample(tmp_path: Path) -> None:
+    write_csv(session(), tmp_path / "samples.csv")
+    lines = (tmp_path / "samples.csv").read_text().splitlines()
+    assert lines[0] == ",".join(CSV_COLUMNS)
+    assert len(lines) == 1 + 10 * 20

@@ -1,0 +1,243 @@
+"""The protocol's records, results.json, and what reads them: strict, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deploy.bundle.manifest import json_text
+from deploy.protocol import messages as protocol
+from deploy.protocol.answers import parse_answer
+from deploy.protocol.faults import REMEDIES, fault
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    GoldenAnswer,
+    GoldenInput,
+    Request,
+    RequestedArtifact,
+    TimedInput,
+)
+from deploy.results import records as results
+from deploy.results.core_choice import held_cores, mask_for, normal
+from deploy.results.file import read_results
+from deploy.results.records import Cluster, DeviceFacts
+from deploy.support.errors import PhoneError, UserError
+
+SCHEMAS = Path(__file__).parents[2] / "docs/schema"
+
+REQUEST = Request(
+    schema_version=PROTOCOL_VERSION,
+    id="block-0-1a2b",
+    artifact=RequestedArtifact(
+        file="network-0a.onnx",
+        sha256="a" * 64,
+        format="onnx",
+        backend="onnxruntime-cpu",
+        input="image",
+        output="logits",
+    ),
+    threads=2,
+    warmup=1,
+    iterations=3,
+    shape=(1, 3, 4, 4),
+    input=TimedInput(golden=0, seed=None),
+    golden=(GoldenInput(index=0, file="golden-0.f32", sha256="b" * 64),),
+    sustained=False,
+)
+
+
+def answer(**changes: object) -> dict[str, object]:
+    good = {
+        "schema_version": PROTOCOL_VERSION,
+        "id": REQUEST.id,
+        "status": "ok",
+        "error": None,
+        "runner": {"name": "app", "version": "0.1.0", "runtime": "X", "runtime_version": None},
+        "load_ns": 5,
+        "first_ns": 4,
+        "iterations_ns": [3, 2, 1],
+        "thermal_before": {"status": 0, "headroom": 0.5},
+        "thermal_after": None,
+        "memory_before_bytes": 1,
+        "memory_peak_bytes": 2,
+        "logits": [{"index": 0, "logits": "AACAPwAAAEA="}],
+    }
+    return {**good, **changes}
+
+
+def parse(content: object) -> Answer:
+    text = content if isinstance(content, str) else json.dumps(content)
+    return parse_answer(text.encode(), REQUEST, "phone")
+
+
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [
+        ("benchmark-request", lambda: protocol.schema("request")),
+        ("benchmark-answer", lambda: protocol.schema("answer")),
+        ("results", results.schema),
+    ],
+)
+def test_the_stored_schema_is_the_codes(file: str, made: object) -> None:
+    assert (SCHEMAS / f"{file}.schema.json").read_text() == json_text(made())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("name", ["benchmark-request", "benchmark-answer", "results"])
+def test_every_field_is_described_in_the_schema(name: str) -> None:
+    content = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+    for record in (content, *content["$defs"].values()):
+        for field, about in record.get("properties", {}).items():
+            assert about.get("description"), f"{record['title']}.{field}"
+
+
+def test_a_good_answer_is_read() -> None:
+    assert parse(answer()).logits[0].values().tolist() == [1.0, 2.0]
+
+
+BAD_ANSWERS = {
+    "cut off": json.dumps(answer())[:-9],
+    "not JSON": "hello",
+    "not an object": "[]",
+    "NaN": json.dumps(answer(load_ns=float("nan"))),
+    "a name twice": '{"id": "a", "id": "b"}',
+    "another request": answer(id="block-0-ffff"),
+    "newer": answer(schema_version=PROTOCOL_VERSION + 1),
+    "no time": answer(iterations_ns=[3, 0, 1]),
+    "negative": answer(iterations_ns=[3, -2, 1]),
+    "a day long": answer(first_ns=86_400 * 10**9),
+    "too few": answer(iterations_ns=[3, 2]),
+    "ok without times": answer(load_ns=None),
+    "ok with an error": answer(error={"kind": "internal", "text": "x"}),
+    "an error without a reason": answer(status="error"),
+    "unknown kind": answer(status="error", error={"kind": "tired", "text": "x"}),
+    "logits of another photo": answer(logits=[{"index": 3, "logits": ""}]),
+    "logits that are no base64": answer(logits=[{"index": 0, "logits": "?"}]),
+    "logits cut off": answer(logits=[{"index": 0, "logits": "AACA"}]),
+    "an unknown field": answer(extra=1),
+    "text for a number": answer(load_ns="5"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_ANSWERS.values(), ids=BAD_ANSWERS)
+def test_a_bad_answer_is_refused_in_one_line(bad: object) -> None:
+    with pytest.raises(PhoneError) as refused:
+        parse(bad)
+    assert refused.value.kind == "bad-answer"
+    assert "\n" not in str(refused.value)
+
+
+def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:
+    fixtures = Path(__file__).parents[1] / "fixtures/protocol"
+    for name in ("answer_ok", "answer_error"):
+        data = (fixtures / f"{name}.json").read_bytes()
+        given = Answer.model_validate_json(data)
+        asked = REQUEST.model_copy(
+            update={
+                "id": given.id,
+                "iterations": len(given.iterations_ns) or 1,
+                "golden": tuple(
+                    GoldenInput(index=each.index, file=f"golden-{each.index}.f32", sha256="b" * 64)
+                    for each in given.logits
+                ),
+            }
+        )
+        assert parse_answer(data, asked, "phone") == given
+    for name in ("request_golden", "request_seed"):
+        assert Request.model_validate_json((fixtures / f"{name}.json").read_bytes())
+
+
+def test_logits_survive_the_way_bit_by_bit() -> None:
+    values = np.array([1e-40, -0.0, np.inf, np.nan, 3.1], np.float32)
+    assert GoldenAnswer.of(0, values).values().tobytes() == values.tobytes()
+
+
+def test_a_request_is_consistent() -> None:
+    with pytest.raises(ValueError, match="not among"):
+        REQUEST.model_copy(update={"golden": ()}).model_validate(
+            {**REQUEST.model_dump(), "golden": ()}
+        )
+    with pytest.raises(ValueError, match="one of golden and seed"):
+        TimedInput(golden=0, seed=1)
+
+
+def test_every_kind_ends_its_line_with_a_remedy() -> None:
+    for kind, remedy in REMEDIES.items():
+        error = fault(kind, "what\nis\x1b[31m wrong")  # type: ignore[arg-type]
+        assert str(error).endswith(remedy.text)
+        assert "\n" not in str(error)
+        assert "\x1b" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is not JSON"),
+        ("{}", "is wrong at"),
+        ('{"schema_version": 99}', "newer mobile-deploy"),
+    ],
+)
+def test_what_is_no_results_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "r.json"
+    file.write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_results(file)
+    with pytest.raises(UserError, match="cannot read"):
+        read_results(tmp_path / "none.json")
+
+
+def device(*clusters: tuple[int, ...]) -> DeviceFacts:
+    return DeviceFacts(
+        kind="android",
+        virtual=True,
+        id="x",
+        serial="x",
+        connection="usb",
+        manufacturer=None,
+        model="Virtual",
+        soc=None,
+        os="Android 14",
+        api=34,
+        build=None,
+        abi="arm64-v8a",
+        ram_bytes=None,
+        clusters=tuple(Cluster(cores=cores, max_khz=1000 + len(cores)) for cores in clusters),
+    )
+
+
+THREE = device((0, 1, 2, 3), (4, 5, 6), (7,))
+
+
+@pytest.mark.parametrize(
+    ("cores", "mask", "held"),
+    [
+        ("little", "f", (0, 1, 2, 3)),
+        ("big", "f0", (4, 5, 6, 7)),
+        ("all", "ff", tuple(range(8))),
+        ("80", "80", (7,)),
+        ("0xF0", "f0", (4, 5, 6, 7)),
+    ],
+)
+def test_cores_become_the_mask_that_taskset_takes(
+    cores: str, mask: str, held: tuple[int, ...]
+) -> None:
+    assert mask_for(normal(cores), THREE) == mask
+    assert held_cores(normal(cores), THREE) == held
+
+
+@pytest.mark.parametrize(
+    ("cores", "phone", "said"),
+    [
+        ("100", THREE, "has 8 cores"),
+        ("0", THREE, "big, little, all"),
+        ("fast", THREE, "big, little, all"),
+        ("big", device((0, 1, 2, 3)), "one kind of core"),
+        ("big", device(), "does not tell"),
+    ],
+)
+def test_cores_that_cannot_be_had_are_refused(cores: str, phone: DeviceFacts, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        mask_for(normal(cores), phone)
