@@ -11,28 +11,31 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
+from torch.fx import GraphModule, Node
 
 from deploy.backends import BACKENDS
-from deploy.build.make import run_program
-from deploy.build.recipe import Recipe, make_targets
-from deploy.capture.prepare import capture_plan, make_plan
-from deploy.capture.program import graph_module
-from deploy.capture.simplify import simplify
+from deploy.build.recipe import make_targets
+from deploy.capture.prepare import Prepared, prepare
+from deploy.capture.program import constant, graph_module, run_program
+from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
 from deploy.export.interface import Spec
-from deploy.photos import load_photos
 from deploy.photos.folder import find_photos
 from deploy.photos.images import crop, decode, normalize
+from deploy.quantize.calibrate import Observer, run_each
 from deploy.quantize.cross_layer_equalization import equalize
+from deploy.quantize.effort import DEFAULT_AGREEMENT, EFFORTS
 from deploy.quantize.mixed_precision import leave_in_float
-from deploy.quantize.ptq import EFFORTS, Decisions, Steps, decide
+from deploy.quantize.ptq import Decisions, Steps, decide
 from deploy.quantize.simulate import simulate
 from deploy.quantize.write import write_program
 from deploy.runtimes import load
@@ -43,7 +46,6 @@ from deploy.support.reporter import Silent
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)
 # In the runtimes, of which Core ML's is an evaluator of ours and slow.
 RUNTIME_PHOTOS = 30
-NONE = Steps(ranges="min-max", learned_rounding=False, bias_correction=False)
 
 
 @click.command()
@@ -52,34 +54,20 @@ NONE = Steps(ranges="min-max", learned_rounding=False, bias_correction=False)
 @click.option("--network", default="mobilenet_v2", show_default=True)
 @click.option("--weights", default="imagenet", show_default=True)
 def main(calibration: Path, judging: Path, network: str, weights: str) -> None:
-    recipe = Recipe(
-        network=network,
-        output=Path("unused"),
-        targets=make_targets(precisions=["int8"]),
-        weights=weights,
-        photos=calibration,
-    )
     with hidden_output():
-        plan = make_plan(recipe, Silent())
-        photos = load_photos(calibration, plan.preprocessing)
-        inputs = normalize(np.stack([each.crop for each in photos.calibration]), plan.preprocessing)
-        held_back = normalize(
-            np.stack([each.crop for each in photos.held_back]), plan.preprocessing
-        )
-        program = simplify(capture_plan(recipe, plan, inputs, Silent())[0])
+        prepared = prepare(NetworkSpec(network, weights=weights), calibration, Silent())
+        plan = prepared.plan
         crops = np.stack(
             [crop(decode(path, path.name), plan.preprocessing) for path in find_photos(judging)]
         )
         judged = normalize(crops, plan.preprocessing)
-        reference = run_program(program, judged)
-        rows = []
-        for name, base, decisions in steps(
-            program, torch.from_numpy(inputs), torch.from_numpy(held_back)
-        ):
+        reference = run_program(prepared.captured, judged)
+        targets, rows = make_targets(precisions=["int8"]), []
+        for name, base, decisions in steps(prepared):
             logits = simulate(graph_module(base), decisions, torch.from_numpy(judged)).numpy()
             statistics = compare_logits(reference, logits)
             row = [name, f"{statistics.sqnr_db:.1f}", f"{100 * statistics.agreement:.1f}"]
-            for target in recipe.targets:
+            for target in targets:
                 exporter = importlib.import_module(f"deploy.export.{target.format}")
                 spec = Spec(precision="int8", preprocessing=plan.preprocessing, labels=plan.labels)
                 with tempfile.TemporaryDirectory() as folder:
@@ -89,33 +77,91 @@ def main(calibration: Path, judging: Path, network: str, weights: str) -> None:
                     some = artifact.logits(crops[:RUNTIME_PHOTOS])
                 row.append(f"{compare_logits(reference[:RUNTIME_PHOTOS], some).sqnr_db:.1f}")
             rows.append(row)
-    columns = ["steps", "dB", "agreement %", *(target.format for target in recipe.targets)]
+    columns = ["steps", "dB", "agreement %", *(target.format for target in targets)]
     print_table(columns, rows)
     print(
-        f"\n{len(inputs)} inputs calibrate; {len(crops)} photos judge, {RUNTIME_PHOTOS} in runtimes"
+        f"\n{len(prepared.calibration)} inputs calibrate; {len(crops)} photos judge, "
+        f"{RUNTIME_PHOTOS} in runtimes"
     )
 
 
-def steps(
-    program: ExportedProgram, inputs: torch.Tensor, held_back: torch.Tensor
-) -> Iterator[tuple[str, ExportedProgram, Decisions]]:
+def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]]:
     """Name, float program and decisions of each row."""
+    program, inputs = prepared.program, torch.from_numpy(prepared.calibration)
     equalized = equalize(program, inputs)
-    corrected = Steps(ranges="min-max", learned_rounding=False)
     by_mse = Steps(ranges="mse", learned_rounding=False)
     measured = Steps(learned_rounding=False)
-    yield "none: min-max, nearest", program, decide(program, inputs, steps=NONE)
-    yield "+ bias correction", program, decide(program, inputs, steps=corrected)
-    yield "+ ranges by MSE", program, decide(program, inputs, steps=by_mse)
-    yield "+ equalization", equalized, decide(equalized, inputs, steps=by_mse)
-    yield "+ ranges by error in logits", equalized, decide(equalized, inputs, steps=measured)
+
+    def corrected(base: ExportedProgram, decisions: Decisions) -> Decisions:
+        return with_corrected_biases(graph_module(base), decisions, inputs)
+
+    plain = decide(program, inputs, steps=Steps(ranges="min-max", learned_rounding=False))
+    yield "none: min-max, nearest", program, plain
+    yield "+ bias correction", program, corrected(program, plain)
+    yield (
+        "+ ranges by MSE",
+        program,
+        corrected(program, decide(program, inputs, steps=by_mse)),
+    )
+    yield (
+        "+ equalization",
+        equalized,
+        corrected(equalized, decide(equalized, inputs, steps=by_mse)),
+    )
+    yield (
+        "+ ranges by error in logits",
+        equalized,
+        corrected(equalized, decide(equalized, inputs, steps=measured)),
+    )
     pure = decide(equalized, inputs)
     yield "+ learned rounding: pure", equalized, pure
-    logits = torch.from_numpy(run_program(program, held_back.numpy()))
-    mix = leave_in_float(graph_module(equalized), pure, held_back, logits, target=0.97)
+    mix = leave_in_float(
+        graph_module(equalized),
+        pure,
+        torch.from_numpy(prepared.inputs()[: prepared.held_back]),
+        torch.from_numpy(prepared.float_logits()[: prepared.held_back]),
+        target=DEFAULT_AGREEMENT,
+    )
     yield "+ parts in float: auto", equalized, mix.decisions
     high = decide(equalized, inputs, effort=EFFORTS["high"])
     yield "pure, --int8-effort high", equalized, high
+
+
+def with_corrected_biases(module: GraphModule, decisions: Decisions, photos: Tensor) -> Decisions:
+    """What rounding a weight shifts on average, taken off the bias.
+
+    A rounding error times an input that is rarely negative (behind a ReLU) does not average out: it
+    is the sum over the kernel of error * E[x] (Nagel et al. 2019, arXiv 1906.04721, section 4.2).
+    Zero padding at the border is neglected. Learned rounding leaves nothing for it to do.
+    """
+    nodes = {node.name: node for node in module.graph.nodes}
+    means = channel_means(module, [nodes[name].args[0] for name in decisions.weights], photos)
+    weights = dict(decisions.weights)
+    for name, chosen in decisions.weights.items():
+        node = nodes[name]
+        weight = constant(module, node.args[1])
+        assert weight is not None
+        error = torch.from_numpy(
+            chosen.codes * chosen.scales.reshape(-1, *[1] * (weight.dim() - 1))
+        )
+        taps = error.flatten(2).sum(2) if error.dim() > 2 else error
+        groups = node.args[6] if len(node.args) > 6 else 1
+        inputs = means[node.args[0].name].view(groups, 1, taps.shape[1])
+        shift = (taps.view(groups, -1, taps.shape[1]) * inputs).sum(2).flatten()
+        weights[name] = replace(chosen, bias=chosen.bias - shift.numpy())
+    return replace(decisions, weights=weights)
+
+
+def channel_means(module: GraphModule, wanted: Sequence[Node], photos: Tensor) -> dict[str, Tensor]:
+    """Of what each convolution (N, C, H, W) or linear (N, C) reads, by name: (C,)."""
+    sums = {node.name: torch.zeros(node.meta["val"].shape[1]) for node in wanted}
+
+    def observe(name: str, value: Tensor) -> None:
+        if name in sums:
+            sums[name] += value.movedim(1, 0).flatten(1).mean(1)
+
+    run_each(Observer(module, observe), photos)
+    return {name: total / len(photos) for name, total in sums.items()}
 
 
 if __name__ == "__main__":

@@ -20,14 +20,15 @@ import numpy.typing as npt
 import torch
 from latency_artifacts import INPUTS, NETWORK, Arm, make_peers
 
-from deploy.build.make import run_program
 from deploy.build.pipeline import build
-from deploy.build.recipe import INT8_EFFORTS, INT8_MODES, Recipe, make_targets
-from deploy.capture.prepare import capture_plan, make_plan
+from deploy.build.recipe import Recipe, make_targets
+from deploy.capture.prepare import prepare
+from deploy.capture.program import run_program
+from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
-from deploy.photos import load_photos
 from deploy.photos.folder import find_photos
 from deploy.photos.images import crop, decode, normalize
+from deploy.quantize.effort import EFFORTS, MODES
 from deploy.runtimes import load
 from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import compare_logits
@@ -89,7 +90,7 @@ class Judge:
 @click.argument("judging", type=PATH)
 @click.option("--network", default="mobilenet_v2", show_default=True)
 @click.option("--weights", default="imagenet", show_default=True)
-@click.option("--effort", type=click.Choice(INT8_EFFORTS), default="normal", show_default=True)
+@click.option("--effort", type=click.Choice(EFFORTS), default="normal", show_default=True)
 @click.option("--peers/--no-peers", default=True, show_default=True)
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 def main(
@@ -103,14 +104,13 @@ def main(
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch, hidden_output():
         recipe = Recipe(
-            network=network,
+            network=NetworkSpec(network, weights=weights),
             output=Path(scratch, "ours"),
             targets=make_targets(precisions=["int8"]),
-            weights=weights,
             photos=calibration,
             int8_effort=effort,
         )
-        judge = prepare(recipe, judging, Path(scratch))
+        judge = make_judge(recipe, judging, Path(scratch))
         rows = [*judge_stock(judge, Path(scratch))] if peers else []
         rows += judge_ours(judge, recipe)
     show(rows)
@@ -118,19 +118,17 @@ def main(
         json_file.write_text(json.dumps([asdict(row) for row in rows], indent=2))
 
 
-def prepare(recipe: Recipe, judging: Path, scratch: Path) -> Judge:
+def make_judge(recipe: Recipe, judging: Path, scratch: Path) -> Judge:
     """Read the photos; leave the float program and inputs in `scratch` for the peers."""
-    plan = make_plan(recipe, Silent())
-    photos = load_photos(recipe.photos, plan.preprocessing)
-    inputs = normalize(np.stack([sample.crop for sample in photos.calibration]), plan.preprocessing)
-    program, _ = capture_plan(recipe, plan, inputs, Silent())
-    torch.export.save(program, scratch / NETWORK)
-    np.save(scratch / INPUTS, inputs)
+    prepared = prepare(recipe.network, recipe.photos, Silent())
+    torch.export.save(prepared.captured, scratch / NETWORK)
+    np.save(scratch / INPUTS, prepared.calibration)
+    preprocessing = prepared.plan.preprocessing
     crops = np.stack(
-        [crop(decode(path, path.name), plan.preprocessing) for path in find_photos(judging)]
+        [crop(decode(path, path.name), preprocessing) for path in find_photos(judging)]
     )
-    logits = run_program(program, normalize(crops, plan.preprocessing))
-    return Judge(crops, plan.preprocessing, logits)
+    logits = run_program(prepared.captured, normalize(crops, preprocessing))
+    return Judge(crops, preprocessing, logits)
 
 
 def judge_stock(judge: Judge, scratch: Path) -> Iterator[Judged]:
@@ -144,7 +142,7 @@ def judge_stock(judge: Judge, scratch: Path) -> Iterator[Judged]:
 
 
 def judge_ours(judge: Judge, recipe: Recipe) -> Iterator[Judged]:
-    for mode in INT8_MODES:
+    for mode in MODES:
         built = build(replace(recipe, int8=mode, output=recipe.output / mode))
         for artifact in built.manifest.artifacts:
             yield judge(f"{artifact.format}, {mode}", artifact.format, built.folder / artifact.file)

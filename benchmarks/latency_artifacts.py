@@ -15,10 +15,8 @@ import torch
 from deploy.build.pipeline import build
 from deploy.build.recipe import Recipe, make_targets
 from deploy.bundle.manifest import MANIFEST_FILE
-from deploy.capture.network import make_network, plan_network
-from deploy.capture.program import capture
-from deploy.photos import load_photos
-from deploy.photos.images import normalize
+from deploy.capture.prepare import prepare
+from deploy.capture.spec import NetworkSpec
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Silent
 
@@ -43,11 +41,9 @@ def make_arms(
 ) -> list[Arm]:
     """The arms of `network`; what `folder` does not hold yet is made there."""
     pure = Recipe(
-        network=network,
+        network=NetworkSpec(network, weights=weights, resolution=(resolution, resolution)),
         output=folder / "ours",
         targets=make_targets(("executorch", "onnx")),
-        weights=weights,
-        resolution=(resolution, resolution),
         int8="pure",
     )
     auto = replace(
@@ -107,9 +103,6 @@ def make_peers(script: str, arms: Sequence[Arm], folder: Path) -> None:
 def save_network(recipe: Recipe, folder: Path) -> None:
     """Write the float program as its author wrote it, and inputs to calibrate the peers on."""
     folder.mkdir(parents=True, exist_ok=True)
-    plan = plan_network(recipe, Silent())
-    photos = load_photos(recipe.photos, plan.preprocessing)
-    inputs = normalize(np.stack([sample.crop for sample in photos.calibration]), plan.preprocessing)
-    program = capture(make_network(recipe, plan, inputs), inputs[:1].shape)
-    torch.export.save(program, folder / NETWORK)
-    np.save(folder / INPUTS, inputs[:CALIBRATION_INPUTS])
+    prepared = prepare(recipe.network, recipe.photos, Silent())
+    torch.export.save(prepared.captured, folder / NETWORK)
+    np.save(folder / INPUTS, prepared.calibration[:CALIBRATION_INPUTS])

@@ -34,9 +34,10 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.build.pipeline import build
-from deploy.build.recipe import DEFAULT_WEIGHTS, UNTRAINED, Recipe, make_targets
+from deploy.build.recipe import Recipe
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, open_bundle
+from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED, NetworkSpec
 from deploy.cli.output import decibels, percent
 from deploy.photos.images import normalize
 from deploy.runtimes import load
@@ -110,12 +111,13 @@ def built(variant: Variant, folder: Path) -> Bundle:
     if not folder.exists():
         build(
             Recipe(
-                network=variant.network,
+                network=NetworkSpec(
+                    variant.network,
+                    weights=weights_of(variant),
+                    width=variant.width,
+                    resolution=(variant.resolution, variant.resolution),
+                ),
                 output=folder,
-                targets=make_targets(),
-                weights=weights_of(variant),
-                width=variant.width,
-                resolution=(variant.resolution, variant.resolution),
             )
         )
     return open_bundle(folder)

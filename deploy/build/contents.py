@@ -39,13 +39,12 @@ from deploy.bundle.write import (
 )
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.labels import imagenet_labels
-from deploy.capture.network import Plan
+from deploy.capture.prepare import Prepared
+from deploy.capture.spec import NetworkSpec
 from deploy.photos import PhotoSet
 from deploy.quantize.ptq import Decisions
-from deploy.build.recipe import Recipe
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.build.judge import Judged
-from models.cost import Cost
 
 TOOLKITS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxscript")
 SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
@@ -54,10 +53,8 @@ SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
 def write_contents(
     folder: Path,
     *,
-    recipe: Recipe,
-    plan: Plan,
-    cost: Cost,
-    photos: PhotoSet,
+    spec: NetworkSpec,
+    prepared: Prepared,
     judged: Sequence[Judged],
     golden_logits: npt.NDArray[np.float32],
     decisions: Mapping[Precision, Decisions],
@@ -66,14 +63,15 @@ def write_contents(
 
     `golden_logits` (golden photos, classes) are the float network's.
     """
+    plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
     write_json(folder / "verification.json", _verification(judged))
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
         network=Network(
-            name=recipe.network,
-            width=None if recipe.reference else recipe.width,
+            name=spec.name,
+            width=None if spec.reference else spec.width,
             resolution=plan.preprocessing.crop,
             classes=plan.classes,
             params=cost.params,

@@ -26,7 +26,7 @@ from deploy.export.interface import Spec
 from deploy.export.operators import OperatorCount
 from deploy.photos.images import normalize
 from deploy.support.lacking import lacking
-from deploy.capture.program import graph_module, run_each
+from deploy.capture.program import run_program
 from deploy.quantize.ptq import Decisions
 from deploy.quantize.write import write_program
 from deploy.build.recipe import Target
@@ -148,12 +148,3 @@ def _load_program(path: Path) -> ExportedProgram:
     # By way of memory: torch takes no path that is not UTF-8.
     return torch.export.load(BytesIO(path.read_bytes()))
 
-
-def run_program(
-    program: ExportedProgram, inputs: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Logits (N, classes) of a float or PT2E program in torch for inputs (N, 3, H, W)."""
-    logits: npt.NDArray[np.float32] = run_each(
-        graph_module(program), torch.from_numpy(inputs)
-    ).numpy()
-    return logits

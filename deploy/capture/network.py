@@ -1,4 +1,4 @@
-"""From a recipe to a network in eval mode, with its weights, preprocessing and labels."""
+"""The network that a spec names, in eval mode, with its weights, preprocessing and labels."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from deploy.build.recipe import DEFAULT_WEIGHTS, UNTRAINED, Recipe
 from deploy.bundle.manifest import Weights
+from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED, NetworkSpec
 from deploy.labels import default_labels, imagenet_labels, read_labels
 from deploy.photos.preprocessing import choose_preprocessing, default_preprocessing
 from deploy.support.errors import RunError, UserError
@@ -46,33 +46,33 @@ class Plan:
     preprocessing: Preprocessing
 
 
-def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
+def plan_network(spec: NetworkSpec, reporter: Reporter) -> Plan:
     """Find and read the weights; classes, labels and preprocessing follow from them.
 
     Raises UserError or WeightsError for what the user gave, FetchError without a network.
     """
-    resolution = recipe.resolution or NETWORKS[recipe.network].resolution
-    if recipe.weights == UNTRAINED:
-        classes = recipe.classes or IMAGENET_CLASSES
+    resolution = spec.resolution or NETWORKS[spec.name].resolution
+    if spec.weights == UNTRAINED:
+        classes = spec.classes or IMAGENET_CLASSES
         return Plan(
             weights=Weights(source="untrained", file=None, sha256=None),
-            options={} if recipe.padding is None else {"padding": recipe.padding},
+            options={} if spec.padding is None else {"padding": spec.padding},
             classes=classes,
-            labels=choose_labels(recipe, classes, reporter),
-            preprocessing=preprocessing_of(recipe, default_preprocessing(resolution)),
+            labels=choose_labels(spec, classes, reporter),
+            preprocessing=preprocessing_of(spec, default_preprocessing(resolution)),
         )
     chosen = choose_weights(
-        recipe.network,
-        recipe.weights or DEFAULT_WEIGHTS,
-        width=recipe.width,
+        spec.name,
+        spec.weights or DEFAULT_WEIGHTS,
+        width=spec.width,
         resolution=resolution,
-        padding=recipe.padding,
-        prefix=recipe.weights_prefix,
+        padding=spec.padding,
+        prefix=spec.weights_prefix,
         reporter=reporter,
     )
-    if recipe.classes not in (None, chosen.classes):
+    if spec.classes not in (None, chosen.classes):
         raise UserError(
-            f"--classes {recipe.classes} contradicts {chosen.file_name}, whose head has "
+            f"--classes {spec.classes} contradicts {chosen.file_name}, whose head has "
             f"{chosen.classes}: leave --classes out"
         )
     return Plan(
@@ -80,18 +80,18 @@ def plan_network(recipe: Recipe, reporter: Reporter) -> Plan:
         state_dict=chosen.state_dict,
         options=chosen.options,
         classes=chosen.classes,
-        labels=choose_labels(recipe, chosen.classes, reporter),
-        preprocessing=preprocessing_of(recipe, chosen.preprocessing),
+        labels=choose_labels(spec, chosen.classes, reporter),
+        preprocessing=preprocessing_of(spec, chosen.preprocessing),
     )
 
 
-def make_network(recipe: Recipe, plan: Plan, photos: npt.NDArray[np.float32]) -> nn.Module:
+def make_network(spec: NetworkSpec, plan: Plan, photos: npt.NDArray[np.float32]) -> nn.Module:
     """The network of the plan. An untrained one gets its batch norms' statistics from `photos`.
 
     `photos` are inputs (N, 3, H, W). Raises WeightsError where the file does not fit.
     """
-    torch.manual_seed(recipe.seed)
-    network = create(recipe.network, width=recipe.width, classes=plan.classes, **plan.options)
+    torch.manual_seed(spec.seed)
+    network = create(spec.name, width=spec.width, classes=plan.classes, **plan.options)
     if plan.state_dict is None:
         settle_batch_norms(network, torch.from_numpy(photos))
     else:
@@ -137,19 +137,19 @@ def variation(logits: Tensor) -> float:
 
 
 def preprocessing_of(
-    recipe: Recipe, base: Preprocessing, *, file: Path | None = None
+    spec: NetworkSpec, base: Preprocessing, *, file: Path | None = None
 ) -> Preprocessing:
     """What the user said, else what their file says (by default `file`), else `base`."""
-    said = recipe.preprocessing
-    if recipe.resolution is not None:
-        said = replace(said, crop=recipe.resolution)
-    return choose_preprocessing(base, said, recipe.preprocessing_file or file)
+    said = spec.preprocessing
+    if spec.resolution is not None:
+        said = replace(said, crop=spec.resolution)
+    return choose_preprocessing(base, said, spec.preprocessing_file or file)
 
 
-def choose_labels(recipe: Recipe, classes: int, reporter: Reporter) -> tuple[str, ...]:
-    """The names of the classes: from the recipe's file, ImageNet's for 1000, else numbers."""
-    if recipe.labels is not None:
-        return tuple(read_labels(recipe.labels, classes))
+def choose_labels(spec: NetworkSpec, classes: int, reporter: Reporter) -> tuple[str, ...]:
+    """The names of the classes: from the user's file, ImageNet's for 1000, else numbers."""
+    if spec.labels is not None:
+        return tuple(read_labels(spec.labels, classes))
     if classes == IMAGENET_CLASSES:
         return tuple(imagenet_labels())
     reporter.warn(f"{classes} classes without names: give them with --labels FILE, one a line")

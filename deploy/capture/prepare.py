@@ -1,37 +1,107 @@
-"""From a recipe to the float program, whether the network is ours or the user's own."""
+"""From what the user asked for to the float program, ours or their own: the front half of `build`.
+
+weights ─┐
+photos ──┼─ captured ─ simplified, proved
+code ────┘
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from torch.export import ExportedProgram
 
-from deploy.build.recipe import Recipe
 from deploy.capture.network import Plan, make_network, plan_network
 from deploy.capture.program import capture
-from deploy.capture.proofs import prove_captured
+from deploy.capture.proofs import prove_captured, prove_simplified
+from deploy.capture.simplify import simplify
+from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.plan import UserPlan, capture_user_network, plan_user_network
+from deploy.photos import PhotoSet, load_photos
+from deploy.photos.images import normalize
 from deploy.support.reporter import Reporter
 from models.cost import Cost, measure_cost
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 
-def make_plan(recipe: Recipe, reporter: Reporter) -> Plan:
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A network that is ready to be quantized and exported.
+
+    `captured` is the program as the network wrote it, `program` the same in the few forms that all
+    stages know. `calibration` are inputs (N, 3, H, W) float32; `crops` (M, H, W, 3) the photos that
+    calibration never sees: first the `held_back` ones that judge, then the golden ones.
+    """
+
+    plan: Plan
+    photos: PhotoSet
+    cost: Cost
+    captured: ExportedProgram
+    program: ExportedProgram
+    calibration: Floats
+    crops: Pixels
+    held_back: int
+
+    def inputs(self) -> Floats:
+        """`crops` as the network takes them: (M, 3, H, W)."""
+        return normalize(self.crops, self.plan.preprocessing)
+
+    def float_logits(self) -> Floats:
+        """Logits (M, classes) of the network as it was captured, for `crops`.
+
+        Raises GateError where simplifying has changed what the network computes.
+        """
+        return prove_simplified(self.captured, self.program, self.inputs())
+
+
+def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepared:
+    """Read the weights and the photos (a folder; None: the bundled samples), capture the network.
+
+    Raises UserError for what the user gave, FetchError where weights or samples cannot be had,
+    RunError where the user's own code broke down, GateError where the program is not the network.
+    """
+    reporter.stage("reading weights and photos")
+    plan = make_plan(spec, reporter)
+    photo_set = load_photos(photos, plan.preprocessing, progress=reporter.progress)
+    for text in photo_set.warnings:
+        reporter.warn(text)
+    calibration = normalize(
+        np.stack([sample.crop for sample in photo_set.calibration]), plan.preprocessing
+    )
+    judging = [sample.crop for sample in photo_set.held_back]
+
+    reporter.stage("capturing the network")
+    captured, cost = capture_plan(spec, plan, calibration, reporter)
+    return Prepared(
+        plan=plan,
+        photos=photo_set,
+        cost=cost,
+        captured=captured,
+        program=simplify(captured),
+        calibration=calibration,
+        crops=np.stack([*judging, *(photo.crop for photo in photo_set.golden)]),
+        held_back=len(judging),
+    )
+
+
+def make_plan(spec: NetworkSpec, reporter: Reporter) -> Plan:
     """What is known before any photo is read: weights, classes, labels, preprocessing.
 
     Raises UserError or WeightsError for what the user gave, FetchError where published weights
     cannot be had, RunError where the user's own code broke down.
     """
-    if recipe.reference is not None:
-        return plan_user_network(recipe, recipe.reference, reporter)
-    return plan_network(recipe, reporter)
+    if spec.reference is not None:
+        return plan_user_network(spec, spec.reference, reporter)
+    return plan_network(spec, reporter)
 
 
 def capture_plan(
-    recipe: Recipe, plan: Plan, photos: npt.NDArray[np.float32], reporter: Reporter
+    spec: NetworkSpec, plan: Plan, photos: Floats, reporter: Reporter
 ) -> tuple[ExportedProgram, Cost]:
     """The plan's network as a program, as the network wrote it, and what it costs.
 
@@ -40,8 +110,8 @@ def capture_plan(
     process where it is the user's. Raises GateError where they differ.
     """
     if isinstance(plan, UserPlan):
-        return capture_user_network(plan, recipe.network, photos, reporter)
-    network = make_network(recipe, plan, photos)
+        return capture_user_network(plan, spec.name, photos, reporter)
+    network = make_network(spec, plan, photos)
     program = capture(network, (1, 3, *plan.preprocessing.crop))
     prove_captured(network, program, photos)
     return program, measure_cost(network, program)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch._ops import OpOverload
@@ -53,6 +55,16 @@ def run_each(network: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
     """Logits (N, classes) for inputs (N, C, H, W), one photo at a time, as programs take them."""
     with torch.inference_mode():
         return torch.cat([network(photo[None]) for photo in photos])
+
+
+def run_program(
+    program: ExportedProgram, inputs: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Logits (N, classes) of a float or PT2E program in torch for inputs (N, C, H, W)."""
+    logits: npt.NDArray[np.float32] = run_each(
+        graph_module(program), torch.from_numpy(inputs)
+    ).numpy()
+    return logits
 
 
 def filled(node: Node) -> list[Any]:

@@ -21,10 +21,8 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 from torch.fx.node import map_aggregate
 
-from deploy.capture.program import graph_module, run_each
+from deploy.capture.program import graph_module, run_each, run_program
 from deploy.capture.simplify import REWRITES, Rewrite, apply
-from deploy.quantize.cross_layer_equalization import PHOTOS as PHOTOS_SEEN
-from deploy.quantize.cross_layer_equalization import is_exact, scale_channels
 from deploy.statistics.error_statistics import sqnr_db
 from deploy.support.errors import GateError, UserError
 
@@ -62,44 +60,44 @@ def prove_captured(
 
 def prove_simplified(
     captured: ExportedProgram, simplified: ExportedProgram, inputs: npt.NDArray[np.float32]
-) -> None:
-    """Raise GateError, naming the rewrite, where `simplified` is not what was `captured`.
+) -> npt.NDArray[np.float32]:
+    """The logits (N, classes) of what was `captured`, for `inputs` (N, C, H, W).
 
-    `inputs` (N, C, H, W) are photos that no rewrite has seen.
+    Raises GateError, naming the rewrite, where `simplified` is not the same network. The inputs are
+    photos that no rewrite has seen.
     """
+    logits = run_program(captured, inputs)
     rewrites = [(rewrite.__name__, rewrite) for rewrite in REWRITES]
-    _prove(captured, simplified, rewrites, inputs)
+    prove_rewrites(captured, simplified, rewrites, inputs, expected=logits)
+    return logits
 
 
-def prove_equalized(
-    simplified: ExportedProgram,
-    equalized: ExportedProgram,
-    calibration: npt.NDArray[np.float32],
+def prove_rewrites(
+    before: ExportedProgram,
+    after: ExportedProgram,
+    rewrites: Sequence[tuple[str, Rewrite]],
     inputs: npt.NDArray[np.float32],
+    *,
+    expected: npt.NDArray[np.float32] | None = None,
 ) -> None:
-    """The same of channel equalization, as far as it claims to change nothing.
+    """Raise GateError unless `after`, made of `before` by the named `rewrites`, computes the same.
 
-    Where activations clip from above that is for photos no brighter inside than those that it saw:
-    the first of `calibration`. Elsewhere for all, `inputs` among them.
+    `inputs` (N, C, H, W) are run, of which the first tell; `expected` are the logits of `before`
+    for them, where they are known. The error names the first rewrite that is not exact.
     """
-
-    def equalization(module: GraphModule) -> None:
-        (dtype,) = {tensor.dtype for tensor in _constants(module) if tensor.is_floating_point()}
-        scale_channels(module, torch.from_numpy(calibration).to(dtype))
-
-    seen = inputs if is_exact(simplified) else calibration[: min(PHOTOS, PHOTOS_SEEN)]
-    _prove(simplified, equalized, [("equalize", equalization)], seen)
+    photos = torch.from_numpy(inputs[:PHOTOS])
+    if expected is None:
+        expected = run_program(before, inputs[:PHOTOS])
+    _prove(before, after, rewrites, photos, torch.from_numpy(expected[:PHOTOS]))
 
 
 def _prove(
     before: ExportedProgram,
     after: ExportedProgram,
     rewrites: Sequence[tuple[str, Rewrite]],
-    inputs: npt.NDArray[np.float32],
+    photos: Tensor,
+    expected: Tensor,
 ) -> None:
-    """`after` was made of `before` by the named `rewrites`: find the first that is not exact."""
-    photos = torch.from_numpy(inputs[:PHOTOS])
-    expected = run_each(graph_module(before), photos)
     _check_finite(expected)
     got = run_each(graph_module(after), photos)
     reached = _decibels(expected, got)
@@ -152,7 +150,8 @@ def _first_wrong(
     return None, reached
 
 
-def _constants(module: GraphModule) -> Iterable[Tensor]:
+def constants_of(module: GraphModule) -> Iterable[Tensor]:
+    """The parameters and buffers of `module`."""
     return [*module.parameters(), *module.buffers()]
 
 
@@ -177,7 +176,7 @@ def _one_rounding(module: GraphModule) -> float:
     144 in float32, 66 in float16, 48 in bfloat16: of folded weights that are 16 bits wide no more
     can be asked, and the error of a weight is the same at each place, where others average out.
     """
-    dtypes = {tensor.dtype for tensor in _constants(module) if tensor.is_floating_point()}
+    dtypes = {tensor.dtype for tensor in constants_of(module) if tensor.is_floating_point()}
     coarsest = max((torch.finfo(dtype).eps for dtype in dtypes), default=0.0)
     return -20 * math.log10(coarsest / 2) if coarsest else math.inf
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 from torch import nn
 
-from deploy.build.recipe import UNTRAINED, Recipe
+from deploy.capture.network import IMAGENET_CLASSES
 from deploy.capture.program import graph_module
+from deploy.capture.spec import UNTRAINED, NetworkSpec
 from deploy.capture.user.export import export_user_network
-from deploy.capture.user.reference import Reference
+from deploy.capture.user.reference import Reference, parse_reference
 from deploy.photos.preprocessing import read_preprocessing
 from deploy.support.errors import UserError
 from models.accuracy import Published
@@ -19,29 +19,13 @@ from models.cost import NetworkCost, count_cost
 from models.registry import NETWORKS, create
 from models.weights.sources import SOURCES
 
-DEFAULT_CLASSES = 1000
 DEFAULT_RESOLUTION = (224, 224)
 DEFAULT_PADDING = "symmetric"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
-    """A network as the user asks for it; None for its own resolution (height, width) and so on.
-
-    `network` is a name of ours, or the user's own as `module:factory` or `file.py:factory`. Of
-    what is counted, `padding` changes peak memory alone: "same" pads into a copy.
-    """
-
-    network: str
-    width: float = 1.0
-    resolution: tuple[int, int] | None = None
-    classes: int | None = None
-    padding: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What a network costs with these. `published` is top-1 of this very network.
+class CostSummary:
+    """What a network costs. `published` is top-1 of this very network.
 
     The user's own has no width (None) and nothing published.
     """
@@ -54,63 +38,72 @@ class Summary:
     published: tuple[Published, ...]
 
 
-def parse_variant(text: str, default: Variant) -> Variant:
-    """`NETWORK[:WIDTH][@RESOLUTION]`, and `default` for what is not said.
+def parse_variant(
+    text: str,
+    *,
+    width: float = 1.0,
+    resolution: tuple[int, int] | None = None,
+    classes: int | None = None,
+    padding: str | None = None,
+) -> NetworkSpec:
+    """The untrained network that `NETWORK[:WIDTH][@RESOLUTION]` names; the rest for what it does
+    not say. Raises UserError for what cannot be made.
 
-    >>> plain = Variant(network="")
-    >>> parse_variant("mobilenet_v2:0.5@160", plain)
-    Variant(network='mobilenet_v2', width=0.5, resolution=(160, 160), classes=None, padding=None)
-    >>> own = parse_variant("my_nets.py:make_net@128x96", plain)
-    >>> own.network, own.resolution
-    ('my_nets.py:make_net', (128, 96))
+    >>> variant = parse_variant("mobilenet_v2:0.5@160")
+    >>> variant.name, variant.width, variant.resolution, variant.weights
+    ('mobilenet_v2', 0.5, (160, 160), 'none')
+    >>> own = parse_variant("my_nets.py:make_net@128x96")
+    >>> own.name, own.resolution, own.weights
+    ('my_nets.py:make_net', (128, 96), None)
     """
     match = re.fullmatch(r"(.+?)(?::([0-9.]+))?(?:@([0-9]{1,6})(?:x([0-9]{1,6}))?)?", text)
     if match is None or "@" in match[1]:
         raise UserError(
             f"{text!r} is no network: give NETWORK:WIDTH@RESOLUTION, such as mobilenet_v2:0.5@160"
         )
-    network, width, height, across = match.groups()
+    name, own_width, height, across = match.groups()
     try:
-        return replace(
-            default,
-            network=network,
-            width=float(width) if width else default.width,
-            resolution=(int(height), int(across or height)) if height else default.resolution,
-        )
+        width = float(own_width) if own_width else width
     except ValueError as error:
-        raise UserError(f"{text!r}: width {width!r} is no number: give one such as 0.5") from error
-
-
-def summarize(variant: Variant) -> Summary:
-    """Make the network, untrained, and count it. Raises UserError for what cannot be made."""
-    recipe = Recipe(  # Refuses what `build` refuses.
-        network=variant.network,
-        output=Path(),
-        targets=(),
-        weights=None if ":" in variant.network else UNTRAINED,
-        width=variant.width,
-        padding=variant.padding,
-        resolution=variant.resolution,
-        classes=variant.classes,
+        raise UserError(
+            f"{text!r}: width {own_width!r} is no number: give one such as 0.5"
+        ) from error
+    return NetworkSpec(
+        name,
+        weights=None if parse_reference(name) else UNTRAINED,
+        width=width,
+        padding=padding,
+        resolution=(int(height), int(across or height)) if height else resolution,
+        classes=classes,
     )
-    if recipe.reference is None:
-        resolution = variant.resolution or NETWORKS[variant.network].resolution
-        classes = variant.classes or DEFAULT_CLASSES
-        padding = variant.padding or DEFAULT_PADDING
+
+
+def summarize(spec: NetworkSpec) -> CostSummary:
+    """Make the network, untrained, and count it.
+
+    Raises UserError for one of the user's own that cannot be made, RunError where its code broke
+    down. Of what is counted, padding changes peak memory alone: "same" pads into a copy.
+    """
+    if spec.reference is None:
+        resolution = spec.resolution or NETWORKS[spec.name].resolution
+        classes = spec.classes or IMAGENET_CLASSES
         network = create(
-            variant.network, width=variant.width, classes=classes, padding=padding
+            spec.name,
+            width=spec.width,
+            classes=classes,
+            padding=spec.padding or DEFAULT_PADDING,
         ).eval()
     else:
-        resolution = variant.resolution or _own_resolution(recipe.reference)
-        network, classes = _own_network(recipe.reference, resolution, variant.classes)
-    return Summary(
-        network=variant.network,
-        width=None if recipe.reference else variant.width,
+        resolution = spec.resolution or _own_resolution(spec.reference)
+        network, classes = _own_network(spec.reference, resolution, spec.classes)
+    return CostSummary(
+        network=spec.name,
+        width=None if spec.reference else spec.width,
         resolution=resolution,
         classes=classes,
         cost=count_cost(network, (1, 3, *resolution)),
-        published=published_accuracy(variant.network, variant.width, resolution)
-        if classes == DEFAULT_CLASSES
+        published=published_accuracy(spec.name, spec.width, resolution)
+        if classes == IMAGENET_CLASSES
         else (),
     )
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
-from deploy.cli.resolution import resolution_options
 
 if TYPE_CHECKING:
     from deploy.build.pipeline import Built
+    from deploy.capture.spec import NetworkSpec
 
 
 @click.command(epilog="Example: mobile-deploy build mobilenet_v2 --photos my_photos")
-@click.argument("network", metavar="NETWORK")
 @click.option(
     "-o",
     "--output",
@@ -33,55 +33,7 @@ if TYPE_CHECKING:
     help="Photos to calibrate int8 on and to judge with: a hundred of what your users will "
     "photograph.  [default: bundled samples]",
 )
-@click.option(
-    "--weights",
-    metavar="imagenet|none|FILE",
-    help="Published weights, untrained ones, or a file of your own.  [default: imagenet; for a "
-    "network of your own what it is made with]",
-)
-@click.option(
-    "--weights-prefix",
-    metavar="NAME",
-    help="Which network of the file, by what stands before its tensors' names, such as teacher.",
-)
-@click.option(
-    "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
-)
-@click.option(
-    "--padding",
-    metavar="symmetric|same",
-    help="PyTorch's or TensorFlow's. Layers of timm's tf_ networks, which have the latter, are "
-    "named as in its others: say which yours is.  [default: the weights' own, else symmetric]",
-)
-@resolution_options
-@click.option(
-    "--classes",
-    type=int,
-    metavar="N",
-    help="Number of classes, with --weights none.  [default: 1000]",
-)
-@click.option(
-    "--labels",
-    type=PATH,
-    metavar="FILE",
-    help="Names of the classes, one a line.  [default: ImageNet's for 1000 classes]",
-)
-@click.option(
-    "--preprocessing",
-    "preprocessing_file",
-    type=PATH,
-    metavar="FILE.toml",
-    help="How a photo becomes the input: resize, crop, scale, mean, std. The options below go "
-    "before it.  [default: the weights' own; for nets.py nets.toml beside it, else ImageNet's]",
-)
-@click.option(
-    "--resize",
-    metavar="R|HxW",
-    help="Size that the photo is scaled to just cover, before the crop to --resolution.",
-)
-@click.option("--scale", metavar="X", help="Factor for each 8-bit value, such as 1/255.")
-@click.option("--mean", metavar="X|R,G,B", help="What is then subtracted from each channel.")
-@click.option("--std", metavar="X|R,G,B", help="What each channel is then divided by.")
+@network_options
 @click.option(
     "--formats",
     type=name_list,
@@ -118,14 +70,6 @@ if TYPE_CHECKING:
     "the photos held back.  [default: a warning below 0.97]",
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of untrained weights.",
-)
-@click.option(
     "--allow-unverified",
     multiple=True,
     metavar="FORMAT",
@@ -134,27 +78,14 @@ if TYPE_CHECKING:
 @shared_options
 def build(
     *,
-    network: str,
+    spec: NetworkSpec,
     output: Path | None,
     photos: Path | None,
-    weights: str | None,
-    weights_prefix: str | None,
-    width: float,
-    padding: str | None,
-    resolution: tuple[int, int] | None,
-    classes: int | None,
-    labels: Path | None,
-    preprocessing_file: Path | None,
-    resize: str | None,
-    scale: str | None,
-    mean: str | None,
-    std: str | None,
     formats: tuple[str, ...] | None,
     precisions: tuple[str, ...] | None,
     int8: str,
     int8_effort: str,
     min_agreement: float | None,
-    seed: int,
     allow_unverified: tuple[str, ...],
     as_json: bool,
     debug: bool,
@@ -170,29 +101,17 @@ def build(
     """
     with watched(debug) as watcher:
         from deploy.build.recipe import Recipe, left_out, make_targets
-        from deploy.photos.preprocessing import parse_preprocessing
 
         for text in () if formats else left_out():
             watcher.warn(text)
-        said = {"resize": resize, "scale": scale, "mean": mean, "std": std}
         recipe = Recipe(
-            network=network,
-            output=output or default_output(network, width, resolution),
+            network=spec,
+            output=output or default_output(spec),
             targets=make_targets(formats, precisions),
-            weights=weights,
-            weights_prefix=weights_prefix,
             photos=photos,
-            width=width,
-            padding=padding,
-            resolution=resolution,
-            classes=classes,
-            labels=labels,
-            preprocessing=parse_preprocessing(said, "--"),
-            preprocessing_file=preprocessing_file,
             int8=int8,
             int8_effort=int8_effort,
             min_agreement=min_agreement,
-            seed=seed,
             allow_unverified=frozenset(allow_unverified),
         )
         watcher.stage("loading the toolkits")
@@ -205,26 +124,25 @@ def build(
         show(built)
 
 
-def default_output(network: str, width: float, resolution: tuple[int, int] | None) -> Path:
+def default_output(spec: NetworkSpec) -> Path:
     """A folder named for the network, and for what of it is not as published.
 
-    >>> default_output("mobilenet_v2", 1.0, None).name
+    >>> from deploy.capture.spec import NetworkSpec
+    >>> default_output(NetworkSpec("mobilenet_v2")).name
     'mobilenet_v2'
-    >>> default_output("mobilenet_v2", 0.5, (160, 160)).name
+    >>> default_output(NetworkSpec("mobilenet_v2", width=0.5, resolution=(160, 160))).name
     'mobilenet_v2_0.5_160'
-    >>> default_output("nets.py:make_net", 1.0, None).name
+    >>> default_output(NetworkSpec("nets.py:make_net")).name
     'nets.make_net'
     """
-    from deploy.capture.user.reference import parse_reference
     from models.registry import NETWORKS
 
-    reference = parse_reference(network)
-    name = reference.name if reference else network
-    if width != 1:
-        name += f"_{width:g}"
-    published = NETWORKS[network].resolution if network in NETWORKS else None
-    if resolution is not None and resolution != published:
-        name += f"_{'x'.join(map(str, dict.fromkeys(resolution)))}"
+    name = spec.file_name
+    if spec.width != 1:
+        name += f"_{spec.width:g}"
+    published = NETWORKS[spec.name].resolution if spec.name in NETWORKS else None
+    if spec.resolution is not None and spec.resolution != published:
+        name += f"_{'x'.join(map(str, dict.fromkeys(spec.resolution)))}"
     return Path("bundles", name)
 
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import decibels, echo, finite, percent, print_json, print_table
 from deploy.cli.progress import watched
-from deploy.cli.resolution import resolution_options
 from deploy.quantize.sensitivity.picture import check_picture, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deploy.capture.spec import NetworkSpec
     from deploy.quantize.sensitivity.parts import Part
     from deploy.quantize.sensitivity.report import Outcome, SensitivityReport
 
@@ -25,7 +26,6 @@ LONGEST_NAME = 22
 
 
 @click.command(epilog="Example: mobile-deploy sensitivity mobilenet_v2 --photos my_photos")
-@click.argument("network", metavar="NETWORK")
 @click.option(
     "-o",
     "--output",
@@ -47,61 +47,14 @@ LONGEST_NAME = 22
     metavar="DIR",
     help="Photos to calibrate with and to judge with, as for build.  [default: bundled samples]",
 )
-@click.option(
-    "--weights",
-    metavar="imagenet|none|FILE",
-    help="Published weights, untrained ones, or a file of your own.  [default: as for build]",
-)
-@click.option(
-    "--weights-prefix",
-    metavar="NAME",
-    help="Which network of the file, by what stands before its tensors' names, such as teacher.",
-)
-@click.option(
-    "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
-)
-@click.option(
-    "--padding",
-    metavar="symmetric|same",
-    help="PyTorch's or TensorFlow's.  [default: the weights' own, else symmetric]",
-)
-@resolution_options
-@click.option(
-    "--classes",
-    type=int,
-    metavar="N",
-    help="Number of classes, with --weights none.  [default: 1000]",
-)
-@click.option(
-    "--preprocessing",
-    "preprocessing_file",
-    type=PATH,
-    metavar="FILE.toml",
-    help="How a photo becomes the input, as for build.  [default: the weights' own]",
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of untrained weights.",
-)
+@network_options
 @shared_options
 def sensitivity(
     *,
-    network: str,
+    spec: NetworkSpec,
     output: Path | None,
     top: int,
     photos: Path | None,
-    weights: str | None,
-    weights_prefix: str | None,
-    width: float,
-    padding: str | None,
-    resolution: tuple[int, int] | None,
-    classes: int | None,
-    preprocessing_file: Path | None,
-    seed: int,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -114,28 +67,13 @@ def sensitivity(
     if output is not None:
         check_picture(output)
     with watched(debug) as watcher:
-        from deploy.build.recipe import Recipe
         from deploy.support.errors import StorageError
 
-        recipe = Recipe(
-            network=network,
-            output=Path(),
-            targets=(),
-            weights=weights,
-            weights_prefix=weights_prefix,
-            photos=photos,
-            width=width,
-            padding=padding,
-            resolution=resolution,
-            classes=classes,
-            preprocessing_file=preprocessing_file,
-            seed=seed,
-        )
         watcher.stage("loading the toolkits")
         from deploy.quantize.sensitivity.picture import draw_sensitivity
         from deploy.quantize.sensitivity.report import measure_sensitivity
 
-        report = measure_sensitivity(recipe, watcher)
+        report = measure_sensitivity(spec, photos, reporter=watcher)
         shown = report.parts[: top or None]
         unsaved: StorageError | None = None
         if output is not None:

@@ -7,34 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.cli.network_options import variant_options
 from deploy.cli.options import shared_options
 from deploy.cli.output import print_json
 from deploy.cli.progress import watched
-from deploy.cli.resolution import resolution_options
 from deploy.cli.tables.summary import share_of, show_compared, show_cost
 from deploy.support.errors import UserError
 
 if TYPE_CHECKING:
-    from deploy.capture.summary import Summary
+    from deploy.capture.summary import CostSummary
     from models.cost_records import NetworkCost
 
 
 @click.command(epilog="Example: mobile-deploy summary mobilenet_v1:0.5 mobilenet_v2@160 --compare")
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK[:WIDTH][@RESOLUTION]...")
-@click.option(
-    "--width",
-    default=1.0,
-    show_default=True,
-    metavar="A",
-    help="Multiplies all channels, where NETWORK does not say it.",
-)
-@resolution_options
-@click.option("--classes", type=int, metavar="N", help="Number of classes.  [default: 1000]")
-@click.option(
-    "--padding",
-    metavar="symmetric|same",
-    help="PyTorch's or TensorFlow's, which takes more memory.  [default: symmetric]",
-)
+@variant_options
 @click.option("--compare", is_flag=True, help="Several networks side by side.")
 @shared_options
 def summary(
@@ -58,12 +45,15 @@ def summary(
         raise UserError(f"{len(networks)} networks: add --compare to see them side by side")
     with watched(debug) as watcher:
         watcher.stage("counting")
-        from deploy.capture.summary import Variant, parse_variant, summarize
+        from deploy.capture.summary import parse_variant, summarize
 
-        default = Variant(
-            network="", width=width, resolution=resolution, classes=classes, padding=padding
-        )
-        summaries = [summarize(parse_variant(network, default)) for network in networks]
+        variants = [
+            parse_variant(
+                network, width=width, resolution=resolution, classes=classes, padding=padding
+            )
+            for network in networks
+        ]
+        summaries = [summarize(variant) for variant in variants]
     if compare:
         if as_json:
             print_json({"variants": [_facts(summary) for summary in summaries]})
@@ -75,7 +65,7 @@ def summary(
         show_cost(summaries[0])
 
 
-def _facts(summary: Summary) -> dict[str, object]:
+def _facts(summary: CostSummary) -> dict[str, object]:
     cost, memory = summary.cost, summary.cost.memory
     return {
         "network": summary.network,

@@ -15,10 +15,6 @@ from deploy.quantize.ranges import TensorStatistics
 VALUES_PER_PHOTO = 4096
 
 
-# Of what a convolution reads, and of what a linear reads.
-CHANNEL_AXES = (1, -1)
-
-
 class Observer(Interpreter):
     """Runs a graph and shows each node's tensor to `observe(name, value)`."""
 
@@ -61,7 +57,6 @@ def observe_tensors(
     lows = dict.fromkeys(wanted, torch.inf)
     highs = dict.fromkeys(wanted, -torch.inf)
     kept: dict[str, list[Tensor]] = {name: [] for name in wanted}
-    means: dict[str, list[dict[int, Tensor]]] = {name: [] for name in wanted}
 
     def observe(name: str, value: Tensor) -> None:
         if name not in wanted:
@@ -72,24 +67,9 @@ def observe_tensors(
         # An odd stride visits all channels and positions, whatever the layout.
         stride = max(1, flat.numel() // VALUES_PER_PHOTO) | 1
         kept[name].append(flat[::stride].clone())
-        means[name].append({axis: _channel_means(value, axis) for axis in CHANNEL_AXES})
 
     run_each(Observer(module, observe), photos, progress=progress)
     return {
-        name: TensorStatistics(
-            low=lows[name],
-            high=highs[name],
-            values=torch.cat(kept[name]),
-            channel_means={
-                axis: torch.stack([photo[axis] for photo in means[name]]).mean(0)
-                for axis in CHANNEL_AXES
-            },
-        )
+        name: TensorStatistics(low=lows[name], high=highs[name], values=torch.cat(kept[name]))
         for name in wanted
     }
-
-
-def _channel_means(value: Tensor, axis: int) -> Tensor:
-    if value.dim() < 2:
-        return value
-    return value.movedim(axis, 0).flatten(1).mean(1)

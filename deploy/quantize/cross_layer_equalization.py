@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -25,6 +27,7 @@ from deploy.capture.program import (
     is_constant,
     tidy,
 )
+from deploy.capture.proofs import constants_of, prove_rewrites
 from deploy.quantize.calibrate import Observer, run_each
 from deploy.quantize.kernels import CLAMPS, clamp_bounds
 
@@ -59,6 +62,26 @@ def equalize(program: ExportedProgram, photos: Tensor) -> ExportedProgram:
     module = graph_module(program)
     scale_channels(module, photos)
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
+
+
+def prove_equalized(
+    simplified: ExportedProgram,
+    equalized: ExportedProgram,
+    calibration: npt.NDArray[np.float32],
+    inputs: npt.NDArray[np.float32],
+) -> None:
+    """Raise GateError where equalization changed a result, as far as it claims to change none.
+
+    Where activations clip from above that is for photos no brighter inside than those that it saw:
+    the first of `calibration` (N, C, H, W). Elsewhere for all, `inputs` among them.
+    """
+
+    def equalization(module: GraphModule) -> None:
+        (dtype,) = {tensor.dtype for tensor in constants_of(module) if tensor.is_floating_point()}
+        scale_channels(module, torch.from_numpy(calibration).to(dtype))
+
+    seen = inputs if is_exact(simplified) else calibration[:PHOTOS]
+    prove_rewrites(simplified, equalized, [("equalize", equalization)], seen)
 
 
 def is_exact(program: ExportedProgram) -> bool:

@@ -16,7 +16,7 @@ from torch.fx import GraphModule, Node
 from deploy.capture.program import constant, graph_module
 from deploy.quantize.activations import RangeSetting, choose_activations
 from deploy.quantize.calibrate import observe_tensors
-from deploy.quantize.correct import mean_shift
+from deploy.quantize.effort import EFFORTS, Effort
 from deploy.quantize.gptq import input_moments, round_weights
 from deploy.quantize.kernels import HEAVY_TARGETS, Unit, find_units, without
 from deploy.quantize.ranges import (
@@ -44,22 +44,6 @@ class Steps:
 
     ranges: RangeSetting = "measured"
     learned_rounding: bool = True
-    bias_correction: bool = True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How many of the calibration photos the long steps see, at most.
-
-    `rounding`: learned rounding, which fits a few numbers to thousands of positions each.
-    `pricing`: following errors to the logits, each photo of which costs as much as ten runs.
-    """
-
-    rounding: int
-    pricing: int
-
-
-EFFORTS = {"normal": Effort(rounding=32, pricing=24), "high": Effort(rounding=128, pricing=128)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +115,7 @@ def decide(
     observed = {name for unit in units if unit.kind != "pass" for name in unit.tensors}
     statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
     rounding = photos[: effort.rounding] if steps.learned_rounding else None
-    weights, errors = _weights(module, units, statistics, rounding, steps, progress)
+    weights, errors = _weights(module, units, statistics, rounding, progress)
     activations, sensitivity = choose_activations(
         module,
         units,
@@ -155,7 +139,6 @@ def _weights(
     units: Iterable[Unit],
     statistics: Mapping[str, TensorStatistics],
     rounding_photos: Tensor | None,
-    steps: Steps,
     progress: Progress | None,
 ) -> tuple[dict[str, Weights], dict[str, dict[str, Tensor]]]:
     """The weights of each convolution and linear, and what that adds to weight and bias, by the
@@ -185,10 +168,6 @@ def _weights(
             codes, new_bias = round_weights(weight, bias, scales, moments[unit.node])
         else:
             codes, new_bias = quantize_weight(weight, scales), bias
-            if steps.bias_correction:
-                error = dequantize_weight(codes, scales) - weight
-                means = inputs.channel_means[-1 if unit.kind == "linear" else 1]
-                new_bias = bias - mean_shift(error, means, groups=_groups(node))
         chosen[unit.node] = Weights(
             codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=new_bias.numpy()
         )
@@ -205,13 +184,6 @@ def _named(progress: Progress | None, step: str) -> Callable[[int, int], None] |
 def _name(node: object) -> str:
     assert isinstance(node, Node)
     return node.name
-
-
-def _groups(node: Node) -> int:
-    # conv2d(x, W, b, stride, padding, dilation, groups); a linear has no more than three.
-    given = node.args[6] if len(node.args) > 6 else 1
-    assert isinstance(given, int)
-    return given
 
 
 def _heavy_outside(module: GraphModule, units: Iterable[Unit]) -> dict[str, str]:

@@ -48,13 +48,11 @@ class QParams:
 
 @dataclass
 class TensorStatistics:
-    """What calibration keeps of one tensor: its exact extremes, an even sample of its values, and
-    for each axis that may be the channels' the means along it, (C,)."""
+    """What calibration keeps of one tensor: its exact extremes, an even sample of its values."""
 
     low: float
     high: float
     values: Tensor
-    channel_means: dict[int, Tensor]
 
     def __post_init__(self) -> None:
         # The error of a bound is summed over a histogram: 2048 terms instead of every value.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -27,3 +28,20 @@ class Silent:
 
     def warn(self, text: str) -> None:
         pass
+
+
+class Recorder:
+    """Passes everything on, and keeps the warnings."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.warnings: list[str] = []
+        self.stage, self.progress = reporter.stage, reporter.progress
+        self._reporter = reporter
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+        self._reporter.warn(text)
+
+    def warn_all(self, texts: Iterable[str]) -> None:
+        for text in texts:
+            self.warn(text)

@@ -12,6 +12,7 @@ from small_build import build_here
 from deploy.assets import fetch
 from deploy.bundle.open import open_bundle
 from deploy.build.pipeline import Built
+from deploy.capture.spec import NetworkSpec
 from deploy.build.recipe import Recipe, make_targets
 from deploy.support.reporter import Silent
 from models.pinned import PinnedFile, WheelMember
@@ -51,11 +52,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build_small(network: str, formats: list[str], photos: Path, output: Path) -> Built:
     return build_here(
         Recipe(
-            network=network,
+            network=NetworkSpec(network, resolution=(32, 32)),
             output=output,
             targets=make_targets(formats),
             photos=photos,
-            resolution=(32, 32),
         )
     )
 
@@ -103,10 +103,9 @@ def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path:
     weights = fetch(LITE0, remedy="")
     network = f"{NETWORKS / 'efficientnet_lite0.py'}:make_net"
     recipe = Recipe(
-        network=network,
+        network=NetworkSpec(network, weights=str(weights)),
         output=tmp_path / "bundle",
         targets=make_targets(["onnx", "coreml"], ["int8"]),
-        weights=str(weights),
         int8="pure",
     )
     built = build_here(recipe, warnings)

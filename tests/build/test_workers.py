@@ -107,8 +107,9 @@ print("once")
 from pathlib import Path
 from deploy.build.pipeline import build
 from deploy.build.recipe import Recipe, make_targets
-build(Recipe(network="mobilenet_v2", weights="none", width=0.1, resolution=(32, 32), classes=5,
-    output=Path("bundle"), photos=Path("photos"), targets=make_targets(["executorch"], ["fp32"])))
+from deploy.capture.spec import NetworkSpec
+spec = NetworkSpec("mobilenet_v2", weights="none", width=0.1, resolution=(32, 32), classes=5)
+build(Recipe(network=spec, output=Path("bundle"), photos=Path("photos"), targets=make_targets(["executorch"], ["fp32"])))
 print("built")
 """
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from deploy.capture.program import aten, calls, capture, graph_module
-from deploy.capture.proofs import prove_equalized, prove_simplified
+from deploy.capture.proofs import prove_simplified
 from deploy.capture.simplify import simplify
-from deploy.quantize.cross_layer_equalization import equalize
+from deploy.quantize.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantize.kernels import find_units
 
 SHAPE = (1, 3, 16, 16)

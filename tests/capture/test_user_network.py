@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import deploy
-from deploy.build.recipe import Recipe, make_targets
 from deploy.capture.program import graph_module
 from deploy.capture.simplify import simplify
+from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.child.blame import Mistake
 from deploy.capture.user.child.run import answer_request
 from deploy.capture.user.export import UserNetwork, export_user_network
@@ -102,9 +102,9 @@ def test_what_is_no_reference_is_refused(network: str, said: str) -> None:
         ({"weights": "none"}, "--weights none is for our own networks"),
     ],
 )
-def test_a_recipe_refuses_what_only_our_networks_have(options: dict[str, Any], said: str) -> None:
+def test_a_spec_refuses_what_only_our_networks_have(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        Recipe(network="nets.py:make", output=Path("b"), targets=make_targets(), **options)
+        NetworkSpec("nets.py:make", **options)
 
 
 # --- In a process of its own
@@ -428,15 +428,9 @@ def test_a_file_that_is_not_there_is_named_with_its_neighbours() -> None:
 
 
 def plan(network: str, **options: Any) -> Any:
-    recipe = Recipe(
-        network=network,
-        output=Path("b"),
-        targets=make_targets(["onnx"]),
-        resolution=CROP,
-        **options,
-    )
-    assert recipe.reference is not None
-    return plan_user_network(recipe, recipe.reference, Silent())
+    spec = NetworkSpec(network, resolution=CROP, **options)
+    assert spec.reference is not None
+    return plan_user_network(spec, spec.reference, Silent())
 
 
 @pytest.mark.usefixtures("user_package")

@@ -13,9 +13,10 @@ import click
 import pytest
 
 import deploy
-from deploy.capture.summary import Variant, parse_variant, published_accuracy
+from deploy.capture.spec import NetworkSpec
+from deploy.capture.summary import parse_variant, published_accuracy
 from deploy.cli import commands
-from deploy.cli.resolution import resolution_multiplier
+from deploy.cli.network_options import resolution_multiplier
 from deploy.cli.run import run
 from models.registry import NETWORKS
 from models.weights.sources import SOURCES
@@ -212,12 +213,15 @@ def test_the_users_own_network_is_counted_too(
 
 
 def test_a_variant_is_read_from_one_word() -> None:
-    default = Variant(network="", width=0.5, resolution=(96, 96), classes=7)
-    assert parse_variant("mobilenet_v2", default) == Variant(
-        network="mobilenet_v2", width=0.5, resolution=(96, 96), classes=7
+    defaults: dict[str, Any] = {"width": 0.5, "resolution": (96, 96), "classes": 7}
+    assert parse_variant("mobilenet_v2", **defaults) == NetworkSpec(
+        "mobilenet_v2", weights="none", **defaults
     )
-    assert parse_variant("pkg.nets:make2:1.4@64x32", default) == Variant(
-        network="pkg.nets:make2", width=1.4, resolution=(64, 32), classes=7
+    assert parse_variant("mobilenet_v2:1.4@64x32", **defaults) == NetworkSpec(
+        "mobilenet_v2", weights="none", width=1.4, resolution=(64, 32), classes=7
+    )
+    assert parse_variant("pkg.nets:make2@64x32", classes=7) == NetworkSpec(
+        "pkg.nets:make2", resolution=(64, 32), classes=7
     )
 
 

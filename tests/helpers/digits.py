@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from deploy.build.recipe import Recipe, Target
+from deploy.capture.spec import NetworkSpec
 from deploy.photos.images import normalize
 from deploy.photos.preprocessing import IMAGENET_MEAN, IMAGENET_STD, PreprocessingOptions
 from models.preprocessing import Preprocessing
@@ -132,15 +133,17 @@ def recipe(
     labels = weights.with_name("labels.txt")
     labels.write_text("".join(f"{digit}\n" for digit in range(CLASSES)), encoding="utf-8")
     return Recipe(
-        network=network,
+        network=NetworkSpec(
+            network,
+            weights=str(weights),
+            labels=labels,
+            width=width,
+            resolution=(side, side),
+            preprocessing=PreprocessingOptions(resize=(side, side)),
+        ),
         output=output,
         targets=targets,
-        weights=str(weights),
         photos=photos,
-        labels=labels,
-        width=width,
-        resolution=(side, side),
-        preprocessing=PreprocessingOptions(resize=(side, side)),
         # What int8 does to every layer is the question here.
         int8="pure",
     )

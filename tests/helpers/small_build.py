@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,7 +12,10 @@ from PIL import Image
 from deploy.build.pipeline import Built, build
 from deploy.build.recipe import Recipe, make_targets
 from deploy.build.workers import in_process
+from deploy.capture.spec import NetworkSpec
 from deploy.support.reporter import Reporter
+
+RECIPE_FIELDS = {field.name for field in fields(Recipe)}
 
 
 def build_here(recipe: Recipe, reporter: Reporter | None = None) -> Built:
@@ -27,14 +32,11 @@ def write_photos(folder: Path, count: int) -> Path:
     return folder
 
 
-def recipe(output: Path, photos: Path, **changes: object) -> Recipe:
-    settings: dict[str, object] = {
-        "network": "mobilenet_v2",
-        "weights": "none",
-        "width": 0.35,
-        "resolution": (32, 32),
-        "classes": 10,
-        "targets": make_targets(["onnx"]),
-        **changes,
-    }
-    return Recipe(output=output, photos=photos, **settings)  # type: ignore[arg-type]
+def recipe(output: Path, photos: Path, *, network: str = "mobilenet_v2", **changes: Any) -> Recipe:
+    """A recipe of .onnx files of an untrained network, with `changes` to it or to its network."""
+    of_recipe = {"targets": make_targets(["onnx"])}
+    of_network = {"weights": "none", "width": 0.35, "resolution": (32, 32), "classes": 10}
+    for name, value in changes.items():
+        (of_recipe if name in RECIPE_FIELDS else of_network)[name] = value
+    spec = NetworkSpec(network, **of_network)
+    return Recipe(network=spec, output=output, photos=photos, **of_recipe)

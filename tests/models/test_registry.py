@@ -2,15 +2,14 @@
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from deploy.build.recipe import PADDINGS, Recipe
 from deploy.capture.network import make_network, plan_network, settle_batch_norms
+from deploy.capture.spec import PADDINGS, NetworkSpec
 from deploy.support.reporter import Silent
 from models.layers import Padding, SameConv2d
 from models.registry import NETWORKS, create
@@ -42,26 +41,24 @@ def test_any_resolution_gives_logits(name: str, padding: str) -> None:
 
 @pytest.mark.parametrize("width", [0.1, 4.0])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_narrowest_and_widest_that_a_recipe_takes_give_logits(name: str, width: float) -> None:
-    recipe = Recipe(network=name, output=Path(), targets=(), weights="none", width=width)
+def test_the_narrowest_and_widest_that_a_spec_takes_give_logits(name: str, width: float) -> None:
+    spec = NetworkSpec(name, weights="none", width=width)
     with torch.device("meta"):
-        network = create(name, width=recipe.width, classes=5).eval()
+        network = create(name, width=spec.width, classes=5).eval()
         assert network(torch.empty(1, 3, 32, 32)).shape == (1, 5)
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     assert min(convolution.out_channels for convolution in convolutions) >= 8
 
 
-def test_a_recipe_knows_the_paddings_of_the_layers() -> None:
+def test_a_spec_knows_the_paddings_of_the_layers() -> None:
     assert get_args(Padding) == PADDINGS
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_an_untrained_network_has_the_padding_asked_for(name: str) -> None:
-    recipe = Recipe(
-        network=name, output=Path(), targets=(), weights="none", width=0.35, padding="same"
-    )
-    plan = plan_network(recipe, Silent())
-    network = make_network(recipe, plan, blobs(8, 64).numpy())
+    spec = NetworkSpec(name, weights="none", width=0.35, padding="same")
+    plan = plan_network(spec, Silent())
+    network = make_network(spec, plan, blobs(8, 64).numpy())
     convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     spatial = [convolution for convolution in convolutions if convolution.kernel_size != (1, 1)]
     assert {type(convolution) for convolution in spatial} == {SameConv2d}

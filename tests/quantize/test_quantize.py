@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.capture.program import aten, calls, capture, constant, graph_module
-from deploy.quantize.correct import mean_shift
 from deploy.quantize.kernels import find_units
 from deploy.quantize.ptq import Decisions, decide
 from deploy.quantize.ranges import (
@@ -147,7 +146,7 @@ def test_saturation_is_the_clamp_just_when_no_code_lies_outside() -> None:
 
 def test_an_outlier_is_clipped_when_that_costs_less() -> None:
     values = torch.cat([torch.randn(100_000), torch.tensor([60.0])])
-    statistics = TensorStatistics(float(values.min()), float(values.max()), values, {})
+    statistics = TensorStatistics(float(values.min()), float(values.max()), values)
 
     def error(q: QParams) -> float:
         codes = (values / q.scale).round().add(q.zero_point).clamp(-128, 127)
@@ -212,16 +211,6 @@ def test_hard_swish_as_products_is_hard_swish_within_a_code() -> None:
     kernel = write_program(program, decisions, Dialect(unsigned=True))
     assert aten.hardswish.default not in operators(products)
     assert decibels(run(kernel, photos), run(products, photos)) > 25
-
-
-@pytest.mark.parametrize("groups", [1, 2, 6])
-def test_the_mean_shift_is_what_a_weight_error_adds_to_flat_inputs(groups: int) -> None:
-    torch.manual_seed(0)
-    error = torch.randn(12, 6 // groups, 3, 3)
-    means = torch.rand(6)
-    flat = means.view(1, 6, 1, 1).expand(1, 6, 5, 5)
-    expected = nn.functional.conv2d(flat, error, groups=groups)[0, :, 0, 0]
-    assert torch.allclose(mean_shift(error, means, groups), expected, atol=1e-5)
 
 
 def test_biases_make_up_for_the_mean_error_of_rounded_weights() -> None:

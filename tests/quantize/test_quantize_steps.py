@@ -159,7 +159,7 @@ def test_what_is_relieved_is_no_longer_quantized() -> None:
 
 def test_all_steps_together_beat_none_on_photos_not_seen() -> None:
     program, photos, unseen = uneven_program(), inputs(16), inputs(24, seed=1)
-    plain = Steps(ranges="min-max", learned_rounding=False, bias_correction=False)
+    plain = Steps(ranges="min-max", learned_rounding=False)
     reference = run(program, unseen)
 
     def quality(of: ExportedProgram, steps: Steps) -> float:

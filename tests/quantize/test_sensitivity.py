@@ -21,7 +21,7 @@ from deploy.cli import commands
 from deploy.cli.run import run as run_command_line
 from deploy.quantize.cost_model import CostModel
 from deploy.quantize.kernels import without
-from deploy.quantize.mixed_precision import BUDGET
+from deploy.quantize.mixed_precision import BUDGET, leave_in_float
 from deploy.quantize.ptq import Decisions, decide
 from deploy.quantize.sensitivity.picture import draw_sensitivity
 from deploy.quantize.sensitivity.report import SensitivityReport, report_sensitivity
@@ -39,8 +39,9 @@ def priced(request: pytest.FixtureRequest) -> tuple[GraphModule, Decisions, Sens
     module, pure = graph_module(program), decide(program, inputs(12))
     photos = inputs(8, seed=1)
     # Agreement that no mix reaches, so that auto leaves in float what the budget allows.
-    report = report_sensitivity("small", module, pure, photos, run(program, photos), target=1.1)
-    return module, pure, report
+    logits = run(program, photos)
+    mix = leave_in_float(module, pure, photos, logits, target=1.1)
+    return module, pure, report_sensitivity("small", module, pure, mix, photos, logits)
 
 
 Priced = tuple[GraphModule, Decisions, SensitivityReport]
@@ -86,14 +87,9 @@ def test_auto_marks_exactly_what_its_mix_has_in_float(priced: Priced) -> None:
 @pytest.fixture(scope="module")
 def report() -> SensitivityReport:
     program, photos = small_program(), inputs(8, seed=1)
-    return report_sensitivity(
-        "a $mall$ network",
-        graph_module(program),
-        decide(program, inputs(12)),
-        photos,
-        run(program, photos),
-        target=1.1,
-    )
+    module, pure, logits = graph_module(program), decide(program, inputs(12)), run(program, photos)
+    mix = leave_in_float(module, pure, photos, logits, target=1.1)
+    return report_sensitivity("a $mall$ network", module, pure, mix, photos, logits)
 
 
 def test_a_tensor_in_float_takes_along_all_that_make_or_read_it(report: SensitivityReport) -> None:

@@ -21,7 +21,7 @@ MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
 TABLES = """
 import sys
 from pathlib import Path
-from deploy.cli import phone_tables
+from deploy.cli.tables import profile as phone_tables
 from deploy.results.judge import judge
 from deploy.results.file import read_results
 from deploy.support.streams import prepare_streams

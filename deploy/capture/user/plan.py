@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from deploy.build.recipe import Recipe
 from deploy.bundle.manifest import Weights
 from deploy.capture.network import (
     SMALLEST_VARIATION,
@@ -22,6 +21,7 @@ from deploy.capture.network import (
 )
 from deploy.capture.program import graph_module, run_each
 from deploy.capture.proofs import prove_captured
+from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.export import UserNetwork, export_user_network, make_stand_in
 from deploy.capture.user.functional import functionalize
 from deploy.capture.user.reference import Reference
@@ -47,27 +47,27 @@ class UserPlan(Plan):
     network: UserNetwork
 
 
-def plan_user_network(recipe: Recipe, reference: Reference, reporter: Reporter) -> UserPlan:
+def plan_user_network(spec: NetworkSpec, reference: Reference, reporter: Reporter) -> UserPlan:
     """Have the user's code make the network, and load the weights file into it, if there is one.
 
     Raises UserError, WeightsError for a file of another network, RunError where the code's process
     broke down.
     """
     preprocessing = preprocessing_of(
-        recipe, default_preprocessing(RESOLUTION), file=_file_beside(reference)
+        spec, default_preprocessing(RESOLUTION), file=_file_beside(reference)
     )
-    weights, tensors = _read_weights(recipe, reference, preprocessing.crop, reporter)
-    network = export_user_network(reference, preprocessing.crop, seed=recipe.seed, weights=tensors)
-    if recipe.classes not in (None, network.classes):
+    weights, tensors = _read_weights(spec, reference, preprocessing.crop, reporter)
+    network = export_user_network(reference, preprocessing.crop, seed=spec.seed, weights=tensors)
+    if spec.classes not in (None, network.classes):
         raise UserError(
-            f"--classes {recipe.classes} contradicts {reference}, which gives {network.classes} "
+            f"--classes {spec.classes} contradicts {reference}, which gives {network.classes} "
             "logits: leave --classes out"
         )
     return UserPlan(
         weights=weights,
         state_dict=None,
         classes=network.classes,
-        labels=choose_labels(recipe, network.classes, reporter),
+        labels=choose_labels(spec, network.classes, reporter),
         preprocessing=preprocessing,
         network=network,
     )
@@ -115,15 +115,15 @@ def oddities(logits: Tensor) -> list[str]:
 
 
 def _read_weights(
-    recipe: Recipe, reference: Reference, crop: tuple[int, int], reporter: Reporter
+    spec: NetworkSpec, reference: Reference, crop: tuple[int, int], reporter: Reporter
 ) -> tuple[Weights, dict[str, Tensor] | None]:
     """Where the weights are from, and those of a file by the network's own names for them."""
-    if recipe.weights is None:
+    if spec.weights is None:
         return Weights(source=f"as made by {reference}", file=None, sha256=None), None
-    path = Path(recipe.weights)
+    path = Path(spec.weights)
     state_dict = read_state_dict(path)
-    network = make_stand_in(reference, crop, seed=recipe.seed)
-    left_out = load_weights(network, state_dict, file_name=path.name, prefix=recipe.weights_prefix)
+    network = make_stand_in(reference, crop, seed=spec.seed)
+    left_out = load_weights(network, state_dict, file_name=path.name, prefix=spec.weights_prefix)
     if left_out:
         reporter.warn(f"{path.name}: {left_out}")
     weights = Weights(source="file", file=path.name, sha256=sha256_file(path))

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from deploy.cli.output import echo, percent, print_table
 
 if TYPE_CHECKING:
-    from deploy.capture.summary import Summary
+    from deploy.capture.summary import CostSummary
     from models.cost_records import Cost, Layer, NetworkCost, Separable, Shape
 
 # So that a row of the widest table fits into 100 columns.
 LONGEST_NAME = 24
 
 
-def show_cost(summary: Summary) -> None:
+def show_cost(summary: CostSummary) -> None:
     """One network: its layers, their kinds, its separable pairs, memory, published accuracy."""
     cost = summary.cost
     width = "" if summary.width is None else f", width {summary.width:g}"
@@ -122,7 +122,7 @@ def _show_memory(cost: NetworkCost) -> None:
     )
 
 
-def show_compared(summaries: Sequence[Summary]) -> None:
+def show_compared(summaries: Sequence[CostSummary]) -> None:
     """Several networks, one a row."""
     first = [summary.published[0] for summary in summaries if summary.published]
     sources = list(dict.fromkeys(row.source for row in first))
@@ -135,7 +135,7 @@ def show_compared(summaries: Sequence[Summary]) -> None:
         echo(f"[{number}] published: {source}")
 
 
-def _compared(summary: Summary, sources: Sequence[str]) -> list[str]:
+def _compared(summary: CostSummary, sources: Sequence[str]) -> list[str]:
     cost, peak = summary.cost, summary.cost.memory.peak_bytes
     width = "" if summary.width is None else f":{summary.width:g}"
     top1 = "-"

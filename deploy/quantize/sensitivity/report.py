@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
-from deploy.build.make import run_program
-from deploy.build.recipe import Recipe
-from deploy.capture.prepare import capture_plan, make_plan
+from deploy.capture.prepare import prepare
 from deploy.capture.program import graph_module
-from deploy.capture.proofs import prove_equalized, prove_simplified
-from deploy.capture.simplify import simplify
-from deploy.photos import load_photos
-from deploy.photos.images import normalize
-from deploy.quantize.calibration_check import judge_calibration
-from deploy.quantize.cross_layer_equalization import equalize
-from deploy.quantize.mixed_precision import leave_in_float
-from deploy.quantize.ptq import EFFORTS, Decisions, decide
+from deploy.capture.spec import NetworkSpec
+from deploy.quantize.effort import DEFAULT_AGREEMENT
+from deploy.quantize.int8 import quantize, warnings_of
+from deploy.quantize.mixed_precision import Mix
+from deploy.quantize.ptq import Decisions
 from deploy.quantize.sensitivity.parts import Part, predicted_db, price_parts
 from deploy.quantize.simulate import simulate
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
@@ -52,50 +47,41 @@ class SensitivityReport:
     auto: Outcome
 
 
-def measure_sensitivity(recipe: Recipe, reporter: Reporter | None = None) -> SensitivityReport:
-    """Quantize the network of `recipe` as `build` does and price every part; nothing is written.
+def measure_sensitivity(
+    spec: NetworkSpec,
+    photos: Path | None = None,
+    *,
+    effort: str = "normal",
+    target_agreement: float = DEFAULT_AGREEMENT,
+    reporter: Reporter | None = None,
+) -> SensitivityReport:
+    """Quantize a network as `build` does and price every part of it; nothing is written.
 
-    Raises what `build` raises until it exports: UserError, RunError, FetchError, StorageError.
+    `photos` is a folder, None for the bundled samples; `target_agreement` is what `--int8 auto` is
+    after. Raises what `build` raises until it exports: UserError, RunError, FetchError, GateError.
     """
     reporter = reporter or Silent()
     # As in `build`, whose integers these are.
     torch.set_num_threads(1)
-    reporter.stage("reading weights and photos")
-    plan = make_plan(recipe, reporter)
-    photos = load_photos(recipe.photos, plan.preprocessing, progress=reporter.progress)
-    for text in photos.warnings:
-        reporter.warn(text)
-    calibration, held_back = (
-        normalize(np.stack([sample.crop for sample in side]), plan.preprocessing)
-        for side in (photos.calibration, photos.held_back)
+    prepared = prepare(spec, photos, reporter)
+    float_logits = prepared.float_logits()
+    quantized = quantize(
+        prepared,
+        float_logits,
+        effort=effort,
+        target_agreement=target_agreement,
+        reporter=reporter,
     )
-
-    reporter.stage("capturing the network")
-    captured, _ = capture_plan(recipe, plan, calibration, reporter)
-    program = simplify(captured)
-    float_logits = run_program(captured, held_back)
-    prove_simplified(captured, program, held_back)
-
-    reporter.stage("calibrating")
-    equalized = equalize(program, torch.from_numpy(calibration))
-    prove_equalized(program, equalized, calibration, held_back)
-    pure = decide(
-        equalized,
-        torch.from_numpy(calibration),
-        effort=EFFORTS[recipe.int8_effort],
-        progress=reporter.progress,
-    )
-    for text in judge_calibration(equalized, pure, photos, plan.preprocessing):
+    for text in warnings_of(quantized, prepared):
         reporter.warn(text)
-
-    reporter.stage("mixing int8 and float")
+    assert quantized.mix is not None
     return report_sensitivity(
-        recipe.network,
-        graph_module(equalized),
-        pure,
-        torch.from_numpy(held_back),
-        torch.from_numpy(float_logits),
-        target=recipe.target_agreement,
+        spec.name,
+        graph_module(quantized.program),
+        quantized.pure,
+        quantized.mix,
+        torch.from_numpy(prepared.inputs()[: prepared.held_back]),
+        torch.from_numpy(float_logits[: prepared.held_back]),
     )
 
 
@@ -103,17 +89,15 @@ def report_sensitivity(
     network: str,
     module: GraphModule,
     pure: Decisions,
+    mix: Mix,
     photos: Tensor,
     float_logits: Tensor,
-    *,
-    target: float,
 ) -> SensitivityReport:
-    """The report on `module`, called `network`, which `pure` puts into int8 as a whole.
+    """The report on `module`, called `network`: `pure` puts all of it into int8, `mix` less.
 
     `photos` (N, C, H, W), which calibration has not seen, judge, with the float network's logits
-    (N, classes) for them; `target` is the agreement that `--int8 auto` is after.
+    (N, classes) for them.
     """
-    mix = leave_in_float(module, pure, photos, float_logits, target=target)
 
     def outcome(decisions: Decisions, slowdown: float, in_float: tuple[str, ...]) -> Outcome:
         logits = simulate(module, decisions, photos)

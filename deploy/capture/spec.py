@@ -1,0 +1,107 @@
+"""Which network, with which weights, for which input: checked where it is said. Needs no torch."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+
+from deploy.capture.user.reference import Reference, parse_reference
+from deploy.photos.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, PreprocessingOptions
+from deploy.support.choices import one_of
+from deploy.support.errors import UserError
+from models.registry import NETWORKS
+
+DEFAULT_WEIGHTS = "imagenet"
+UNTRAINED = "none"
+PADDINGS = ("symmetric", "same")  # As `models.layers.Padding`, whose module imports torch.
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """A network as the user asks for it. Raises UserError for one that cannot be made.
+
+    `name` is one of ours, or the user's own as `deploy.capture.user.reference` reads it. `weights`
+    is a published name, "none", or the path of a file; None is "imagenet", or for the user's own
+    network what its factory gives it. `weights_prefix` says what stands before the names of the
+    network to take, in a file that holds several. `resolution` is (height, width), None for the
+    weights' own. `preprocessing` goes before `preprocessing_file`, and both before the weights'.
+    `classes`, `labels` and `padding` are None to follow the weights. `seed` is that of untrained
+    weights.
+    """
+
+    name: str
+    _: KW_ONLY
+    weights: str | None = None
+    weights_prefix: str | None = None
+    width: float = 1.0
+    padding: str | None = None
+    resolution: tuple[int, int] | None = None
+    classes: int | None = None
+    labels: Path | None = None
+    preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
+    preprocessing_file: Path | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reference is not None:
+            self._check_for_own_network()
+        elif self.name not in NETWORKS:
+            near = difflib.get_close_matches(self.name, NETWORKS, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(NETWORKS)}"
+            raise UserError(f"unknown network {self.name!r}: {hint}")
+        if not (math.isfinite(self.width) and 0.1 <= self.width <= 4):
+            raise UserError(f"--width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
+        if self.weights_prefix is not None and self.weights in (None, DEFAULT_WEIGHTS, UNTRAINED):
+            raise UserError(
+                "--weights-prefix is for a file that holds several networks: give it with "
+                "--weights FILE, or leave --weights-prefix out"
+            )
+        if self.padding is not None:
+            one_of("--padding", "padding", self.padding, PADDINGS)
+        for side in self.resolution or ():
+            if not SMALLEST_SIDE <= side <= LARGEST_SIDE:
+                raise UserError(
+                    f"--resolution {side} is out of range: give {SMALLEST_SIDE} to {LARGEST_SIDE}"
+                )
+        if self.classes is not None and not 2 <= self.classes <= 100_000:
+            raise UserError(
+                f"--classes {self.classes} is out of range: give 2 to 100000 (a network that "
+                "says yes or no has 2)"
+            )
+        if (
+            self.classes is not None
+            and self.reference is None
+            and self.weights in (None, DEFAULT_WEIGHTS)
+        ):
+            raise UserError(
+                "--classes contradicts the published weights, whose classes are ImageNet's: "
+                "give your own with --weights FILE, or --weights none"
+            )
+
+    @property
+    def reference(self) -> Reference | None:
+        """The user's own network; None for one of ours."""
+        return parse_reference(self.name)
+
+    @property
+    def file_name(self) -> str:
+        """What names of files begin with, such as `mobilenet_v2` or `nets.make_net`."""
+        return self.reference.name if self.reference else self.name
+
+    def _check_for_own_network(self) -> None:
+        if self.width != 1:
+            raise UserError(
+                f"--width is for our own networks: let {self.name} make it as wide as you want"
+            )
+        if self.padding is not None:
+            raise UserError(
+                f"--padding is for our own networks: {self.name} is built as it makes it, "
+                "leave --padding out"
+            )
+        if self.weights == UNTRAINED:
+            raise UserError(
+                f"--weights {UNTRAINED} is for our own networks: {self.name} is built as it "
+                "makes it, leave --weights out"
+            )
