@@ -23,21 +23,21 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from deploy.backends import BACKENDS
-from deploy.build.recipe import make_targets
 from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.program import constant, graph_module, run_program
 from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
-from deploy.export.interface import Spec
+from deploy.exporters.interface import Spec
 from deploy.photos.folder import find_photos
 from deploy.photos.images import crop, decode, normalize
-from deploy.quantize.calibrate import Observer, run_each
-from deploy.quantize.cross_layer_equalization import equalize
-from deploy.quantize.effort import DEFAULT_AGREEMENT, EFFORTS
-from deploy.quantize.mixed_precision import leave_in_float
-from deploy.quantize.ptq import Decisions, Steps, decide
-from deploy.quantize.simulate import simulate
-from deploy.quantize.write import write_program
+from deploy.pipeline.recipe import make_targets
+from deploy.quantization.calibrate import Observer, run_each
+from deploy.quantization.cross_layer_equalization import equalize
+from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS
+from deploy.quantization.mixed_precision import leave_in_float
+from deploy.quantization.ptq import Decisions, Steps, decide
+from deploy.quantization.simulate import simulate
+from deploy.quantization.write import write_program
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import compare_logits
 from deploy.support.quiet import hidden_output
@@ -68,7 +68,7 @@ def main(calibration: Path, judging: Path, network: str, weights: str) -> None:
             statistics = compare_logits(reference, logits)
             row = [name, f"{statistics.sqnr_db:.1f}", f"{100 * statistics.agreement:.1f}"]
             for target in targets:
-                exporter = importlib.import_module(f"deploy.export.{target.format}")
+                exporter = importlib.import_module(f"deploy.exporters.{target.format}")
                 spec = Spec(precision="int8", preprocessing=plan.preprocessing, labels=plan.labels)
                 with tempfile.TemporaryDirectory() as folder:
                     file = Path(folder, "int8" + BACKENDS[target.format].suffix)

@@ -20,15 +20,15 @@ import numpy.typing as npt
 import torch
 from latency_artifacts import INPUTS, NETWORK, Arm, make_peers
 
-from deploy.build.pipeline import build
-from deploy.build.recipe import Recipe, make_targets
 from deploy.capture.prepare import prepare
 from deploy.capture.program import run_program
 from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
 from deploy.photos.folder import find_photos
 from deploy.photos.images import crop, decode, normalize
-from deploy.quantize.effort import EFFORTS, MODES
+from deploy.pipeline.build import build
+from deploy.pipeline.recipe import Recipe, make_targets
+from deploy.quantization.effort import EFFORTS, MODES
 from deploy.runtimes import load
 from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import compare_logits

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 import torch
 
-from deploy.build.pipeline import build
-from deploy.build.recipe import Recipe, make_targets
 from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.capture.prepare import prepare
 from deploy.capture.spec import NetworkSpec
+from deploy.pipeline.build import build
+from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Silent
 

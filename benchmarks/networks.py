@@ -33,13 +33,13 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-from deploy.build.pipeline import build
-from deploy.build.recipe import Recipe
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED, NetworkSpec
 from deploy.cli.output import decibels, percent
 from deploy.photos.images import normalize
+from deploy.pipeline.build import build
+from deploy.pipeline.recipe import Recipe
 from deploy.runtimes import load
 from deploy.support.errors import DeployError
 from deploy.weights import fetch_weights, find_source

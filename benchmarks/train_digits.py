@@ -8,8 +8,8 @@ pictures of the training, and evaluates the bundle on the 397 digits that neithe
 Prints one row an artifact, in Markdown: top-1 with its 95 % interval, how often the answer is the
 float artifact's, dB of the logits on the pictures held back at calibration.
 
-The same in short is a test, `tests/build/test_trained_networks.py`. Exits with 1 where float reads
-fewer than 97 %, an artifact reads over a point fewer than float, or a build fails.
+The same in short is a test, `tests/pipeline/test_trained_networks.py`. Exits with 1 where float
+reads fewer than 97 %, an artifact reads over a point fewer than float, or a build fails.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
 import digits
 
 from deploy.backends import BACKENDS
-from deploy.build.pipeline import Built, build
-from deploy.build.recipe import make_targets
 from deploy.cli.output import decibels, percent
+from deploy.pipeline.build import Built, build
+from deploy.pipeline.recipe import make_targets
 from deploy.support.errors import DeployError
-from deploy.verify.evaluate import Evaluation, evaluate_bundle
+from deploy.verification.evaluate import Evaluation, evaluate_bundle
 
 SIDE, TEST, PHOTOS = 64, 397, 256
 # Width and passes over the training pictures.

@@ -15,7 +15,7 @@ class Backend:
     """`precisions` are all that it has, `defaults` those made unless others are asked for.
 
     `runtime` is the oldest that loads its artifacts, if their operators do not ask for a newer one
-    (`deploy.export.onnx_minimum`). `effort` is about how long one takes to make
+    (`deploy.exporters.onnx_minimum`). `effort` is about how long one takes to make
     and prove, so that the longest can be started first. `toolkit` is what takes seconds to import.
     `writer` is a package, and a library in it without which it cannot write.
     """

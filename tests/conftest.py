@@ -114,7 +114,7 @@ def phone_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> Pat
         # Not for the tests that need none of it: torch takes seconds to import.
         from small_build import build_here, recipe, write_photos
 
-        from deploy.build.recipe import make_targets
+        from deploy.pipeline.recipe import make_targets
 
         targets = make_targets(["executorch", "onnx"])
         build_here(recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets))

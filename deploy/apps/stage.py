@@ -21,8 +21,8 @@ from deploy.support.errors import BundleError, DeployError, GateError, StorageEr
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.support.printable import printable
 from deploy.support.reporter import Reporter, Silent
-from deploy.verify.bundle import verify
-from deploy.verify.gates import require
+from deploy.verification.bundle import verify
+from deploy.verification.gates import require
 
 # Android's packager leaves out folders that begin with an underscore or a dot.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -14,8 +14,8 @@ from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
-    from deploy.build.pipeline import Built
     from deploy.capture.spec import NetworkSpec
+    from deploy.pipeline.build import Built
 
 
 @click.command(epilog="Example: mobile-deploy build mobilenet_v2 --photos my_photos")
@@ -100,7 +100,7 @@ def build(
     every artifact passes every gate.
     """
     with watched(debug) as watcher:
-        from deploy.build.recipe import Recipe, left_out, make_targets
+        from deploy.pipeline.recipe import Recipe, left_out, make_targets
 
         for text in () if formats else left_out():
             watcher.warn(text)
@@ -115,9 +115,9 @@ def build(
             allow_unverified=frozenset(allow_unverified),
         )
         watcher.stage("loading the toolkits")
-        from deploy.build import pipeline
+        from deploy.pipeline.build import build as build_bundle
 
-        built = pipeline.build(recipe, watcher)
+        built = build_bundle(recipe, watcher)
     if as_json:
         print_json(facts(built, watcher.warnings))
     else:

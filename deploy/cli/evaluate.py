@@ -14,7 +14,7 @@ from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
     from deploy.statistics.accuracy import Share
-    from deploy.verify.evaluate import Evaluation
+    from deploy.verification.evaluate import Evaluation
 
 
 @click.command(epilog="Example: mobile-deploy evaluate bundles/mobilenet_v2 my_labelled_photos")
@@ -39,7 +39,7 @@ def evaluate(
     """
     with watched(debug) as watcher:
         watcher.stage("loading the runtimes")
-        from deploy.verify.evaluate import evaluate_bundle
+        from deploy.verification.evaluate import evaluate_bundle
 
         evaluation = evaluate_bundle(bundle, folder, artifacts=artifacts, reporter=watcher)
         for warning in evaluation.warnings:

@@ -12,14 +12,14 @@ from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import decibels, echo, finite, percent, print_json, print_table
 from deploy.cli.progress import watched
-from deploy.quantize.sensitivity.picture import check_picture, shortened
+from deploy.quantization.sensitivity.picture import check_picture, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deploy.capture.spec import NetworkSpec
-    from deploy.quantize.sensitivity.parts import Part
-    from deploy.quantize.sensitivity.report import Outcome, SensitivityReport
+    from deploy.quantization.sensitivity.parts import Part
+    from deploy.quantization.sensitivity.report import Outcome, SensitivityReport
 
 # So that a row fits into 80 columns.
 LONGEST_NAME = 22
@@ -70,8 +70,8 @@ def sensitivity(
         from deploy.support.errors import StorageError
 
         watcher.stage("loading the toolkits")
-        from deploy.quantize.sensitivity.picture import draw_sensitivity
-        from deploy.quantize.sensitivity.report import measure_sensitivity
+        from deploy.quantization.sensitivity.picture import draw_sensitivity
+        from deploy.quantization.sensitivity.report import measure_sensitivity
 
         report = measure_sensitivity(spec, photos, reporter=watcher)
         shown = report.parts[: top or None]

@@ -13,7 +13,7 @@ from deploy.cli.output import decibels, echo, finite, print_json, print_table
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
-    from deploy.verify.bundle import Verified
+    from deploy.verification.bundle import Verified
 
 
 @click.command(epilog="Example: mobile-deploy verify bundles/mobilenet_v2")
@@ -26,8 +26,8 @@ def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
     """
     with watched(debug) as watcher:
         watcher.stage("loading the runtimes")
-        from deploy.verify import bundle as library
-        from deploy.verify.gates import require
+        from deploy.verification import bundle as library
+        from deploy.verification.gates import require
 
         verified = library.verify(bundle, watcher)
         for name in verified.skipped:

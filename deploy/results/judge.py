@@ -33,7 +33,7 @@ from deploy.statistics import (
     summarize,
 )
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
-from deploy.verify.gates import judge_golden
+from deploy.verification.gates import judge_golden
 
 LOW_BATTERY = 0.2
 # Of all cores: a quarter is two of eight.

@@ -32,7 +32,7 @@ from deploy.cli import app as cli
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
 from deploy.statistics.error_statistics import compare_logits
-from deploy.verify.gates import judge_golden, require
+from deploy.verification.gates import judge_golden, require
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "android_demo"

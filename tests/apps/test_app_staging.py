@@ -16,7 +16,7 @@ from deploy.bundle.open import check_integrity, open_bundle
 from deploy.cli import app as cli
 from deploy.support.errors import BundleError, GateError, UserError
 from deploy.support.reporter import Reporter
-from deploy.verify.bundle import Verified
+from deploy.verification.bundle import Verified
 
 ANDROID, IOS = (projects.APPS[name] for name in ("android", "ios"))
 

@@ -13,8 +13,8 @@ from torch.nn.utils import parametrizations
 from deploy.capture.program import aten, calls, capture, graph_module
 from deploy.capture.proofs import prove_simplified
 from deploy.capture.simplify import simplify
-from deploy.quantize.cross_layer_equalization import equalize, prove_equalized
-from deploy.quantize.kernels import find_units
+from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
+from deploy.quantization.kernels import find_units
 
 SHAPE = (1, 3, 16, 16)
 # Everything that computes with a weight, in the one form of each.

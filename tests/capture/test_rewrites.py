@@ -12,7 +12,7 @@ from deploy.capture import proofs
 from deploy.capture.program import aten, calls, capture
 from deploy.capture.proofs import EXACT_DB, prove_captured, prove_simplified
 from deploy.capture.simplify import REWRITES, rewritten, simplify
-from deploy.quantize.cross_layer_equalization import equalize, prove_equalized
+from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.support.errors import GateError
 
 SHAPE = (1, 3, 8, 8)

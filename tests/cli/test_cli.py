@@ -29,9 +29,9 @@ from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.errors import GateError
 from deploy.support.quiet import hidden_output
-from deploy.verify.bundle import Verified
-from deploy.verify.evaluate import ArtifactScore, Evaluation
-from deploy.verify.gates import Check
+from deploy.verification.bundle import Verified
+from deploy.verification.evaluate import ArtifactScore, Evaluation
+from deploy.verification.gates import Check
 
 REPOSITORY = Path(deploy.__file__).parent.parent
 HEAVY = {
@@ -336,8 +336,8 @@ def test_a_terminal_gets_stages_a_bar_and_warnings(monkeypatch: pytest.MonkeyPat
 
 
 def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
-    from deploy.build.pipeline import Built
-    from deploy.quantize.mixed_precision import Mix
+    from deploy.pipeline.build import Built
+    from deploy.quantization.mixed_precision import Mix
 
     manifest = make_bundle(tmp_path)
     first, second, third = manifest.artifacts

@@ -16,10 +16,10 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from deploy.build.recipe import Recipe, Target
 from deploy.capture.spec import NetworkSpec
 from deploy.photos.images import normalize
 from deploy.photos.preprocessing import IMAGENET_MEAN, IMAGENET_STD, PreprocessingOptions
+from deploy.pipeline.recipe import Recipe, Target
 from models.preprocessing import Preprocessing
 from models.registry import create
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from deploy.build.pipeline import Built, build
-from deploy.build.recipe import Recipe, make_targets
-from deploy.build.workers import in_process
 from deploy.capture.spec import NetworkSpec
+from deploy.pipeline.build import Built, build
+from deploy.pipeline.recipe import Recipe, make_targets
+from deploy.pipeline.workers import in_process
 from deploy.support.reporter import Reporter
 
 RECIPE_FIELDS = {field.name for field in fields(Recipe)}

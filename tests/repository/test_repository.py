@@ -31,11 +31,11 @@ AFTER_THE_BUNDLE = (
     "deploy.apps.stage",
     "deploy.bundle.open",
     "deploy.bundle.write",
-    "deploy.verify.bundle",
+    "deploy.verification.bundle",
     "deploy.runtimes.coreml",
     "deploy.runtimes.executorch",
     "deploy.runtimes.onnx",
-    "deploy.verify.evaluate",
+    "deploy.verification.evaluate",
     "deploy.photos.images",
     "deploy.results.compare",
     "deploy.android.devices",
@@ -44,7 +44,7 @@ AFTER_THE_BUNDLE = (
     "deploy.android.per_op",
     "deploy.benchmark.profile",
 )
-BEFORE_THE_BUNDLE = ("deploy.capture", "deploy.quantize", "deploy.export", "deploy.build")
+BEFORE_THE_BUNDLE = ("deploy.capture", "deploy.quantization", "deploy.exporters", "deploy.pipeline")
 FACTS_WITHOUT_NETWORKS = {"models", "models.preprocessing", "models.pinned"}
 
 

@@ -20,11 +20,11 @@ from small_network import LABELS, PREPROCESSING, SIDE, inputs, run
 from deploy.backends import BACKENDS
 from deploy.capture.program import capture
 from deploy.capture.simplify import simplify
-from deploy.export import onnx as exporter
-from deploy.export.interface import Spec
-from deploy.export.onnx_minimum import NEEDS, oldest_runtime
-from deploy.quantize.ptq import decide
-from deploy.quantize.write import write_program
+from deploy.exporters import onnx as exporter
+from deploy.exporters.interface import Spec
+from deploy.exporters.onnx_minimum import NEEDS, oldest_runtime
+from deploy.quantization.ptq import decide
+from deploy.quantization.write import write_program
 
 OLDEST = BACKENDS["onnx"].runtime.version
 # The last release of each minor version that files may ask for, and numpy for those that were built

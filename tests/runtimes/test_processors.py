@@ -21,16 +21,16 @@ from small_network import LABELS, PREPROCESSING
 
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.capture.simplify import simplify
-from deploy.export import onnx as onnx_export
-from deploy.export.interface import Spec
-from deploy.export.onnx import shared_int8_constants
+from deploy.exporters import onnx as onnx_export
+from deploy.exporters.interface import Spec
+from deploy.exporters.onnx import shared_int8_constants
 from deploy.photos.images import normalize
-from deploy.quantize.ptq import decide
-from deploy.quantize.write import write_program
+from deploy.quantization.ptq import decide
+from deploy.quantization.write import write_program
 from deploy.runtimes import processor
 from deploy.runtimes.onnx_session import open_session
 from deploy.statistics.error_statistics import compare_logits
-from deploy.verify.gates import GOLDEN_LOSS_DB
+from deploy.verification.gates import GOLDEN_LOSS_DB
 
 CHILD = Path(__file__).parents[1] / "helpers" / "saturating_child.py"
 

@@ -1,7 +1,7 @@
 """Pools in the one form of each that every backend reads: two numbers for each argument, in full.
 
 What pools to a size that does not divide the map has windows of several sizes, and none of these
-forms: see `deploy.export.rewrites.adaptive_pools`.
+forms: see `deploy.exporters.rewrites.adaptive_pools`.
 """
 
 from __future__ import annotations

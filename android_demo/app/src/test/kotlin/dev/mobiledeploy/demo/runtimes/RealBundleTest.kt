@@ -141,7 +141,7 @@ class RealBundleTest {
     }
 
     private companion object {
-        // deploy/verify/gates.py: FLOAT32_DB and GOLDEN_LOSS_DB.
+        // deploy/verification/gates.py: FLOAT32_DB and GOLDEN_LOSS_DB.
         const val FLOAT_DB = 80.0
         const val LOSS_DB = 2.0
     }

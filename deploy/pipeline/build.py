@@ -1,0 +1,196 @@
+"""build: from a recipe to a proven bundle.
+
+    weights ─┐                     ┌─ executorch ─┐
+    photos ──┼─ float program ─────┼─ onnx ───────┼─ gates ─ bundle
+             └─ int8 decisions ────┴─ coreml ─────┘
+
+Float artifacts are lowered while the photos calibrate, and int8 ones right after, in two
+processes. Nothing is visible at the target before every gate has passed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+
+from deploy.backends import BACKENDS
+from deploy.bundle.manifest import QUANTIZED, Manifest, Precision
+from deploy.bundle.write import check_target, staged
+from deploy.capture.macs import node_macs
+from deploy.capture.prepare import Prepared, prepare
+from deploy.capture.program import graph_module
+from deploy.exporters.interface import Spec
+from deploy.exporters.portable import slow_kernels
+from deploy.pipeline.contents import write_contents
+from deploy.pipeline.judge import judge_artifacts, short_of
+from deploy.pipeline.make import Job, Made, make
+from deploy.pipeline.recipe import Recipe
+from deploy.pipeline.workers import OpenPool, Pool, worker_processes
+from deploy.quantization.int8 import quantize, warnings_of
+from deploy.quantization.mixed_precision import Mix
+from deploy.quantization.ptq import Decisions
+from deploy.support.reporter import Recorder, Reporter, Silent
+from deploy.verification.gates import Check, require
+
+WORKERS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What `build` made: where, what the manifest says of it, and how long it took.
+
+    `mix` says what int8 leaves in float and why; None without `--int8 auto`.
+    """
+
+    folder: Path
+    manifest: Manifest
+    checks: tuple[Check, ...]
+    warnings: tuple[str, ...]
+    mix: Mix | None
+    seconds: float
+    artifact_seconds: dict[str, float]
+
+
+def build(
+    recipe: Recipe, reporter: Reporter | None = None, *, processes: OpenPool = worker_processes
+) -> Built:
+    """Build, prove and write the bundle of `recipe`.
+
+    `processes` opens the pool in which artifacts are made: two processes, or `in_process`, which
+    makes them one after another where we are. Raises UserError for what the user can mend,
+    GateError when a proof fails, ExportError, FetchError or StorageError when the run does. The
+    target is then as it was.
+    """
+    start = time.perf_counter()
+    recorder = Recorder(reporter or Silent())
+    check_target(recipe.output)
+    # One thread: two would share two cores with the workers, and wait for each other.
+    torch.set_num_threads(1)
+    with (
+        staged(recipe.output) as folder,
+        tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
+        processes(
+            WORKERS,
+            Path(scratch, "workers.log"),
+            modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
+        ) as pool,
+    ):
+        prepared = prepare(recipe.network, recipe.photos, recorder)
+        workshop = _Workshop(pool, recipe, prepared, folder, Path(scratch))
+        futures = workshop.export(prepared.program, {})
+        # Of the network as captured: every artifact answers for our rewrites too.
+        float_logits = prepared.float_logits()
+        quantized, decisions = None, {}
+        precisions = {target.precision for target in recipe.targets}
+        if precisions & set(QUANTIZED):
+            mixes = "int8" in precisions and recipe.int8 == "auto"
+            quantized = quantize(
+                prepared,
+                float_logits,
+                effort=recipe.int8_effort,
+                target_agreement=recipe.target_agreement if mixes else None,
+                reporter=recorder,
+            )
+            decisions = quantized.decisions()
+            futures += workshop.export(quantized.program, decisions)
+            if "int8" in precisions:
+                recorder.warn_all(warnings_of(quantized, prepared))
+
+        recorder.stage("exporting and verifying")
+        made = _collect(futures, recipe, recorder)
+        macs = sum(node_macs(graph_module(prepared.program)).values())
+        for artifact in made:
+            recorder.warn_all(slow_kernels(artifact.target.name, artifact.operators, macs))
+        judged = judge_artifacts(
+            made, float_logits, prepared.held_back, decisions, min_agreement=recipe.min_agreement
+        )
+        checks = tuple(check for artifact in judged for check in artifact.checks)
+        require(checks)
+        recorder.warn_all(short_of(recipe.target_agreement, judged))
+        manifest = write_contents(
+            folder,
+            spec=recipe.network,
+            prepared=prepared,
+            judged=judged,
+            golden_logits=float_logits[prepared.held_back :],
+            decisions=decisions,
+        )
+    return Built(
+        folder=recipe.output,
+        manifest=manifest,
+        checks=checks,
+        warnings=tuple(recorder.warnings),
+        mix=quantized.mix if quantized else None,
+        seconds=time.perf_counter() - start,
+        artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
+    )
+
+
+class _Workshop:
+    """Where artifacts are made: the pool, and the files that its processes read."""
+
+    def __init__(
+        self, pool: Pool, recipe: Recipe, prepared: Prepared, folder: Path, scratch: Path
+    ) -> None:
+        self._pool, self._recipe, self._prepared = pool, recipe, prepared
+        self._folder, self._scratch = folder, scratch
+        np.save(scratch / "crops.npy", prepared.crops)
+
+    def export(
+        self, program: ExportedProgram, decisions: Mapping[Precision, Decisions]
+    ) -> list[Future[Made]]:
+        """Start what is to be made of `program`: what `decisions` quantize; float without any."""
+        targets = [
+            target
+            for target in self._recipe.targets
+            if (target.precision in QUANTIZED) == bool(decisions)
+        ]
+        if not targets:
+            return []
+        file = self._scratch / ("equalized.pt2" if decisions else "float.pt2")
+        _save(program, file)
+        plan = self._prepared.plan
+        return [
+            self._pool.submit(
+                make,
+                Job(
+                    target=target,
+                    path=self._folder / self._recipe.file_name(target),
+                    program=file,
+                    decisions=decisions.get(target.precision),
+                    crops=self._scratch / "crops.npy",
+                    spec=Spec(
+                        precision=target.precision,
+                        preprocessing=plan.preprocessing,
+                        labels=plan.labels,
+                    ),
+                    allow_unverified=target.format in self._recipe.allow_unverified,
+                ),
+            )
+            for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
+        ]
+
+
+def _save(program: ExportedProgram, path: Path) -> None:
+    """By way of memory: on a full disk torch's own writer ends the process."""
+    saved = BytesIO()
+    torch.export.save(program, saved)
+    path.write_bytes(saved.getbuffer())
+
+
+def _collect(futures: Sequence[Future[Made]], recipe: Recipe, reporter: Reporter) -> list[Made]:
+    """The results in the order of the recipe's targets; the first failure ends the wait."""
+    made = []
+    for future in as_completed(futures):
+        made.append(future.result())
+        reporter.progress("artifacts", len(made), len(futures))
+    return sorted(made, key=lambda artifact: recipe.targets.index(artifact.target))

@@ -1,0 +1,206 @@
+"""What goes into a bundle besides its artifacts: labels, golden answers, proofs, the manifest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import deploy
+from deploy.bundle.manifest import (
+    BACKEND_OF,
+    QUANTIZED,
+    SCHEMA_VERSION,
+    Artifact,
+    Calibration,
+    Golden,
+    GoldenLogits,
+    GoldenPhoto,
+    Input,
+    Labels,
+    Manifest,
+    Measured,
+    Network,
+    Operators,
+    Precision,
+    Tool,
+)
+from deploy.bundle.write import (
+    file_record,
+    size_of,
+    write_floats,
+    write_json,
+    write_manifest,
+)
+from deploy.capture.prepare import Prepared
+from deploy.capture.spec import NetworkSpec
+from deploy.labels import imagenet_labels
+from deploy.photos import PhotoSet
+from deploy.pipeline.judge import Judged
+from deploy.quantization.ptq import Decisions
+from deploy.statistics.error_statistics import ErrorStatistics
+from deploy.support.hashing import sha256_file, sha256_folder
+
+TOOLKITS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxscript")
+SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
+
+
+def write_contents(
+    folder: Path,
+    *,
+    spec: NetworkSpec,
+    prepared: Prepared,
+    judged: Sequence[Judged],
+    golden_logits: npt.NDArray[np.float32],
+    decisions: Mapping[Precision, Decisions],
+) -> Manifest:
+    """Complete `folder`, which holds the artifacts already, to a bundle.
+
+    `golden_logits` (golden photos, classes) are the float network's.
+    """
+    plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
+    (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
+    write_json(folder / "verification.json", _verification(judged))
+    manifest = Manifest(
+        schema_version=SCHEMA_VERSION,
+        tool=Tool(name="mobile-deploy", version=deploy.__version__),
+        network=Network(
+            name=spec.name,
+            width=None if spec.reference else spec.width,
+            resolution=plan.preprocessing.crop,
+            classes=plan.classes,
+            params=cost.params,
+            macs=cost.macs,
+        ),
+        weights=plan.weights,
+        input=Input.of(plan.preprocessing),
+        labels=Labels(
+            **file_record(folder, "labels.txt").model_dump(),
+            count=len(plan.labels),
+            wordnet=list(plan.labels) == imagenet_labels(),
+        ),
+        calibration=Calibration(
+            source=photos.source,
+            photos=photos.calibration_photos,
+            samples=len(photos.calibration),
+            held_back_source=photos.held_back_source,
+            held_back_samples=len(photos.held_back),
+            digest=photos.digest,
+            split=SPLIT,
+        ),
+        toolkits={name: version(name) for name in TOOLKITS},
+        artifacts=tuple(_artifact(folder, one, decisions) for one in judged),
+        golden=_golden(folder, photos, judged, golden_logits),
+        verification=file_record(folder, "verification.json"),
+    )
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _artifact(folder: Path, judged: Judged, decisions: Mapping[Precision, Decisions]) -> Artifact:
+    made, path = judged.made, folder / judged.made.file
+    own = decisions.get(made.target.precision)
+    return Artifact(
+        file=made.file,
+        sha256=sha256_folder(path) if path.is_dir() else sha256_file(path),
+        name=made.target.name,
+        format=made.target.format,
+        backend=BACKEND_OF[made.target.format],
+        precision=made.target.precision,
+        bytes=size_of(path),
+        runtime=made.runtime,
+        input=made.input,
+        output=made.output,
+        operators=Operators(
+            inside=made.operators.inside,
+            outside=made.operators.outside,
+            float_on_purpose=tuple(sorted(own.in_float)) if own else (),
+        ),
+        measured=_measured(judged.statistics),
+        verified=made.unverified_reason is None,
+        unverified_reason=made.unverified_reason,
+    )
+
+
+def _measured(statistics: ErrorStatistics | None) -> Measured | None:
+    if statistics is None:
+        return None
+    return Measured(
+        photos=statistics.photos,
+        agreement=statistics.agreement,
+        sqnr_db=_finite(statistics.sqnr_db),
+    )
+
+
+def _golden(
+    folder: Path,
+    photos: PhotoSet,
+    judged: Sequence[Judged],
+    golden_logits: npt.NDArray[np.float32],
+) -> Golden:
+    (folder / "golden").mkdir()
+    records = []
+    for k, photo in enumerate(photos.golden):
+        png, rgb = f"golden/{k}.png", f"golden/{k}.rgb"
+        (folder / png).write_bytes(photo.png)
+        (folder / rgb).write_bytes(photo.crop.tobytes())
+        records.append(
+            GoldenPhoto(
+                png=png,
+                png_sha256=sha256_file(folder / png),
+                rgb=rgb,
+                rgb_sha256=sha256_file(folder / rgb),
+                credit=photo.credit,
+            )
+        )
+    write_floats(folder / "golden/logits_float.f32", golden_logits)
+    answers = []
+    for one in judged:
+        if one.made.target.precision in QUANTIZED:
+            name = one.made.target.name
+            file = f"golden/logits_{name}.f32"
+            write_floats(folder / file, one.made.own_logits[-len(records) :])
+            answers.append(GoldenLogits(**file_record(folder, file).model_dump(), artifact=name))
+    return Golden(
+        count=len(records),
+        photos=tuple(records),
+        logits_float=file_record(folder, "golden/logits_float.f32"),
+        logits=tuple(answers),
+    )
+
+
+def _verification(judged: Sequence[Judged]) -> dict[str, object]:
+    """Every gate with its figures, and how far each artifact is from the float network."""
+    return {
+        "artifacts": {
+            one.made.target.name: {
+                "seconds": round(one.made.seconds, 2),
+                "against_float": _figures(one.statistics),
+                "own_program_against_float": _figures(one.own_program),
+                "unverified_reason": one.made.unverified_reason,
+                "checks": [
+                    {key: value for key, value in asdict(check).items() if key != "artifact"}
+                    for check in one.checks
+                ],
+            }
+            for one in judged
+        }
+    }
+
+
+def _figures(statistics: ErrorStatistics | None) -> dict[str, object] | None:
+    if statistics is None:
+        return None
+    return {
+        key: _finite(value) if isinstance(value, float) else value
+        for key, value in asdict(statistics).items()
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

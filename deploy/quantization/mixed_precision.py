@@ -1,0 +1,197 @@
+"""Which few parts stay in float: those whose int8 costs the answers most for the time it saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.fx import GraphModule, Node
+
+from deploy.capture.macs import node_macs
+from deploy.capture.program import is_constant
+from deploy.quantization.cost_model import CostModel
+from deploy.quantization.kernels import Unit, without
+from deploy.quantization.ptq import Decisions
+from deploy.quantization.simulate import simulate
+
+# How much slower than int8 alone the result may be, by the cost model: 1.15 as measured.
+BUDGET = 1.13
+# What twice the bytes are worth, in time: a file is downloaded once, and run often.
+PRICE_OF_SIZE = 0.1
+# Of all multiply-accumulates: more in float is no int8 network, whatever it costs.
+LARGEST_FLOAT_SHARE = 0.25
+# A part with less than this share of the error is not worth a conversion.
+SMALLEST_SHARE = 2e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mix:
+    """An int8 program with some kernels left in float.
+
+    `in_float` are their compute nodes in graph order, with the share `macs` of all
+    multiply-accumulates; `slowdown` is the latency over that of int8 alone, by the cost model;
+    `agreement` the share of the photos judged by with the float network's top class, in simulation.
+    """
+
+    decisions: Decisions
+    in_float: tuple[str, ...]
+    macs: float
+    slowdown: float
+    agreement: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Between:
+    """A convolution or linear, and the kernels before and after it; None is no kernel."""
+
+    node: str
+    source: str | None
+    sinks: frozenset[str | None]
+
+    def is_float_between_int8(self, in_int8: set[str]) -> bool:
+        """Where onnxruntime would quantize its weights after all, with one scale for them."""
+        return (
+            self.node not in in_int8
+            and self.source in in_int8
+            and bool(self.sinks)
+            and self.sinks <= in_int8
+        )
+
+
+def leave_in_float(
+    module: GraphModule,
+    decisions: Decisions,
+    photos: Tensor,
+    float_logits: Tensor,
+    *,
+    target: float,
+    budget: float = BUDGET,
+) -> Mix:
+    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
+
+    Agreement is measured on `photos` (N, C, H, W), which calibration has not seen, with the float
+    network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
+    """
+    top = float_logits.argmax(1)
+    macs = node_macs(module)
+
+    def try_out(left_out: frozenset[str], slowdown: float) -> Mix:
+        relieved = decisions.relieved(module, left_out)
+        same = simulate(module, relieved, photos).argmax(1) == top
+        return Mix(
+            decisions=relieved,
+            in_float=tuple(unit.node for unit in decisions.units if unit.node in left_out),
+            macs=sum(macs.get(node, 0) for node in left_out) / (sum(macs.values()) or 1),
+            slowdown=slowdown,
+            agreement=float(same.float().mean()),
+        )
+
+    steps = list(greedy_steps(module, decisions, budget=budget))
+    best = try_out(*steps[-1])
+    # Each step leaves less error than the one before: the first that is good enough is found by
+    # halving.
+    too_little, enough = -1, len(steps) - 1
+    while best.agreement >= target and enough - too_little > 1:
+        middle = (too_little + enough) // 2
+        mix = try_out(*steps[middle])
+        if mix.agreement >= target:
+            best, enough = mix, middle
+        else:
+            too_little = middle
+    return best
+
+
+def greedy_steps(
+    module: GraphModule, decisions: Decisions, *, budget: float = BUDGET
+) -> Iterator[tuple[frozenset[str], float]]:
+    """Ever more compute nodes to leave in float, with the slowdown; first none.
+
+    Each step is the one that takes most error out of the logits, to first order, for the time and
+    bytes it costs, of those that `budget` still allows.
+    """
+    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.units)
+    moves, between = _moves(decisions.units), _between(module, decisions.units)
+    left_out: frozenset[str] = frozenset()
+    whole = error = sensitivity.energy(decisions.units)
+    slowdown = paid = 1.0
+    while True:
+        yield left_out, slowdown
+        options = []
+        for move in moves:
+            if move <= left_out:
+                continue
+            units = without(decisions.units, left_out | move)
+            saved, new = error - sensitivity.energy(units), cost.slowdown(units)
+            if saved < SMALLEST_SHARE * whole or new > budget:
+                continue
+            if cost.float_share(units) > LARGEST_FLOAT_SHARE:
+                continue
+            in_int8 = {unit.node for unit in units}
+            if any(each.is_float_between_int8(in_int8) for each in between):
+                continue
+            price = new + PRICE_OF_SIZE * (cost.growth(units) - 1)
+            # What a move saves by sparing conversions makes it no better than free.
+            options.append((saved / max(price - paid, 1e-4), saved, new, price, move))
+        if not options:
+            return
+        _, saved, slowdown, paid, move = max(options, key=lambda option: option[:2])
+        error -= saved
+        left_out |= move
+
+
+def _between(module: GraphModule, units: Iterable[Unit]) -> list[_Between]:
+    """Of each convolution and linear, which kernel's values it reads and which kernels read its
+    own, by way of whatever is no kernel: transposes and the like."""
+    makers = {unit.output: unit.node for unit in units}
+    readers: dict[tuple[str, str], str] = {
+        (name, unit.reader): unit.node for unit in units for name in unit.inputs
+    }
+    nodes = {node.name: node for node in module.graph.nodes}
+
+    def source(node: Node) -> str | None:
+        while node.name not in makers:
+            data = [each for each in node.all_input_nodes if not is_constant(each)]
+            if len(data) != 1:
+                return None
+            (node,) = data
+        return makers[node.name]
+
+    def sinks(node: Node) -> frozenset[str | None]:
+        found: set[str | None] = set()
+        waiting, seen = [node], {node}
+        while waiting:
+            node = waiting.pop()
+            for user in node.users:
+                if kernel := readers.get((node.name, user.name)):
+                    found.add(kernel)
+                elif user.op == "output":
+                    found.add(None)
+                elif user not in seen:
+                    seen.add(user)
+                    waiting.append(user)
+        return frozenset(found)
+
+    return [
+        _Between(
+            node=unit.node,
+            source=source(nodes[unit.inputs[0]]),
+            sinks=sinks(nodes[unit.output]),
+        )
+        for unit in units
+        if unit.kind in ("conv", "linear")
+    ]
+
+
+def _moves(units: Sequence[Unit]) -> list[frozenset[str]]:
+    """What may go to float at once: a kernel; the readers of a tensor; its maker and readers.
+
+    A tensor stays quantized as long as an int8 kernel makes or reads it.
+    """
+    kernels = [unit for unit in units if unit.kind != "pass"]
+    moves = [frozenset({unit.node}) for unit in kernels]
+    for tensor in dict.fromkeys(name for unit in kernels for name in unit.tensors):
+        readers = frozenset(unit.node for unit in kernels if tensor in unit.inputs)
+        makers = frozenset(unit.node for unit in kernels if unit.output == tensor)
+        moves += [readers, makers | readers]
+    return list(dict.fromkeys(move for move in moves if move))

@@ -1,0 +1,116 @@
+"""sensitivity: which parts of a network int8 hurts, and what leaving each in float would cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.fx import GraphModule
+
+from deploy.capture.prepare import prepare
+from deploy.capture.program import graph_module
+from deploy.capture.spec import NetworkSpec
+from deploy.quantization.effort import DEFAULT_AGREEMENT
+from deploy.quantization.int8 import quantize, warnings_of
+from deploy.quantization.mixed_precision import Mix
+from deploy.quantization.ptq import Decisions
+from deploy.quantization.sensitivity.parts import Part, predicted_db, price_parts
+from deploy.quantization.simulate import simulate
+from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
+from deploy.support.reporter import Reporter, Silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A whole network in int8, but for the compute nodes `in_float`.
+
+    `predicted_db` is signal to error of the logits, to first order, on calibration photos;
+    `measured` are the simulated network's figures on photos held back; `slowdown` is the latency
+    over that of int8 alone, by the cost model.
+    """
+
+    predicted_db: float
+    measured: ErrorStatistics
+    slowdown: float
+    in_float: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitivityReport:
+    """`parts`, worst first; `pure` is int8 alone, `auto` what `build --int8 auto` leaves of it."""
+
+    network: str
+    parts: tuple[Part, ...]
+    pure: Outcome
+    auto: Outcome
+
+
+def measure_sensitivity(
+    spec: NetworkSpec,
+    photos: Path | None = None,
+    *,
+    effort: str = "normal",
+    target_agreement: float = DEFAULT_AGREEMENT,
+    reporter: Reporter | None = None,
+) -> SensitivityReport:
+    """Quantize a network as `build` does and price every part of it; nothing is written.
+
+    `photos` is a folder, None for the bundled samples; `target_agreement` is what `--int8 auto` is
+    after. Raises what `build` raises until it exports: UserError, RunError, FetchError, GateError.
+    """
+    reporter = reporter or Silent()
+    # As in `build`, whose integers these are.
+    torch.set_num_threads(1)
+    prepared = prepare(spec, photos, reporter)
+    float_logits = prepared.float_logits()
+    quantized = quantize(
+        prepared,
+        float_logits,
+        effort=effort,
+        target_agreement=target_agreement,
+        reporter=reporter,
+    )
+    for text in warnings_of(quantized, prepared):
+        reporter.warn(text)
+    assert quantized.mix is not None
+    return report_sensitivity(
+        spec.name,
+        graph_module(quantized.program),
+        quantized.pure,
+        quantized.mix,
+        torch.from_numpy(prepared.inputs()[: prepared.held_back]),
+        torch.from_numpy(float_logits[: prepared.held_back]),
+    )
+
+
+def report_sensitivity(
+    network: str,
+    module: GraphModule,
+    pure: Decisions,
+    mix: Mix,
+    photos: Tensor,
+    float_logits: Tensor,
+) -> SensitivityReport:
+    """The report on `module`, called `network`: `pure` puts all of it into int8, `mix` less.
+
+    `photos` (N, C, H, W), which calibration has not seen, judge, with the float network's logits
+    (N, classes) for them.
+    """
+
+    def outcome(decisions: Decisions, slowdown: float, in_float: tuple[str, ...]) -> Outcome:
+        logits = simulate(module, decisions, photos)
+        return Outcome(
+            predicted_db=predicted_db(pure.sensitivity, decisions.units),
+            measured=compare_logits(float_logits.numpy(), logits.numpy()),
+            slowdown=slowdown,
+            in_float=in_float,
+        )
+
+    return SensitivityReport(
+        network=network,
+        parts=tuple(price_parts(module, pure, mix.decisions.units)),
+        pure=outcome(pure, 1.0, ()),
+        auto=outcome(mix.decisions, mix.slowdown, mix.in_float),
+    )

@@ -1,0 +1,158 @@
+"""The worker processes end with their parent, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from small_build import write_photos
+
+from deploy.pipeline.workers import worker_processes
+from deploy.support.errors import RunError
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from deploy.pipeline.workers import worker_processes
+with worker_processes(2, Path(sys.argv[1])) as pool:
+    for future in [pool.submit(abs, -1) for _ in range(2)]:
+        future.result()
+    futures = [pool.submit(time.sleep, 600) for _ in range(2)]
+    print("running", flush=True)
+    futures[0].result()
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_workers_die_with_their_parent(tmp_path: Path, how: signal.Signals) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "log")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"running\n"
+    children = psutil.Process(parent.pid).children(recursive=True)
+    assert len(children) >= 2
+    parent.send_signal(how)
+    parent.wait(30)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+
+
+def test_what_workers_print_goes_to_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with worker_processes(1, tmp_path / "log") as pool:
+        pool.submit(os.write, 1, b"noise of a toolkit\n").result()
+    assert "noise of a toolkit" in (tmp_path / "log").read_text()
+    assert capfd.readouterr().out == ""
+
+
+def test_a_worker_that_dies_is_an_error_not_a_hang(tmp_path: Path) -> None:
+    start = time.monotonic()
+    with (
+        pytest.raises(RunError, match="died"),
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
+        pool.submit(os._exit, 3).result()
+    assert time.monotonic() - start < 60
+
+
+def test_an_exception_brings_what_the_workers_printed(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OSError, match="Bad file descriptor") as caught,
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
+        pool.submit(print_and_fail).result()
+    assert "noise of a toolkit" in caught.value.__notes__[0]
+
+
+def print_and_fail() -> None:
+    os.write(2, b"noise of a toolkit\n")
+    os.close(999)
+
+
+class OddError(Exception):
+    """Like many a toolkit's: what makes it is not what it was made with."""
+
+    def __init__(self, layer: str, reason: str) -> None:
+        super().__init__(f"{layer}: {reason}")
+
+
+def raise_odd() -> None:
+    raise OddError("conv", "too wide")
+
+
+def test_an_exception_that_no_pipe_takes_says_what_it_said(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RunError, match="OddError: conv: too wide"),
+        worker_processes(1, tmp_path / "log") as pool,
+    ):
+        pool.submit(raise_odd).result()
+
+
+BUILD = """
+print("once")
+from pathlib import Path
+from deploy.pipeline.build import build
+from deploy.pipeline.recipe import Recipe, make_targets
+from deploy.capture.spec import NetworkSpec
+spec = NetworkSpec("mobilenet_v2", weights="none", width=0.1, resolution=(32, 32), classes=5)
+targets = make_targets(["executorch"], ["fp32"])
+build(Recipe(network=spec, output=Path("bundle"), photos=Path("photos"), targets=targets))
+print("built")
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "stdin", "-c"])
+def test_a_build_needs_no_guard_and_no_file(way: str, tmp_path: Path) -> None:
+    write_photos(tmp_path / "photos", 12)
+    (tmp_path / "script.py").write_text(BUILD)
+    done = subprocess.run(
+        [sys.executable, *{"script": ["script.py"], "stdin": ["-"], "-c": ["-c", BUILD]}[way]],
+        cwd=tmp_path,
+        input=BUILD if way == "stdin" else "",
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **STRICT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "once\nbuilt\n"), done.stderr
+    assert (tmp_path / "bundle/manifest.json").is_file()
+
+
+# The workers inherit neither warnings made errors nor the locale that toolkits read files in.
+STRICT = {"PYTHONWARNINGS": "error::FutureWarning", "LC_ALL": "C"}
+
+
+def test_the_end_waits_for_no_process_that_the_caller_forked(tmp_path: Path) -> None:
+    """A notebook's data loaders hold a copy of every pipe that was open when they were forked."""
+    with worker_processes(1, tmp_path / "log") as pool:
+        pool.submit(len, "a").result()
+        forked = os.fork()
+        if forked == 0:
+            time.sleep(60)
+            os._exit(0)
+        begin = time.monotonic()
+    assert time.monotonic() - begin < 30
+    os.kill(forked, signal.SIGKILL)
+    os.waitpid(forked, 0)
+
+
+def test_a_value_that_does_not_survive_the_pipe_is_an_error_not_a_death(tmp_path: Path) -> None:
+    with (
+        worker_processes(1, tmp_path / "log") as pool,
+        pytest.raises(Exception, match=r"pickle"),
+    ):
+        pool.submit(threading.Lock).result()

@@ -1,0 +1,190 @@
+"""The steps that keep answers: equalization, learned rounding, errors followed to the logits."""
+
+import pytest
+import torch
+from small_network import SIDE, decibels, inputs, run, small_program
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from deploy.capture.program import capture, constant, graph_module
+from deploy.capture.simplify import simplify
+from deploy.quantization import activations
+from deploy.quantization.adjoint import Gradients, project, visit_gradients
+from deploy.quantization.calibrate import Observer
+from deploy.quantization.cross_layer_equalization import equalize, find_streams, largest_by_channel
+from deploy.quantization.gptq import input_moments, round_weights
+from deploy.quantization.ptq import Steps, decide
+from deploy.quantization.ranges import (
+    QParams,
+    dequantize_weight,
+    fake_quantize,
+    quantize_weight,
+    weight_scales,
+)
+from deploy.quantization.simulate import simulate
+from deploy.quantization.write import XNNPACK, write_program
+
+
+class Bottlenecks(nn.Module):
+    """Two linear bottlenecks added, the first channel a hundred times as large as the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3, padding=1)
+        self.expand = nn.Conv2d(8, 16, 1)
+        self.project = nn.Conv2d(16, 8, 1)
+        self.head = nn.Conv2d(8, 12, 1)
+        with torch.no_grad():
+            for conv in (self.first, self.project):
+                conv.weight[0] *= 100
+            for conv in (self.expand, self.head):
+                conv.weight[:, 0] /= 100
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        x = x + self.project(torch.relu(self.expand(x)))
+        return torch.relu(self.head(x)).mean((2, 3))
+
+
+def uneven_program() -> ExportedProgram:
+    torch.manual_seed(0)
+    return simplify(capture(Bottlenecks(), (1, 3, SIDE, SIDE)))
+
+
+def test_streams_run_through_residual_additions_and_end_at_convolutions() -> None:
+    module = graph_module(small_program())
+    streams = find_streams(module)
+    joined = [s for s in streams if any(node.name == "add" for node in s.tensors)]
+    assert len(joined) == 1
+    assert len(joined[0].producers) == 2
+    assert joined[0].consumers
+
+
+def test_equalization_changes_no_answer_on_photos_like_those_it_saw() -> None:
+    program, photos = small_program(), inputs(12)
+    assert decibels(run(program, photos), run(equalize(program, photos), photos)) > 100
+
+
+def test_equalization_evens_out_the_channels_of_a_residual_stream() -> None:
+    program, photos = uneven_program(), inputs(12)
+
+    def spread(of: ExportedProgram) -> float:
+        module = graph_module(of)
+        largest = largest_by_channel(module, ["add"], photos)["add"]
+        return float(largest.max() / largest.median())
+
+    assert spread(equalize(program, photos)) < spread(program) / 4
+
+
+def test_learned_rounding_leaves_less_error_in_a_layer_than_the_nearest_codes() -> None:
+    torch.manual_seed(0)
+    mixing = torch.randn(16, 16)
+    x = torch.relu(torch.randn(400, 16) @ mixing)
+    weight, bias = torch.randn(8, 16) / 4, torch.randn(8)
+    augmented = torch.cat([x, torch.ones(400, 1)], dim=1).double()
+    scales = weight_scales(weight) * 16  # As coarse as four bits, so that rounding matters.
+    codes, new_bias = round_weights(weight, bias, scales, (augmented.T @ augmented)[None] / 400)
+    wanted = x @ weight.T + bias
+    learned = x @ dequantize_weight(codes, scales).T + new_bias
+    nearest = x @ dequantize_weight(quantize_weight(weight, scales), scales).T + bias
+    assert decibels(wanted, learned) > decibels(wanted, nearest) + 2
+
+
+@pytest.mark.parametrize("name", ["conv2d", "conv2d_1", "linear"])
+def test_input_moments_are_those_of_what_the_weights_multiply(name: str) -> None:
+    """Seen from the mean output, which the last row of the moments and the weights give."""
+    module, photos = graph_module(small_program()), inputs(6)
+    moments = input_moments(module, [name], photos)[name]
+    (node,) = (node for node in module.graph.nodes if node.name == name)
+    weight, bias = constant(module, node.args[1]), constant(module, node.args[2])
+    assert weight is not None
+    assert bias is not None
+    rows = weight.flatten(1).double().reshape(len(moments), -1, weight[0].numel())
+    means = (rows @ moments[:, -1, :-1, None]).flatten() + bias
+    seen: list[Tensor] = []
+    observer = Observer(module, lambda at, value: seen.append(value) if at == name else None)
+    with torch.inference_mode():
+        for photo in photos:
+            observer.run(photo[None])
+    expected = torch.cat(seen).transpose(0, 1).flatten(1).mean(1)
+    torch.testing.assert_close(means.float(), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_small_error_moves_the_logits_as_its_projection_foretells() -> None:
+    program, photos = small_program(), inputs(24)
+    module = graph_module(program)
+    total, generator = [], torch.Generator().manual_seed(1)
+    noise = {"conv2d_1": None}
+
+    def visit(values: dict[str, Tensor], gradients: Gradients) -> None:
+        for name in noise:
+            error = torch.randn(values[name].shape, generator=generator) * 1e-3
+            by_all = torch.stack(list(gradients[name].values())).sum(0)
+            total.append(float(project(error, by_all).square().mean()))
+
+    visit_gradients(module, noise, photos, visit)
+    generator.manual_seed(1)
+
+    class Noisy(Observer):
+        def run_node(self, n: torch.fx.Node) -> object:
+            value = super().run_node(n)
+            if n.name in noise:
+                assert isinstance(value, Tensor)
+                value = value + torch.randn(value.shape, generator=generator) * 1e-3
+            return value
+
+    noisy = Noisy(module, lambda name, value: None)
+    with torch.inference_mode():
+        moved = torch.cat([noisy.run(photo[None]) for photo in photos]) - run(program, photos)
+    assert sum(total) == pytest.approx(float(moved.square().sum()), rel=0.35)
+
+
+def test_the_simulation_is_the_program_that_is_written() -> None:
+    program, photos = small_program(), inputs(8)
+    decisions = decide(program, photos)
+    simulated = simulate(graph_module(program), decisions, photos)
+    assert decibels(run(write_program(program, decisions, XNNPACK), photos), simulated) > 60
+
+
+def test_what_is_relieved_is_no_longer_quantized() -> None:
+    program, photos = small_program(), inputs(8)
+    module = graph_module(program)
+    decisions = decide(program, photos)
+    assert decisions.relieved(module, ["conv2d_1"]).in_float == {"conv2d_1": "conv"}
+    everything = [unit.node for unit in decisions.units]
+    none_left = decisions.relieved(module, everything)
+    assert none_left.activations == {}
+    assert decibels(run(program, photos), simulate(module, none_left, photos)) > 100
+
+
+def test_all_steps_together_beat_none_on_photos_not_seen() -> None:
+    program, photos, unseen = uneven_program(), inputs(16), inputs(24, seed=1)
+    plain = Steps(ranges="min-max", learned_rounding=False)
+    reference = run(program, unseen)
+
+    def quality(of: ExportedProgram, steps: Steps) -> float:
+        return decibels(
+            reference, simulate(graph_module(of), decide(of, photos, steps=steps), unseen)
+        )
+
+    assert quality(equalize(program, photos), Steps()) > quality(program, plain) + 2
+
+
+def test_errors_of_many_candidates_are_those_of_fake_quantization(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(activations, "CHUNK", 64)
+    generator = torch.Generator().manual_seed(0)
+    value = torch.randn(1, 5, 7, 9, generator=generator)
+    gradients = torch.randn(2, 4, *value.shape, generator=generator)
+    candidates = [QParams.from_range(-3, 4), QParams.from_range(-0.3, 2), QParams.from_range(0, 9)]
+    expected = [project(fake_quantize(value, q) - value, gradients) for q in candidates]
+    seen = activations._project_each(value, candidates, gradients)
+    torch.testing.assert_close(seen, torch.stack(expected), rtol=1e-4, atol=1e-4)
+
+
+def test_what_was_always_zero_gets_a_scale_that_float16_can_hold() -> None:
+    """As behind a head that starts at zero: Core ML would lose the quantize of a smaller scale."""
+    q = QParams.from_range(0.0, 0.0)
+    assert torch.tensor(q.scale).half().item() == q.scale > 0
+    assert torch.equal(fake_quantize(torch.zeros(3), q), torch.zeros(3))
