@@ -18,6 +18,9 @@ from filelock import FileLock
 
 from deploy.runtimes.processor import describe_int8
 
+# Fixtures that several folders use: started for those alone that ask for them.
+pytest_plugins = ["virtual_phone_fixture"]
+
 # The README's main job. `--json` changes what is printed, not what is done.
 REAL_BUILD = "mobile-deploy build mobilenet_v2"
 

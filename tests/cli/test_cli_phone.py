@@ -12,11 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from virtual_phone_fixture import AdbServer, MakePhone, adb_server, phone
+from virtual_phone_fixture import AdbServer, MakePhone
 
 from deploy.results.file import read_results
-
-__all__ = ["adb_server", "phone"]
 
 Run = subprocess.CompletedProcess[str]
 MAIN = "import sys; from deploy.cli import main; sys.exit(main())"

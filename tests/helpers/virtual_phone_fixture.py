@@ -1,14 +1,12 @@
-"""An adb server of the tests' own, and virtual phones connected to it.
-
-A test module imports the fixtures: `from virtual_phone_fixture import adb_server, phone`.
-"""
+"""An adb server of the tests' own, and virtual phones connected to it: a plugin of pytest."""
 
 from __future__ import annotations
 
 import os
 import socket
 import subprocess
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +91,15 @@ class MakePhone(Protocol):
         seed: int = 0,
         speed: float = 60.0,
     ) -> ConnectedPhone: ...
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Whether it comes true before patience ends."""
+    for _ in range(400):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.fixture(scope="session")

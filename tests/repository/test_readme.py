@@ -12,13 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import REAL_BUILD, RealBundle, run_command, start_command
-from virtual_phone_fixture import AdbServer, adb_server
+from virtual_phone_fixture import AdbServer
 
 from deploy.assets import fetch_all
 from deploy.photos.samples import SAMPLES
 from deploy.weights import fetch_weights, find_source
-
-__all__ = ["adb_server"]
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,388 @@
+"""Blocks on a virtual phone through the real adb: the app, the native runner, and their faults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from virtual_phone_fixture import ConnectedPhone, MakePhone, until
+
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    GoldenInput,
+    Request,
+    RequestedArtifact,
+    TimedInput,
+)
+from deploy.runtimes.onnx_session import open_session
+from deploy.virtual_phone.runtimes import SHARED
+from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE
+
+TEMPORARY = "/data/local/tmp"
+
+
+SHAPE = (1, 3, 4, 4)
+
+
+BENCH = f"{APP_DATA}/files/bench"
+
+
+RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
+
+
+RUN = "./runner-64 --model_path=a.pte --inputs=in.f32 --print_output=none --output_file=out"
+
+
+def golden(seed: int = 0) -> bytes:
+    return np.random.default_rng(seed).normal(size=SHAPE).astype("<f4").tobytes()
+
+
+def request(artifact: bytes, **changes: Any) -> Request:
+    photos = (golden(0), golden(1))
+    fields: dict[str, Any] = {
+        "schema_version": PROTOCOL_VERSION,
+        "id": "block-1",
+        "artifact": RequestedArtifact(
+            file="a.onnx",
+            sha256=hashlib.sha256(artifact).hexdigest(),
+            format="onnx",
+            backend="onnxruntime-cpu",
+            input="input",
+            output="logits",
+        ),
+        "threads": 2,
+        "warmup": 2,
+        "iterations": 10,
+        "shape": SHAPE,
+        "input": TimedInput(golden=0, seed=None),
+        "golden": tuple(
+            GoldenInput(index=i, file=f"golden-{i}.f32", sha256=hashlib.sha256(data).hexdigest())
+            for i, data in enumerate(photos)
+        ),
+        "sustained": False,
+    }
+    return Request(**{**fields, **changes})
+
+
+def put(on: ConnectedPhone, name: str, data: bytes) -> None:
+    """Into the app's folder, as the harness does it."""
+    done = on.shell(
+        f"run-as {PACKAGE} sh -c 'mkdir -p files/bench && cat > files/bench/{name}'", data
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def start_block(on: ConnectedPhone, artifact: bytes, wanted: Request | None = None) -> None:
+    wanted = wanted or request(artifact)
+    for index in range(2):
+        put(on, f"golden-{index}.f32", golden(index))
+    put(on, "a.onnx", artifact)
+    put(on, f"{wanted.id}.request.json", wanted.to_json().encode())
+    done = on.shell(f"am start -W -S -n {ACTIVITY} --es id {wanted.id}")
+    assert b"Status: ok" in done.stdout
+
+
+def app_is_gone(on: ConnectedPhone) -> bool:
+    return not on.phone.state.processes.named(PACKAGE)
+
+
+def answer_of(on: ConnectedPhone, artifact: bytes, wanted: Request | None = None) -> str | None:
+    """What the app left once its process has ended, None for nothing."""
+    start_block(on, artifact, wanted)
+    assert until(lambda: app_is_gone(on))
+    data = on.phone.files.get(f"{BENCH}/block-1.answer.json")
+    return None if data is None else data.decode()
+
+
+def put_runner(on: ConnectedPhone, tmp_path: Path, model: bytes) -> None:
+    for name, data in (("runner-64", RUNNER), ("a.pte", model), ("in.f32", golden())):
+        (tmp_path / name).write_bytes(data)
+        assert on.adb("push", str(tmp_path / name), f"{TEMPORARY}/{name}").returncode == 0
+    assert on.shell(f"chmod 755 {TEMPORARY}/runner-64").returncode == 0
+
+
+def test_the_apps_files_are_the_apps_alone(phone: MakePhone) -> None:
+    on = phone()
+    put(on, "x", b"kept\x00\xff")
+    assert on.adb("exec-out", f"run-as {PACKAGE} cat files/bench/x").stdout == b"kept\x00\xff"
+    assert on.phone.files[f"{BENCH}/x"] == b"kept\x00\xff"
+    assert b"Permission denied" in on.shell(f"cat {BENCH}/x").stderr
+
+
+def test_the_app_answers_with_real_logits(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone()
+    text = answer_of(on, tiny_onnx)
+    assert text is not None
+    answer = Answer.model_validate_json(text)
+    assert (answer.status, answer.id) == ("ok", "block-1")
+    assert len(answer.iterations_ns) == 10
+    assert answer.first_ns is not None
+    assert answer.first_ns > min(answer.iterations_ns)
+    session = open_session(tiny_onnx)
+    for each in answer.logits:
+        values = np.frombuffer(golden(each.index), "<f4").reshape(SHAPE)
+        (expected,) = session.run(None, {"input": values})
+        np.testing.assert_allclose(each.values(), expected[0], rtol=1e-5)
+    assert answer.runner is not None
+    assert answer.runner.runtime == "ONNX Runtime"
+    assert not any(path.endswith(".part") for path in on.phone.files)
+
+
+def test_the_app_is_seen_while_it_runs(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["app-hangs"])
+    start_block(on, tiny_onnx)
+    pid = on.shell(f"pidof {PACKAGE}").stdout.decode().strip()
+    status = on.shell(f"run-as {PACKAGE} grep -s -H '' /proc/{pid}/status").stdout.decode()
+    assert f"/proc/{pid}/status:VmRSS:" in status
+    assert "TOTAL RSS: " in on.shell(f"dumpsys meminfo {PACKAGE}").stdout.decode()
+    on.shell(f"am force-stop {PACKAGE}")
+    assert on.shell(f"pidof {PACKAGE}").returncode == 1
+    exits = on.shell(f"dumpsys activity exit-info {PACKAGE}").stdout.decode()
+    assert f"pid={pid} " in exits
+    assert "reason=10 (USER REQUESTED)" in exits
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("file-missing", {"golden": (GoldenInput(index=0, file="none", sha256="0" * 64),)}),
+        ("file-differs", {"golden": (GoldenInput(index=0, file="a.onnx", sha256="0" * 64),)}),
+        ("newer-protocol", {"schema_version": PROTOCOL_VERSION + 1}),
+        ("wrong-shape", {"shape": (1, 3, 2, 8)}),
+    ],
+)
+def test_the_app_says_what_is_wrong_with_a_request(
+    phone: MakePhone, tiny_onnx: bytes, kind: str, changes: dict[str, Any]
+) -> None:
+    text = answer_of(phone(), tiny_onnx, request(tiny_onnx, **changes))
+    assert text is not None
+    error = Answer.model_validate_json(text).error
+    assert error is not None
+    assert error.kind == kind
+
+
+def test_what_is_no_network_does_not_load(phone: MakePhone) -> None:
+    text = answer_of(phone(), b"no network")
+    assert text is not None
+    error = Answer.model_validate_json(text).error
+    assert error is not None
+    assert error.kind == "load-failed"
+
+
+def test_what_is_no_request_is_refused(phone: MakePhone) -> None:
+    on = phone()
+    put(on, "block-1.request.json", b'{"schema_version": [')
+    on.shell(f"am start -W -n {ACTIVITY} --es id block-1")
+    assert until(lambda: f"{BENCH}/block-1.answer.json" in on.phone.files)
+    answer = Answer.model_validate_json(on.phone.files[f"{BENCH}/block-1.answer.json"])
+    assert answer.error is not None
+    assert answer.error.kind == "bad-request"
+
+
+def test_the_app_refuses_what_the_kotlin_app_refuses(phone: MakePhone) -> None:
+    """With the same kind, each request of the fixtures that the Kotlin tests read."""
+    connected = phone()
+    fixtures = Path(__file__).parents[1] / "fixtures/protocol/refused_requests.json"
+    connected.shell(f"run-as {PACKAGE} sh -c 'mkdir -p files/bench'")
+    for number, case in enumerate(json.loads(fixtures.read_text(encoding="utf-8"))):
+        block = f"case-{number}"
+        write = f"run-as {PACKAGE} sh -c 'cat > files/bench/{block}.request.json'"
+        connected.shell(write, input=case["text"].encode("utf-8"))
+        connected.shell(f"am start -W -S -n {ACTIVITY} --es id {block}")
+        deadline = time.monotonic() + 20
+        while f"{BENCH}/{block}.answer.json" not in connected.phone.files:
+            assert time.monotonic() < deadline, case["name"]
+            time.sleep(0.02)
+        answer = Answer.model_validate_json(connected.phone.files[f"{BENCH}/{block}.answer.json"])
+        assert answer.error is not None
+        assert answer.error.kind == case["kind"], case["name"]
+
+
+def test_times_are_the_seeds(phone: MakePhone, tiny_onnx: bytes) -> None:
+    texts = [answer_of(phone(seed=seed), tiny_onnx) for seed in (3, 3, 4)]
+    times = [json.loads(text or "")["iterations_ns"] for text in texts]
+    assert times[0] == times[1]
+    assert times[0] != times[2]
+
+
+def test_the_runner_logs_times_and_writes_logits(
+    phone: MakePhone, tmp_path: Path, tiny_pte: bytes
+) -> None:
+    on = phone()
+    put_runner(on, tmp_path, tiny_pte)
+    done = on.shell(f"cd {TEMPORARY} && taskset F0 {RUN} --num_executions=5 --cpu_threads=4")
+    assert (done.returncode, done.stdout) == (0, b"")
+    lines = done.stderr.decode().splitlines()
+    assert all(" executorch:executor_runner.cpp:" in line for line in lines)
+    messages = [line.partition("] ")[2] for line in lines]
+    assert sum(text.startswith("Model loaded in ") for text in messages) == 1
+    timed = [float(text.split()[-2]) for text in messages if text.startswith("Iteration ")]
+    (total,) = (text for text in messages if text.startswith("Model executed successfully 5 time"))
+    assert float(total.split()[-2]) == pytest.approx(sum(timed), abs=1e-4)
+    written = np.frombuffer(on.phone.files[f"{TEMPORARY}/out-0.bin"], "<f4")
+    np.testing.assert_array_equal(written, SHARED.logits("executorch", tiny_pte, golden()))
+
+
+def test_the_runner_is_seen_with_its_cores(
+    phone: MakePhone, tmp_path: Path, tiny_pte: bytes
+) -> None:
+    on = phone()
+    put_runner(on, tmp_path, tiny_pte)
+    command = f"cd {TEMPORARY} && taskset F0 {RUN} --num_executions=400 --cpu_threads=3"
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(on.shell, command)
+        assert until(lambda: bool(on.phone.state.processes.named("runner-64")))
+        status = on.shell("grep -s -H '' /proc/$(pidof runner-64)/status").stdout.decode()
+        assert running.result().returncode == 0
+    assert "VmHWM:" in status
+    assert "Threads:\t3\n" in status
+    assert "Cpus_allowed_list:\t4-7\n" in status
+    assert on.shell("pidof runner-64").returncode == 1
+
+
+def test_a_runner_that_nobody_waits_for_any_more_ends(
+    phone: MakePhone, tmp_path: Path, tiny_pte: bytes
+) -> None:
+    on = phone(faults=["stall"])
+    put_runner(on, tmp_path, tiny_pte)
+    with pytest.raises(subprocess.TimeoutExpired):
+        on.shell(f"cd {TEMPORARY} && {RUN}", timeout=0.5)
+    on.server.run("disconnect", on.serial)
+    assert until(lambda: not on.phone.state.processes.named("runner-64"))
+
+
+def test_a_runner_of_another_processor_is_not_executed(phone: MakePhone, tmp_path: Path) -> None:
+    on = phone()
+    (tmp_path / "runner-x86").write_bytes(RUNNER.replace((183).to_bytes(2, "little"), b"\x3e\0"))
+    on.adb("push", str(tmp_path / "runner-x86"), TEMPORARY)
+    where = f"{TEMPORARY}/runner-x86"
+    assert on.shell(f"chmod 644 {where}; {where}").stderr.endswith(
+        b"can't execute: Permission denied\n"
+    )
+    done = on.shell(f"chmod 755 {where}; {where}")
+    assert done.returncode == 126
+    assert done.stderr.endswith(b"not executable: 64-bit ELF file\n")
+
+
+def test_the_runner_gives_up_as_the_real_one_does(
+    phone: MakePhone, tmp_path: Path, tiny_pte: bytes
+) -> None:
+    on = phone()
+    put_runner(on, tmp_path, tiny_pte)
+    folder = f"cd {TEMPORARY} && ./runner-64"
+    assert on.shell(f"{folder} --modle_path=a.pte").returncode == 1
+    assert on.shell(f"{folder} --model_path=none.pte").returncode == 134
+    assert on.shell(f"{folder} --model_path=a.pte --inputs=none.f32").returncode == 134
+    assert on.shell(f"{folder} --model_path=a.pte --inputs=a.pte").returncode == 134
+    assert on.shell(f"{folder} --model_path=in.f32").returncode == 1
+
+
+def test_a_break_while_the_runner_runs(phone: MakePhone, tmp_path: Path, tiny_pte: bytes) -> None:
+    on = phone(faults=["drop-mid-run:1"])
+    put_runner(on, tmp_path, tiny_pte)
+    command = f"cd {TEMPORARY} && {RUN}"
+    assert on.shell(command).returncode == 255
+    on.adb("wait-for-device")
+    assert on.shell("pidof runner-64").returncode == 1
+    assert on.shell(command).returncode == 0
+
+
+def test_a_break_while_the_app_runs_leaves_it_running(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["drop-mid-run:1"])
+    assert answer_of(on, tiny_onnx) is not None
+    on.adb("wait-for-device")
+    assert on.adb("get-state").stdout == b"device\n"
+
+
+def test_a_stalled_phone_is_a_device_that_never_answers(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["stall:1"])
+    answer_of(on, tiny_onnx)
+    with pytest.raises(subprocess.TimeoutExpired):
+        on.shell("true", timeout=0.5)
+    assert on.adb("get-state").stdout == b"device\n"
+
+
+def test_a_restart_ends_the_app(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["reboot-mid-run:1"])
+    before = on.phone.state.boot_id
+    assert answer_of(on, tiny_onnx) is None
+    on.adb("wait-for-device")
+    assert on.shell("cat /proc/sys/kernel/random/boot_id").stdout.decode().strip() != before
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"), [("app-crashes", "APP CRASH(NATIVE)"), ("app-killed", "LOW_MEMORY")]
+)
+def test_an_app_that_dies_leaves_a_record(
+    phone: MakePhone, tiny_onnx: bytes, fault: str, reason: str
+) -> None:
+    on = phone(faults=[fault])
+    assert answer_of(on, tiny_onnx) is None
+    assert reason in on.shell(f"dumpsys activity exit-info {PACKAGE}").stdout.decode()
+    assert b"has died: fg  TOP" in on.adb("logcat", "-d").stdout
+
+
+@pytest.mark.parametrize(
+    ("fault", "what"),
+    [
+        ("answer-truncated", "Invalid JSON"),
+        ("answer-not-json", "Invalid JSON"),
+        ("answer-newer-schema", "novelty"),
+        ("answer-nan", "iterations_ns"),
+        ("answer-negative", "first_ns"),
+    ],
+)
+def test_an_answer_that_is_none(phone: MakePhone, tiny_onnx: bytes, fault: str, what: str) -> None:
+    text = answer_of(phone(faults=[fault]), tiny_onnx)
+    assert text is not None
+    with pytest.raises(ValueError, match=what):
+        Answer.model_validate_json(text)
+
+
+def test_an_answer_to_another_question_and_wrong_logits(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["answer-other-id", "wrong-answers"])
+    text = answer_of(on, tiny_onnx)
+    assert text is not None
+    answer = Answer.model_validate_json(text)
+    assert answer.id != "block-1"
+    right = SHARED.logits("onnx", tiny_onnx, golden(0))
+    assert not np.allclose(answer.logits[0].values(), right)
+
+
+def test_an_operator_that_is_missing(
+    phone: MakePhone, tmp_path: Path, tiny_onnx: bytes, tiny_pte: bytes
+) -> None:
+    on = phone(faults=["operator-missing"])
+    text = answer_of(on, tiny_onnx)
+    assert text is not None
+    error = Answer.model_validate_json(text).error
+    assert error is not None
+    assert error.kind == "operator-missing"
+    put_runner(on, tmp_path, tiny_pte)
+    done = on.shell(f"cd {TEMPORARY} && {RUN}")
+    assert done.returncode == 134
+    assert b"Missing operator: " in done.stderr
+
+
+@pytest.mark.parametrize(("fault", "status"), [("runner-crashes", 139), ("runner-other-abi", 126)])
+def test_a_runner_that_fails(
+    phone: MakePhone, tmp_path: Path, tiny_pte: bytes, fault: str, status: int
+) -> None:
+    on = phone(faults=[fault])
+    put_runner(on, tmp_path, tiny_pte)
+    assert on.shell(f"cd {TEMPORARY} && {RUN}").returncode == status
+
+
+def test_the_date_jumps_back_after_a_block(phone: MakePhone, tiny_onnx: bytes) -> None:
+    on = phone(faults=["clock-jumps"])
+    before = int(on.shell("date +%s").stdout)
+    answer_of(on, tiny_onnx)
+    assert int(on.shell("date +%s").stdout) < before - 1800

@@ -1,0 +1,69 @@
+"""Times of a virtual phone: threads, clusters, heat and throttling, from its model alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deploy.virtual_phone.clock import PhoneClock
+from deploy.virtual_phone.device_model import DeviceModel, Work, work_of
+from deploy.virtual_phone.profiles import profile_named
+
+
+class Still:
+    """Our own time, which a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def model(profile: str = "pixel", seed: int = 0, **faults: bool) -> tuple[DeviceModel, Still]:
+    still = Still()
+    return DeviceModel(profile_named(profile), seed, PhoneClock(60.0, still), **faults), still
+
+
+WORK = Work(milliseconds=25.0, bytes=14_000_000)
+
+
+def median_ms(device: DeviceModel, threads: int, cores: tuple[int, ...] = tuple(range(8))) -> float:
+    times = device.block(WORK, threads=threads, cores=cores, executions=26).executions_ns
+    return float(np.median(times[1:])) / 1e6
+
+
+def test_threads_help_as_far_as_big_cores_go() -> None:
+    device, _ = model()
+    one, two, four, eight = (median_ms(device, threads) for threads in (1, 2, 4, 8))
+    assert one > two > four
+    assert eight > four
+
+
+def test_little_cores_are_slower() -> None:
+    device, _ = model()
+    assert median_ms(device, 4, (0, 1, 2, 3)) > 2 * median_ms(device, 4, (4, 5, 6, 7))
+
+
+def test_a_float_network_costs_more_than_its_int8() -> None:
+    weights = np.random.default_rng(0).normal(0, 0.1, 100_000)
+    float_work = work_of(weights.astype("<f4").tobytes())
+    int8_work = work_of((weights * 100).astype(np.int8).tobytes())
+    assert 0.4 < int8_work.milliseconds / float_work.milliseconds < 0.9
+
+
+def test_a_hot_phone_throttles_and_cools() -> None:
+    device, still = model(heats_fast=True)
+    times = device.block(WORK, threads=4, cores=tuple(range(8)), executions=40).executions_ns
+    assert np.median(times[-5:]) > 1.4 * np.median(times[1:10])
+    assert device.thermal_status() == 2
+    assert device.allowed_khz(2) < profile_named("pixel").clusters[2].max_khz
+    still.now += 10
+    assert device.thermal_status() == 0
+    assert device.battery_celsius() < 30
+
+
+def test_a_calm_phone_does_not_throttle() -> None:
+    device, _ = model()
+    for _ in range(20):
+        median_ms(device, 4)
+    assert device.thermal_status() == 0

@@ -1,0 +1,153 @@
+"""The virtual phone's shell and commands, without adb: what it understands, refuses and shows."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+
+from deploy.support.errors import UserError
+from deploy.virtual_phone.faults import Faults
+from deploy.virtual_phone.profiles import PROFILES, profile_named
+from deploy.virtual_phone.shell import Shell
+from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE, State
+from deploy.virtual_phone.streams import Buffer, Streams
+
+
+def typed(
+    line: str, *, stdin: bytes = b"", profile: str = "pixel", faults: tuple[str, ...] = ()
+) -> tuple[int, str, str]:
+    """Exit status and both outputs of a command line, without adb."""
+    state = State(profile_named(profile), seed=0, faults=faults, speed=60)
+    out, err = Buffer(), Buffer()
+    status = asyncio.run(Shell(state).run(line, Streams(Buffer(stdin), out, err)))
+    return status, out.data.decode(), err.data.decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        ("echo a  'b  c' \"d  e\" f\\ g", "a b  c d  e f g\n"),
+        ("false && echo no; true && echo yes", "yes\n"),
+        ("false || echo saved; echo $?", "saved\n0\n"),
+        ("false; echo $?", "1\n"),
+        ("nothing-such 2>/dev/null; echo $?", "127\n"),
+        ("cat missing 2>&1; true", "cat: missing: No such file or directory\n"),
+        ("echo '$HOME' \"$HOME\" \\$HOME", "$HOME / $HOME\n"),
+        ("export X='a b'; echo \"$X\" $X", "a b a b\n"),
+        ("echo $(echo inner `echo deep`)", "inner deep\n"),
+        ("cd /data/local/tmp && echo 1 > f && echo 2 >> f && cat < f", "1\n2\n"),
+        ("cd /data/local/tmp; echo x > b; echo x > a; echo * '*' z*", "a b * z*\n"),
+        ("sh -c 'cd /data; exit 3'; echo $? && pwd", "3\n/\n"),
+        ("exec echo once; echo twice", "once\n"),
+        ("echo a | cat; printf '%s-%s' x y | wc -c", "a\n3\n"),
+        ("# a comment\necho after", "after\n"),
+        ("test -f /proc/stat && test ! -d /proc/stat && echo file", "file\n"),
+        (
+            "cd /data/local/tmp; mkdir -p a/b; echo x > a/b/c; mv a z; cat z/b/c; rm -rf z; ls",
+            "x\n",
+        ),
+        ("id -u; run-as dev.mobiledeploy.demo id -u", "2000\n10234\n"),
+        ("taskset f0 nproc; nproc", "4\n8\n"),
+        ("settings put global x 1; settings get global x; settings get global y", "1\nnull\n"),
+    ],
+)
+def test_the_shell_understands(line: str, output: str) -> None:
+    status, out, err = typed(line)
+    assert (out, err, status) == (output, "", 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "error"),
+    [
+        ("echo 'open", 2, "no closing quote"),
+        ("echo $(open", 2, "no closing quote"),
+        ("a && && b", 2, "unexpected '&&'"),
+        ("for x in y; do echo z; done", 2, "unexpected 'for'"),
+        ("echo x > /system/x", 1, "can't create /system/x: Read-only file system"),
+        ("echo x > /sys/x", 1, "can't create /sys/x: "),
+        ("cat < none", 1, "can't open none: No such file or directory"),
+        ("./none", 127, "./none: inaccessible or not found"),
+        ("taskset 0xf0 nproc", 1, "bad mask '0xf0'"),
+        ("taskset f00 nproc", 1, "Invalid argument"),
+        ("run-as com.example id", 1, "run-as: unknown package: com.example"),
+        (f"ls {APP_DATA}", 1, "Permission denied"),
+        ("taskset f " * 500 + "nproc", 2, "too deeply nested"),
+        ("exec " * 500 + "nproc", 2, "too deeply nested"),
+        ("$(" * 40 + "x" + ")" * 40, 0, "too deeply nested"),
+    ],
+)
+def test_the_shell_refuses(line: str, status: int, error: str) -> None:
+    got, _, err = typed(line)
+    assert got == status
+    assert error in err
+
+
+def test_a_line_of_garbage_never_ends_the_shell() -> None:
+    rng = random.Random(0)
+    alphabet = "ab '\"\\$`(){}|&;<>*?[]#\n=0!-/\x00\u5c0f"
+    for _ in range(500):
+        line = "".join(rng.choices(alphabet, k=rng.randint(1, 30)))
+        typed(line)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_says_that_it_is_virtual(profile: str) -> None:
+    assert typed("getprop ro.product.model", profile=profile)[1].startswith("Virtual ")
+    assert typed("getprop ro.product.manufacturer", profile=profile)[1] == "mobile-deploy\n"
+    assert typed("getprop ro.serialno", profile=profile)[1] == f"virtual-{profile}-0\n"
+    related = "grep -s -H '' /sys/devices/system/cpu/cpufreq/policy*/related_cpus"
+    lines = typed(related, profile=profile)[1].splitlines()
+    assert len(lines) == len(PROFILES[profile].clusters)
+    cores = [core for line in lines for core in line.partition(":")[2].split()]
+    assert cores == [str(core) for core in range(8)]
+
+
+def test_an_old_phone_has_no_thermal_service() -> None:
+    assert typed("dumpsys thermalservice", profile="budget")[2] == (
+        "Can't find service: thermalservice\n"
+    )
+    assert "temperature: 290" in typed("dumpsys battery", profile="budget")[1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "line", "shown"),
+    [
+        ("screen-locked", "input keyevent 224; wm dismiss-keyguard; dumpsys window", "LockScreen"),
+        ("app-missing", f"am start -W -n {ACTIVITY} --es id x", "does not exist"),
+        ("app-missing", f"run-as {PACKAGE} ls", "unknown package"),
+        ("app-missing", f"dumpsys package {PACKAGE}", "Unable to find package"),
+        ("app-old", f"dumpsys package {PACKAGE}", "+protocol.0.executorch.1.0.0."),
+        ("low-battery", "dumpsys battery", "  level: 4\n"),
+        ("charging", "dumpsys battery", "  USB powered: true\n"),
+        ("thermal-unknown", "dumpsys thermalservice", "Can't find service: thermalservice"),
+        ("forced-thermal", "dumpsys thermalservice", "IsStatusOverride: true"),
+        ("never-cools", "dumpsys thermalservice", "Thermal Status: 1"),
+        ("never-cools", "sleep 30; dumpsys battery", "  temperature: 450\n"),
+        ("odd-names", "getprop ro.product.model", "$(touch /tmp/pwned)"),
+        (
+            "unreadable-cpufreq",
+            "cat /sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq",
+            "policy0/scaling_cur_freq: Permission denied",
+        ),
+    ],
+)
+def test_what_a_fault_shows(fault: str, line: str, shown: str) -> None:
+    _, out, err = typed(line, faults=(fault,))
+    shown = shown.replace("LockScreen", "mDreamingLockscreen=true")
+    assert shown in out + err
+    _, out, err = typed(line)
+    assert shown not in out + err
+
+
+def test_a_fault_may_strike_so_many_times() -> None:
+    faults = Faults(["stall:2"])
+    assert [faults.strike("stall") for _ in range(3)] == [True, True, False]
+    assert not faults.strike("crlf")
+
+
+@pytest.mark.parametrize("text", ["nonsense", "stall:0", "stall:x", "stall:", "stall:-1"])
+def test_a_fault_that_there_is_not(text: str) -> None:
+    with pytest.raises(UserError, match="fault"):
+        Faults([text])
