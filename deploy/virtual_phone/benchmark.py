@@ -1,6 +1,6 @@
 """The demo app's benchmark activity: one block, asked for and answered by files.
 
-It reads files/bench/ID.request.json, runs the network once for each golden input in this computer's
+It reads files/bench/ID.request.json, runs the network on its golden inputs in this computer's
 runtimes for real logits, takes the times from the phone's model, and writes ID.answer.json.
 """
 
@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -21,15 +20,21 @@ from deploy.protocol.messages import (
     Answer,
     GoldenAnswer,
     Request,
-    RunnerError,
     RunnerFacts,
     ThermalReading,
 )
-from deploy.virtual_phone.device_model import BlockTimes, work_of
+from deploy.virtual_phone.device_model import work_of
 from deploy.virtual_phone.filesystem import APP, UserFiles
 from deploy.virtual_phone.processes import Process
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
-from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE, State, executorch_version
+from deploy.virtual_phone.state import (
+    ACTIVITY,
+    APP_DATA,
+    APP_ONNXRUNTIME,
+    PACKAGE,
+    State,
+    executorch_version,
+)
 
 FOLDER = f"{APP_DATA}/files/bench"
 
@@ -60,7 +65,11 @@ async def run_app(phone: State, block: str) -> None:
         try:
             answer = await _answer(phone, process, files, block)
         except RuntimeFailureError as failure:
-            answer = _refusal(block, RunnerError(kind=failure.kind, text=failure.text))
+            try:
+                answer = Answer.failed(block, failure.kind, failure.text)
+            except ValidationError:
+                # The id is none that a file may have.
+                return
         if answer is None:
             return
         _write(phone, files, block, answer)
@@ -71,7 +80,7 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     """None where the process ends without one. Raises RuntimeFailureError."""
     request = _read_request(files, block)
     artifact = _read(files, request.artifact.file, request.artifact.sha256)
-    inputs = {each.index: _read(files, each.file, each.sha256) for each in request.golden}
+    inputs = {golden.index: _read(files, golden.file, golden.sha256) for golden in request.golden}
     if phone.faults.strike("operator-missing"):
         raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
     form = request.artifact.format
@@ -108,7 +117,9 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
         status="ok",
         error=None,
         runner=_runner(phone, request),
-        **_times(times, request.warmup),
+        load_ns=times.load_ns,
+        first_ns=times.executions_ns[0],
+        iterations_ns=times.executions_ns[1 + request.warmup :],
         thermal_before=before,
         thermal_after=_thermal(phone),
         memory_before_bytes=_RSS_KB * 1024,
@@ -142,21 +153,13 @@ def _read(files: UserFiles, name: str, sha256: str | None) -> bytes:
     return data
 
 
-def _times(times: BlockTimes, warmup: int) -> dict[str, Any]:
-    return {
-        "load_ns": times.load_ns,
-        "first_ns": times.executions_ns[0],
-        "iterations_ns": times.executions_ns[1 + warmup :],
-    }
-
-
 def _runner(phone: State, request: Request) -> RunnerFacts:
     is_onnx = request.artifact.format == "onnx"
     return RunnerFacts(
         name="app",
         version=phone.app_version(),
         runtime="ONNX Runtime" if is_onnx else "ExecuTorch",
-        runtime_version=phone.app_onnxruntime if is_onnx else executorch_version(),
+        runtime_version=APP_ONNXRUNTIME if is_onnx else executorch_version(),
     )
 
 
@@ -187,28 +190,6 @@ def _dies(phone: State, process: Process) -> bool:
     text = f"Process {PACKAGE} (pid {pid}) has died: fg  TOP"
     phone.say(1420, "I", "ActivityManager", text)
     return True
-
-
-def _refusal(block: str, error: RunnerError) -> Answer | None:
-    """The answer that has an error alone; None where the id is none that a file may have."""
-    try:
-        return Answer(
-            schema_version=PROTOCOL_VERSION,
-            id=block,
-            status="error",
-            error=error,
-            runner=None,
-            load_ns=None,
-            first_ns=None,
-            iterations_ns=(),
-            thermal_before=None,
-            thermal_after=None,
-            memory_before_bytes=None,
-            memory_peak_bytes=None,
-            logits=(),
-        )
-    except ValidationError:
-        return None
 
 
 def _write(phone: State, files: UserFiles, block: str, answer: Answer) -> None:

@@ -1,6 +1,6 @@
 """Times from a seeded model of a phone: clusters, heat that throttles, noise.
 
-Blocks are drawn in order, each from a generator of its own, and heat changes times only in the
+Blocks are drawn in order, every one from a generator of its own, and heat changes times only in the
 steps of the allowed clocks: the same blocks asked of the same seed take the same times, whatever
 real time passes between them, as long as the phone is as cool.
 """
@@ -60,7 +60,7 @@ _CALM = ThrottleStep(above_c=-math.inf, status=0, clock=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class Workload:
     """What an artifact costs: milliseconds on one core of speed 1, and its bytes."""
 
     milliseconds: float
@@ -79,10 +79,10 @@ class BlockTimes:
         return (self.load_ns + sum(self.executions_ns)) / 1e9
 
 
-def work_of(artifact: bytes) -> Work:
+def work_of(artifact: bytes) -> Workload:
     """By size and by whether the weights look like float32 or int8."""
     per_mb = _MS_PER_MB if _looks_float(artifact) else _INT8_MS_PER_MB
-    return Work(milliseconds=_FIXED_MS + per_mb * len(artifact) / 1e6, bytes=len(artifact))
+    return Workload(milliseconds=_FIXED_MS + per_mb * len(artifact) / 1e6, bytes=len(artifact))
 
 
 def _looks_float(artifact: bytes) -> bool:
@@ -151,7 +151,7 @@ class DeviceModel:
     # --- time ------------------------------------------------------------------------------
 
     def block(
-        self, work: Work, *, threads: int, cores: Sequence[int], executions: int
+        self, work: Workload, *, threads: int, cores: Sequence[int], executions: int
     ) -> BlockTimes:
         """One fresh process: loading, then `executions` of which the first is slower.
 
@@ -189,7 +189,9 @@ class DeviceModel:
         self._settled = self._clock.seconds()
         return result
 
-    def _milliseconds(self, work: Work, threads: int, used: Sequence[int], heat: float) -> float:
+    def _milliseconds(
+        self, work: Workload, threads: int, used: Sequence[int], heat: float
+    ) -> float:
         """All threads get equal shares, and wait for the slowest core, or one with two threads."""
         speeds = [self._speed(core, heat) for core in used]
         rounds = math.ceil(threads / len(used))

@@ -29,17 +29,15 @@ def etdump_of(executions_ns: Sequence[int]) -> bytes:
             debug_event=None,
         )
 
-    events = [
-        each
-        for ns in executions_ns
-        for each in (
+    events = []
+    for ns in executions_ns:
+        events += [
             event("", _IN_DELEGATE * ns, "Convolution (NHWC, QC8) IGEMM #1"),
             event("DELEGATE_CALL", _IN_DELEGATE * ns),
             event("native_call_dim_order_ops::_to_dim_order_copy.out", _OUTSIDE * ns),
             event("OPERATOR_CALL", _OUTSIDE * ns),
             event("Method::execute", ns),
-        )
-    ]
+        ]
     run = RunData(name="Forward", bundled_input_index=-1, allocators=None, events=events)
     data: bytes = serialize_to_etdump_flatcc(ETDumpFlatCC(version=0, run_data=[run]))
     return len(data).to_bytes(4, "little") + data

@@ -14,14 +14,14 @@ import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-ROOT, SHELL, APP = 0, 2000, 10234
+SHELL, APP = 2000, 10234
+USERS = {SHELL: "shell", APP: "u0_a234"}
 
 SHELL_FOLDER = "/data/local/tmp"
 SDCARD = "/sdcard"
 APPS_FOLDER = "/data/data"
-_APPS_ALIAS = "/data/user/0"
 
-_FOLDERS = ("/data/local/tmp", "/data/data", "/sdcard", "/system/bin", "/proc", "/sys", "/dev")
+_FOLDERS = ("/data/local/tmp", "/data/data", "/sdcard", "/system/bin", "/proc", "/sys")
 _CAPACITY = 8 * 2**30
 
 # Contents by path, None for a file that may not be read.
@@ -70,8 +70,9 @@ class FileSystem:
             path = posixpath.dirname(path)
 
     def remove_tree(self, path: str) -> None:
-        for each in [each for each in self.nodes if each == path or each.startswith(f"{path}/")]:
-            del self.nodes[each]
+        for known in list(self.nodes):
+            if f"{known}/".startswith(f"{path}/"):
+                del self.nodes[known]
 
     def files(self) -> dict[str, bytes]:
         """All that was written, by path; for any thread, since `list` takes a copy in one step."""
@@ -95,12 +96,9 @@ class UserFiles:
         self.cwd = cwd
 
     def resolve(self, path: str) -> str:
-        """Absolute, without dots, by its one name."""
+        """Absolute, without dots."""
         # normpath leaves two slashes at the beginning.
-        path = "/" + posixpath.normpath(posixpath.join(self.cwd, path)).lstrip("/")
-        if path == _APPS_ALIAS or path.startswith(f"{_APPS_ALIAS}/"):
-            path = APPS_FOLDER + path[len(_APPS_ALIAS) :]
-        return path
+        return "/" + posixpath.normpath(posixpath.join(self.cwd, path)).lstrip("/")
 
     def change_folder(self, path: str) -> None:
         node = self.stat(path)
@@ -110,8 +108,6 @@ class UserFiles:
 
     def stat(self, path: str) -> Node:
         where = self._passable(path)
-        if where == "/dev/null":
-            return Node(b"", stat.S_IFCHR | 0o666, 0)
         if where in self.system.nodes:
             return self.system.nodes[where]
         if not where.startswith(("/proc/", "/sys/")):
@@ -119,7 +115,7 @@ class UserFiles:
         generated = self.system.generated()
         if where in generated:
             return Node(generated[where] or b"", stat.S_IFREG | 0o444, self.system.seconds())
-        if any(each.startswith(f"{where}/") for each in generated):
+        if any(file.startswith(f"{where}/") for file in generated):
             return Node(None, stat.S_IFDIR | 0o555, self.system.seconds())
         raise refusal(errno.ENOENT, path)
 
@@ -142,8 +138,6 @@ class UserFiles:
     def write(self, path: str, data: bytes, *, mode: int = 0o644, mtime: int | None = None) -> None:
         """Replace what is there; a file that is there keeps its mode unless it is given anew."""
         where = self._writable(path)
-        if where == "/dev/null":
-            return
         node = self.system.nodes.get(where)
         if node is not None and node.is_folder:
             raise refusal(errno.EISDIR, path)
@@ -180,15 +174,11 @@ class UserFiles:
         self.system.remove_tree(where)
 
     def rename(self, source: str, target: str) -> None:
-        """Replaces a file that is there, in one step."""
+        """A file's name; replaces a file that is there, in one step."""
         old, new = self._writable(source), self._writable(target)
         if old not in self.system.nodes:
             raise refusal(errno.ENOENT, source)
-        if new == old or new.startswith(f"{old}/"):
-            raise refusal(errno.EINVAL, target)
-        self.system.remove_tree(new)
-        for path in [path for path in self.system.nodes if f"{path}/".startswith(f"{old}/")]:
-            self.system.nodes[new + path[len(old) :]] = self.system.nodes.pop(path)
+        self.system.nodes[new] = self.system.nodes.pop(old)
 
     def children(self, path: str) -> list[str]:
         """Names within a folder, sorted."""
@@ -201,7 +191,7 @@ class UserFiles:
         within = [*self.system.nodes]
         if prefix.startswith(("/proc/", "/sys/")):
             within += self.system.generated()
-        names = {each[len(prefix) :].split("/")[0] for each in within if each.startswith(prefix)}
+        names = {inner[len(prefix) :].split("/")[0] for inner in within if inner.startswith(prefix)}
         return sorted(names - {""})
 
     def glob(self, pattern: str) -> list[str]:
@@ -237,8 +227,6 @@ class UserFiles:
 
     def _writable(self, path: str) -> str:
         where = self._passable(path)
-        if where == "/dev/null":
-            return where
         if where.startswith(("/proc/", "/sys/")):
             raise refusal(errno.EACCES, path)
         parent = self.system.nodes.get(posixpath.dirname(where))
@@ -247,7 +235,7 @@ class UserFiles:
         if not parent.is_folder:
             raise refusal(errno.ENOTDIR, path)
         own = (f"{APPS_FOLDER}/",) if self.uid == APP else (f"{SHELL_FOLDER}/", f"{SDCARD}/")
-        if self.uid != ROOT and not where.startswith(own):
-            in_data = where.startswith(("/data/", "/sdcard", "/dev/"))
+        if not where.startswith(own):
+            in_data = where.startswith(("/data/", "/sdcard"))
             raise refusal(errno.EACCES if in_data else errno.EROFS, path)
         return where

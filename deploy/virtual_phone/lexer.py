@@ -1,22 +1,18 @@
 """The shell's language, as far as it is understood: lists of simple commands.
 
-Words with POSIX quoting, `$NAME`, `$?`, `$(...)`, backquotes; `;`, newline, `&&`, `||`, `|`;
-`<`, `>`, `>>`, `N>`, `N>&M`. Anything else (loops, functions, here-documents, `&`) is a syntax
-error rather than a surprise.
+Words with POSIX quoting and `$?`; `;`, newline, `&&`, `|`; `>`. Anything else (variables, `$(...)`,
+`||`, other redirections, jobs) is a syntax error rather than a surprise.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
-_OPERATOR = re.compile(r"&&|\|\||[|;\n]")
-_REDIRECT = re.compile(r"([0-9]?)(>>|>&|>|<)")
-_NAME = re.compile(r"\?|[A-Za-z_][A-Za-z0-9_]*|\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_BLANK = " \t"
+_OPERATOR = re.compile(r"&&|\|(?!\|)|[;\n]")
+_REFUSED = re.compile(r"\|\||>>|>&|[0-9]>|&(?!&)|[<()]")
+_EXPANSION = re.compile(r"[A-Za-z0-9_({$!#@*-]")
 _ENDS_WORD = " \t\n;|&<>()"
-_RESERVED = {"!", "{", "}", "case", "for", "function", "if", "select", "until", "while"}
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 
 
@@ -25,31 +21,23 @@ class ShellSyntaxError(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
-    """A piece of a word: literal text, the name of a variable, or a command to substitute."""
+class Piece:
+    """Of a word: text, or the last command's exit status where `text` is None."""
 
-    kind: Literal["text", "variable", "command"]
-    text: str
+    text: str | None
     quoted: bool
 
 
-Word = tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class Redirect:
-    fd: int
-    operator: str
-    target: Word
+Word = tuple[Piece, ...]
 
 
 @dataclass(frozen=True)
 class Simple:
-    """`connector` is what stands before it: `;`, `&&`, `||` or `|`."""
+    """`connector` is what stands before it, `;`, `&&` or `|`; `output` is where `>` leads."""
 
     connector: str
     words: tuple[Word, ...]
-    redirects: tuple[Redirect, ...]
+    output: Word | None
 
 
 def parse(text: str) -> list[Simple]:
@@ -66,36 +54,35 @@ class _Lexer:
         found: list[Simple] = []
         connector = ";"
         words: list[Word] = []
-        redirects: list[Redirect] = []
+        output: Word | None = None
         while True:
             self._skip_blanks()
+            if refused := _REFUSED.match(self._text, self._at):
+                raise _unexpected(refused[0])
             operator = _OPERATOR.match(self._text, self._at)
             if operator or self._at == len(self._text):
-                if words or redirects:
-                    found.append(Simple(connector, tuple(words), tuple(redirects)))
-                    words, redirects = [], []
-                elif connector != ";" or (operator and operator[0] not in ";\n"):
-                    raise ShellSyntaxError(f"syntax error: unexpected '{_shown(operator)}'")
+                sign = operator[0].replace("\n", ";") if operator else ""
+                if words or output:
+                    found.append(Simple(connector, tuple(words), output))
+                    words, output = [], None
+                elif connector != ";" or sign not in ("", ";"):
+                    raise _unexpected(sign)
                 if not operator:
                     return found
-                connector = ";" if operator[0] == "\n" else operator[0]
+                connector = sign
                 self._at = operator.end()
-            elif redirect := _REDIRECT.match(self._text, self._at):
-                self._at = redirect.end()
+            elif self._peek() == ">":
+                if output:
+                    raise _unexpected(">")
+                self._at += 1
                 self._skip_blanks()
-                default = 0 if redirect[2] == "<" else 1
-                redirects.append(Redirect(int(redirect[1] or default), redirect[2], self._word()))
+                output = self._word()
             else:
                 words.append(self._word())
-                if len(words) == 1 and (text := _unquoted(words[0])) in _RESERVED:
-                    raise ShellSyntaxError(f"syntax error: unexpected '{text}'")
 
     def _skip_blanks(self) -> None:
-        while self._peek() and self._peek() in _BLANK:
+        while self._peek() in (" ", "\t"):
             self._at += 1
-        if self._peek() == "#":
-            end = self._text.find("\n", self._at)
-            self._at = len(self._text) if end < 0 else end
 
     def _peek(self) -> str:
         return self._text[self._at : self._at + 1]
@@ -107,23 +94,23 @@ class _Lexer:
         return self._text[self._at - 1]
 
     def _word(self) -> Word:
-        parts: list[Part] = []
+        pieces: list[Piece] = []
         while self._peek() and self._peek() not in _ENDS_WORD:
             match sign := self._take():
                 case "'":
-                    parts.append(Part("text", self._until("'"), True))
+                    pieces.append(Piece(self._until("'"), True))
                 case '"':
-                    parts += self._double_quoted()
+                    pieces += self._double_quoted()
                 case "\\":
                     if (escaped := self._take()) != "\n":
-                        parts.append(Part("text", escaped, True))
+                        pieces.append(Piece(escaped, True))
                 case "$" | "`":
-                    parts.append(self._expansion(sign, quoted=False))
+                    pieces.append(self._expansion(sign, quoted=False))
                 case _:
-                    parts.append(Part("text", sign, False))
-        if not parts:
-            raise ShellSyntaxError(f"syntax error: unexpected '{self._peek() or 'newline'}'")
-        return tuple(parts)
+                    pieces.append(Piece(sign, False))
+        if not pieces:
+            raise _unexpected(self._peek())
+        return tuple(pieces)
 
     def _until(self, end: str) -> str:
         text = ""
@@ -131,49 +118,27 @@ class _Lexer:
             text += sign
         return text
 
-    def _double_quoted(self) -> list[Part]:
-        parts = [Part("text", "", True)]
+    def _double_quoted(self) -> list[Piece]:
+        pieces = [Piece("", True)]
         while (sign := self._take()) != '"':
             if sign in "$`":
-                parts.append(self._expansion(sign, quoted=True))
+                pieces.append(self._expansion(sign, quoted=True))
             elif sign == "\\" and self._peek() and self._peek() in _ESCAPED_IN_QUOTES:
-                escaped = self._take()
-                parts.append(Part("text", escaped.strip("\n"), True))
+                pieces.append(Piece(self._take().strip("\n"), True))
             else:
-                parts.append(Part("text", sign, True))
-        return parts
+                pieces.append(Piece(sign, True))
+        return pieces
 
-    def _expansion(self, sign: str, *, quoted: bool) -> Part:
-        if sign == "`":
-            return Part("command", self._until("`"), quoted)
-        if self._peek() == "(":
+    def _expansion(self, sign: str, *, quoted: bool) -> Piece:
+        following = self._peek()
+        if sign == "`" or _EXPANSION.match(following):
+            raise _unexpected("`" if sign == "`" else f"${following}")
+        if following == "?":
             self._at += 1
-            return Part("command", self._parenthesized(), quoted)
-        name = _NAME.match(self._text, self._at)
-        if name is None:
-            return Part("text", "$", quoted)
-        self._at = name.end()
-        return Part("variable", name[1] or name[0], quoted)
-
-    def _parenthesized(self) -> str:
-        """Up to the parenthesis that closes it; quotes within are the inner command's."""
-        began, depth = self._at, 1
-        while depth:
-            match self._take():
-                case "(":
-                    depth += 1
-                case ")":
-                    depth -= 1
-                case "'":
-                    self._until("'")
-                case "\\":
-                    self._take()
-        return self._text[began : self._at - 1]
+            return Piece(None, quoted)
+        return Piece("$", quoted)
 
 
-def _unquoted(word: Word) -> str:
-    return "".join(part.text for part in word if part.kind == "text" and not part.quoted)
-
-
-def _shown(operator: re.Match[str] | None) -> str:
-    return "newline" if operator is None or operator[0] == "\n" else operator[0]
+def _unexpected(sign: str) -> ShellSyntaxError:
+    shown = sign if sign.strip() else "newline"
+    return ShellSyntaxError(f"syntax error: unexpected '{shown}'")

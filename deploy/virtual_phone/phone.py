@@ -42,9 +42,9 @@ class VirtualPhone:
         self.state.stall = self._stall
         self.port = port
         self._features = tuple(
-            each
-            for each in services.FEATURES
-            if each != "shell_v2" or not self.state.faults.expects("crlf")
+            feature
+            for feature in services.FEATURES
+            if feature != "shell_v2" or not self.state.faults.expects("crlf")
         )
         self._transports: set[Transport] = set()
         self._connections: set[asyncio.Task[None]] = set()

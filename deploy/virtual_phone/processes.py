@@ -76,7 +76,7 @@ class Processes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExitRecord:
+class AppExit:
     """How an app's process ended, as `dumpsys activity exit-info` tells."""
 
     at: datetime

@@ -8,7 +8,7 @@ from deploy.support.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class CoreCluster:
+class ProfileCluster:
     """Equal cores. `speed` is work a second at the highest clock; 1 is a big core of the pixel."""
 
     cores: int
@@ -28,7 +28,7 @@ class Profile:
     api: int
     abi: str
     ram_kb: int
-    clusters: tuple[CoreCluster, ...]
+    clusters: tuple[ProfileCluster, ...]
 
     @property
     def cores(self) -> int:
@@ -44,7 +44,7 @@ class Profile:
 
     def first_core(self, cluster: int) -> int:
         """Number of the first core of the cluster."""
-        return sum(each.cores for each in self.clusters[:cluster])
+        return sum(slower.cores for slower in self.clusters[:cluster])
 
 
 _ALL = (
@@ -57,9 +57,9 @@ _ALL = (
         abi="arm64-v8a",
         ram_kb=7_812_500,
         clusters=(
-            CoreCluster(cores=4, min_khz=324_000, max_khz=1_704_000, speed=0.3),
-            CoreCluster(cores=3, min_khz=402_000, max_khz=2_367_000, speed=0.85),
-            CoreCluster(cores=1, min_khz=500_000, max_khz=2_914_000, speed=1.0),
+            ProfileCluster(cores=4, min_khz=324_000, max_khz=1_704_000, speed=0.3),
+            ProfileCluster(cores=3, min_khz=402_000, max_khz=2_367_000, speed=0.85),
+            ProfileCluster(cores=1, min_khz=500_000, max_khz=2_914_000, speed=1.0),
         ),
     ),
     Profile(
@@ -71,8 +71,8 @@ _ALL = (
         abi="arm64-v8a",
         ram_kb=11_718_750,
         clusters=(
-            CoreCluster(cores=6, min_khz=384_000, max_khz=3_532_800, speed=1.3),
-            CoreCluster(cores=2, min_khz=1_017_600, max_khz=4_320_000, speed=1.9),
+            ProfileCluster(cores=6, min_khz=384_000, max_khz=3_532_800, speed=1.3),
+            ProfileCluster(cores=2, min_khz=1_017_600, max_khz=4_320_000, speed=1.9),
         ),
     ),
     Profile(
@@ -84,8 +84,8 @@ _ALL = (
         abi="arm64-v8a",
         ram_kb=2_929_688,
         clusters=(
-            CoreCluster(cores=4, min_khz=400_000, max_khz=1_500_000, speed=0.2),
-            CoreCluster(cores=4, min_khz=400_000, max_khz=2_000_000, speed=0.27),
+            ProfileCluster(cores=4, min_khz=400_000, max_khz=1_500_000, speed=0.2),
+            ProfileCluster(cores=4, min_khz=400_000, max_khz=2_000_000, speed=0.27),
         ),
     ),
     Profile(
@@ -96,7 +96,7 @@ _ALL = (
         api=33,
         abi="arm64-v8a",
         ram_kb=3_906_250,
-        clusters=(CoreCluster(cores=8, min_khz=614_400, max_khz=1_804_800, speed=0.35),),
+        clusters=(ProfileCluster(cores=8, min_khz=614_400, max_khz=1_804_800, speed=0.35),),
     ),
 )
 

@@ -1,7 +1,8 @@
 """ExecuTorch's executor_runner, as a pushed binary would behave on this phone.
 
 Its flags, log lines and output files are those of examples/portable/executor_runner in the
-ExecuTorch repository; the time stamps count from its start.
+ExecuTorch repository; the time stamps count from its start. It prints no output, whatever
+`--print_output` says.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from deploy.virtual_phone.state import State
 
 _ELF = b"\x7fELF"
 _MACHINE_AT = 18
-_MACHINES = {"arm64-v8a": 183, "armeabi-v7a": 40, "x86_64": 62}
+_AARCH64 = 183
 _ABORTED, _SEGMENTATION_FAULT = 134, 139
 _RSS_KB = 9_800
 # A binary that holds these words was built with the event tracer, as far as this phone knows.
@@ -51,7 +52,7 @@ def refuses_abi(phone: State, data: bytes) -> str:
         return f"magic {data[:2].hex().upper()}"
     (machine,) = struct.unpack_from("<H", data, _MACHINE_AT)
     other = phone.faults.strike("runner-other-abi")
-    return "64-bit ELF file" if other or machine != _MACHINES[phone.profile.abi] else ""
+    return "64-bit ELF file" if other or machine != _AARCH64 else ""
 
 
 async def run_runner(call: Call) -> int:
@@ -82,17 +83,14 @@ def _threads(phone: State, wanted: int) -> int:
 
 
 def _flags(words: tuple[str, ...]) -> dict[str, str] | str:
-    """`--name=value` or `--name value`, as gflags reads them; a text where it would not."""
+    """`--name=value`, as gflags reads it; a text where it would not."""
     flags = dict(_DEFAULTS)
-    rest = list(words)
-    while rest:
-        name, equals, value = rest.pop(0).lstrip("-").partition("=")
+    for word in words:
+        name, equals, value = word.lstrip("-").partition("=")
         if name not in flags:
             return f"unknown command line flag '{name}'"
         if not equals:
-            if not rest:
-                return f"flag '--{name}' is missing its argument"
-            value = rest.pop(0)
+            return f"flag '--{name}' is missing its argument"
         flags[name] = value
     for name, least, most in (
         ("num_executions", 0, _MOST_EXECUTIONS),
@@ -183,17 +181,10 @@ class _Run:
         return np.roll(values, 1) * -1 if self._phone.faults.strike("wrong-answers") else values
 
     def _write(self, logits: npt.NDArray[np.float32]) -> None:
-        base, mode = self._flags["output_file"], self._flags["print_output"]
-        if base:
-            name = f"{base}-0.bin"
+        if self._flags["output_file"]:
+            name = f"{self._flags['output_file']}-0.bin"
             self._log("I", f"Writing output to file: {name}")
             self._call.files.write(name, logits.astype("<f4").tobytes())
-        if mode == "all":
-            for index, value in enumerate(logits):
-                self._call.out(f"Output[0][{index}]: (float) {value:.6f}\n")
-        elif mode == "summary":
-            shown = ", ".join(f"{value:.6f}" for value in logits[:100])
-            self._call.out(f"OutputX 0: tensor(sizes=[1, {len(logits)}], [{shown}])\n")
 
     async def _trace(self, executions_ns: Sequence[int]) -> None:
         """An ETDump, from a runner that has the event tracer; others write none."""

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import struct
 
-from deploy.virtual_phone.shell import Shell
+from deploy.virtual_phone.shell import ShellProcess
 from deploy.virtual_phone.state import State
 from deploy.virtual_phone.streams import Streams
 from deploy.virtual_phone.sync import serve_sync
-from deploy.virtual_phone.wire import Stream
+from deploy.virtual_phone.wire import AdbStream
 
-FEATURES = (
-    "shell_v2",
-    "cmd",
-    "stat_v2",
-    "ls_v2",
-    "fixed_push_mkdir",
-    "apex",
-    "fixed_push_symlink_timestamp",
-    "sendrecv_v2",
-)
+# No second version of file transfer among them: every adb speaks the first to who lacks it.
+FEATURES = ("shell_v2", "cmd", "fixed_push_mkdir")
 
-_SERVICES = ("shell", "exec", "sync", "reboot", "root", "tcpip")
+_SERVICES = ("shell", "exec", "sync", "reboot")
 _NOISE = b"* daemon not running; starting now at tcp:5037\n* daemon started successfully\n"
 _NO_TERMINAL = "a virtual phone has no interactive shell: give a command\n"
 
@@ -48,7 +40,7 @@ def knows(name: str) -> bool:
     return name.partition(":")[0].partition(",")[0] in _SERVICES
 
 
-async def serve(phone: State, stream: Stream, name: str) -> None:
+async def serve(phone: State, stream: AdbStream, name: str) -> None:
     """Serve one stream to its end; `name` such as `shell,v2,raw:ls -l`."""
     head, _, argument = name.partition(":")
     service, *options = head.split(",")
@@ -65,10 +57,6 @@ async def serve(phone: State, stream: Stream, name: str) -> None:
             await serve_sync(phone, stream)
         case "reboot":
             phone.reboot()
-        case "root":
-            await stream.write(b"adbd cannot run as root in production builds\n")
-        case "tcpip":
-            await stream.write(f"restarting in TCP mode port: {argument}\n".encode())
 
 
 async def _run(phone: State, command: str, streams: Streams) -> int:
@@ -77,15 +65,15 @@ async def _run(phone: State, command: str, streams: Streams) -> int:
         streams.stdout.write(_NO_TERMINAL.encode())
         await streams.flush()
         return 1
-    return await Shell(phone).run(command, streams)
+    return await ShellProcess(phone).run(command, streams)
 
 
-async def _exec(phone: State, stream: Stream, command: str) -> None:
+async def _exec(phone: State, stream: AdbStream, command: str) -> None:
     output = _Raw(stream)
     await _run(phone, command, Streams(stream, output, output))
 
 
-async def _shell_v1(phone: State, stream: Stream, command: str) -> None:
+async def _shell_v1(phone: State, stream: AdbStream, command: str) -> None:
     """Both outputs in one, no exit status, input that never ends."""
     old = phone.faults.strike("crlf")
     output = _Raw(stream, with_crlf=old)
@@ -94,7 +82,7 @@ async def _shell_v1(phone: State, stream: Stream, command: str) -> None:
     await _run(phone, command, Streams(stream, output, output))
 
 
-async def _shell_v2(phone: State, stream: Stream, command: str) -> None:
+async def _shell_v2(phone: State, stream: AdbStream, command: str) -> None:
     stdout, stderr = _Packets(stream, _STDOUT), _Packets(stream, _STDERR)
     status = await _run(phone, command, Streams(_PacketInput(stream), stdout, stderr))
     await stream.write(_PACKET.pack(_EXIT, 1) + bytes([status & 255]))
@@ -103,7 +91,7 @@ async def _shell_v2(phone: State, stream: Stream, command: str) -> None:
 class _Raw:
     """Output as it is, or with the line ends of an old phone's terminal."""
 
-    def __init__(self, stream: Stream, *, with_crlf: bool = False) -> None:
+    def __init__(self, stream: AdbStream, *, with_crlf: bool = False) -> None:
         self._stream = stream
         self._with_crlf = with_crlf
         self._data = bytearray()
@@ -119,7 +107,7 @@ class _Raw:
 class _Packets:
     """One of the two outputs of the second shell protocol."""
 
-    def __init__(self, stream: Stream, kind: int) -> None:
+    def __init__(self, stream: AdbStream, kind: int) -> None:
         self._stream = stream
         self._kind = kind
         self._data = bytearray()
@@ -138,7 +126,7 @@ class _Packets:
 class _PacketInput:
     """Standard input of the second shell protocol."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: AdbStream) -> None:
         self._stream = stream
         self._ended = False
 

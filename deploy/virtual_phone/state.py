@@ -15,7 +15,7 @@ from deploy.virtual_phone.clock import PhoneClock
 from deploy.virtual_phone.device_model import DeviceModel
 from deploy.virtual_phone.faults import Faults
 from deploy.virtual_phone.filesystem import APPS_FOLDER, FileSystem
-from deploy.virtual_phone.processes import ExitRecord, LogLine, Process, Processes
+from deploy.virtual_phone.processes import AppExit, LogLine, Process, Processes
 from deploy.virtual_phone.profiles import Profile
 from deploy.virtual_phone.system_files import system_files
 
@@ -25,7 +25,7 @@ APP_DATA = f"{APPS_FOLDER}/{PACKAGE}"
 MANUFACTURER = "mobile-deploy"
 
 # What our Android app is built with; the .onnx it must load are no newer.
-_APP_ONNXRUNTIME = "1.22.0"
+APP_ONNXRUNTIME = "1.22.0"
 _ODD_NAME = "Virtual \"odd\" 'phone' $(touch /tmp/pwned) `id` 小米; rm -rf /"
 
 
@@ -59,16 +59,13 @@ class State:
         )
         self.processes = Processes()
         self.log: list[LogLine] = []
-        self.exits: list[ExitRecord] = []
+        self.exits: list[AppExit] = []
         self.commands: list[str] = []
         self.screen = Screen()
         if self.faults.expects("screen-locked"):
             self.screen = Screen(is_on=False, locked=True, secured=True)
         self.settings = {
-            ("global", "stay_on_while_plugged_in"): "0",
             ("global", "low_power"): "0",
-            ("global", "adb_enabled"): "1",
-            ("global", "development_settings_enabled"): "1",
             # Drawn when a phone is set up: by no seed, as no two have the same.
             ("secure", "android_id"): uuid.uuid4().hex[:16],
         }
@@ -116,12 +113,8 @@ class State:
             protocol, executorch = 0, "1.0.0"
         return (
             f"{deploy.__version__}+protocol.{protocol}.executorch.{executorch}"
-            f".onnxruntime.{_APP_ONNXRUNTIME}"
+            f".onnxruntime.{APP_ONNXRUNTIME}"
         )
-
-    @property
-    def app_onnxruntime(self) -> str:
-        return _APP_ONNXRUNTIME
 
     # --- what happens ------------------------------------------------------------------------
 
@@ -136,7 +129,7 @@ class State:
     def record_exit(
         self, process: Process, reason: int, title: str, status: int, description: str = "null"
     ) -> None:
-        record = ExitRecord(
+        record = AppExit(
             at=self.now(),
             pid=process.pid,
             reason=reason,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 
-class Input(Protocol):
+class ByteSource(Protocol):
     async def read(self) -> bytes:
         """What has come, at least a byte; b"" at the end."""
 
 
-class Output(Protocol):
+class ByteSink(Protocol):
     def write(self, data: bytes) -> None:
         """Keep until the next flush."""
 
@@ -20,7 +20,7 @@ class Output(Protocol):
 
 
 class Buffer:
-    """An input of what it was made with, and an output that keeps everything in `data`."""
+    """A source of what it was made with, and a sink that keeps everything in `data`."""
 
     def __init__(self, data: bytes = b"") -> None:
         self.data = bytearray(data)
@@ -38,14 +38,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Streams:
-    stdin: Input
-    stdout: Output
-    stderr: Output
+    stdin: ByteSource
+    stdout: ByteSink
+    stderr: ByteSink
 
-    def with_input(self, stdin: Input) -> Self:
+    def with_input(self, stdin: ByteSource) -> Self:
         return replace(self, stdin=stdin)
 
-    def with_output(self, stdout: Output) -> Self:
+    def with_output(self, stdout: ByteSink) -> Self:
         return replace(self, stdout=stdout)
 
     async def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""adb's file transfer: push, pull, stat and list, in their first and second versions."""
+"""adb's file transfer in its first version: push, pull, stat and list."""
 
 from __future__ import annotations
 
@@ -7,23 +7,21 @@ import stat
 import struct
 
 from deploy.virtual_phone.commands.call import number
-from deploy.virtual_phone.filesystem import SHELL, Node, UserFiles
+from deploy.virtual_phone.filesystem import SHELL, UserFiles
 from deploy.virtual_phone.state import State
-from deploy.virtual_phone.wire import Stream
+from deploy.virtual_phone.wire import AdbStream
 
 _ID_AND_SIZE = struct.Struct("<4sI")
 # mode, size, mtime
-_STAT_V1 = struct.Struct("<4sIII")
-# id, errno, device, inode, mode, links, uid, gid, size, access, modification and change time
-_STAT_V2 = struct.Struct("<4sIQQIIIIQqqq")
-_DENT_V1 = struct.Struct("<4sIIII")
-_DENT_V2 = struct.Struct("<4sIQQIIIIQqqqI")
+_STAT = struct.Struct("<4sIII")
+# mode, size, mtime, length of the name
+_ENTRY = struct.Struct("<4sIIII")
 _CHUNK = 1 << 16
 _LONGEST_PATH = 1024
 _MOST_BYTES = 2**31
 
 
-async def serve_sync(phone: State, stream: Stream) -> None:
+async def serve_sync(phone: State, stream: AdbStream) -> None:
     """Requests on one stream, until the host quits or closes."""
     session = _Session(phone, stream)
     while True:
@@ -34,29 +32,23 @@ async def serve_sync(phone: State, stream: Stream) -> None:
             await session.fail("path too long")
             return
         path = (await stream.read_exactly(size)).decode(errors="replace")
-        if name in (b"STAT", b"LSTA"):
-            await session.stat_v1(name, path)
-        elif name in (b"STA2", b"LST2"):
-            await session.stat_v2(name, path)
-        elif name in (b"LIST", b"LIS2"):
-            await session.list(path, second=name == b"LIS2")
-        elif name == b"SEND":
-            path, _, mode = path.rpartition(",")
-            await session.receive(path, number(mode) or 0o644)
-        elif name == b"SND2":
-            _, mode, flags = struct.unpack("<4sII", await stream.read_exactly(12))
-            await session.receive(path, mode, flags=flags)
-        elif name in (b"RECV", b"RCV2"):
-            if name == b"RCV2":
-                await stream.read_exactly(8)
-            await session.send(path)
-        else:
-            await session.fail("unknown command")
-            return
+        match name:
+            case b"STAT":
+                await session.stat(path)
+            case b"LIST":
+                await session.list(path)
+            case b"SEND":
+                path, _, mode = path.rpartition(",")
+                await session.receive(path, number(mode) or 0o644)
+            case b"RECV":
+                await session.send(path)
+            case _:
+                await session.fail("unknown command")
+                return
 
 
 class _Session:
-    def __init__(self, phone: State, stream: Stream) -> None:
+    def __init__(self, phone: State, stream: AdbStream) -> None:
         self._phone = phone
         self._stream = stream
         self._files = UserFiles(phone.filesystem, SHELL)
@@ -69,22 +61,16 @@ class _Session:
         data = text.encode()
         await self._stream.write(_ID_AND_SIZE.pack(b"FAIL", len(data)) + data)
 
-    async def stat_v1(self, name: bytes, path: str) -> None:
+    async def stat(self, path: str) -> None:
+        """All 0 is what is not there."""
         try:
             node = self._files.stat(path)
         except OSError:
-            await self._stream.write(_STAT_V1.pack(name, 0, 0, 0))
+            await self._stream.write(_STAT.pack(b"STAT", 0, 0, 0))
         else:
-            await self._stream.write(_STAT_V1.pack(name, node.mode, node.size, node.mtime))
+            await self._stream.write(_STAT.pack(b"STAT", node.mode, node.size, node.mtime))
 
-    async def stat_v2(self, name: bytes, path: str) -> None:
-        try:
-            fields = _fields(self._files.stat(path))
-        except OSError as error:
-            fields = (error.errno or 0, *[0] * 10)
-        await self._stream.write(_STAT_V2.pack(name, *fields))
-
-    async def list(self, path: str, *, second: bool) -> None:
+    async def list(self, path: str) -> None:
         try:
             names = self._files.children(path)
         except OSError:
@@ -93,13 +79,8 @@ class _Session:
         for name in names:
             node = self._files.stat(posixpath.join(path, name))
             data = name.encode()
-            if second:
-                parts.append(_DENT_V2.pack(b"DNT2", *_fields(node), len(data)) + data)
-            else:
-                own = (node.mode, node.size, node.mtime, len(data))
-                parts.append(_DENT_V1.pack(b"DENT", *own) + data)
-        end = _DENT_V2 if second else _DENT_V1
-        await self._stream.write(b"".join(parts) + b"DONE" + bytes(end.size - 4))
+            parts.append(_ENTRY.pack(b"DENT", node.mode, node.size, node.mtime, len(data)) + data)
+        await self._stream.write(b"".join(parts) + _ENTRY.pack(b"DONE", 0, 0, 0, 0))
 
     async def send(self, path: str) -> None:
         try:
@@ -112,10 +93,10 @@ class _Session:
             await self._stream.write(_ID_AND_SIZE.pack(b"DATA", len(chunk)) + chunk)
         await self._stream.write(_ID_AND_SIZE.pack(b"DONE", 0))
 
-    async def receive(self, path: str, mode: int, *, flags: int = 0) -> None:
+    async def receive(self, path: str, mode: int) -> None:
         """A push. What the host still sends after a refusal is read and thrown away."""
         parts: list[bytes] = []
-        refused = "compression is not supported" if flags & 0xF else ""
+        refused = ""
         total = 0
         while True:
             name, size = await self.head()
@@ -156,8 +137,3 @@ class _Session:
             self._files.remove(path)
             return f"write failed: {error.strerror}"
         return ""
-
-
-def _fields(node: Node) -> tuple[int, ...]:
-    """From errno to the last time of a second version's record."""
-    return (0, 1, 1, node.mode, 1, SHELL, SHELL, node.size, node.mtime, node.mtime, node.mtime)

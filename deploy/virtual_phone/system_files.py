@@ -28,16 +28,11 @@ def _proc(phone: State) -> dict[str, str]:
     files = {
         "/proc/uptime": f"{uptime:.2f} {uptime * cores * (1 - _BUSY_SHARE):.2f}\n",
         "/proc/sys/kernel/random/boot_id": f"{phone.boot_id}\n",
-        "/proc/meminfo": (
-            f"MemTotal:       {ram:8} kB\nMemFree:        {ram // 8:8} kB\n"
-            f"MemAvailable:   {ram // 2:8} kB\nSwapTotal:             0 kB\n"
-        ),
+        "/proc/meminfo": (f"MemTotal:       {ram:8} kB\nMemAvailable:   {ram // 2:8} kB\n"),
         "/proc/stat": _stat(uptime, cores),
-        "/proc/version": "Linux version 5.10.157-virtual (mobile-deploy)\n",
     }
     for process in phone.processes.running.values():
         files[f"/proc/{process.pid}/status"] = _status(process)
-        files[f"/proc/{process.pid}/cmdline"] = f"{process.name}\0"
     return files
 
 
@@ -62,14 +57,7 @@ def _status(process: Process) -> str:
 
 def _cpus(phone: State) -> dict[str, str]:
     every = ranges(range(phone.profile.cores))
-    fastest = max(cluster.speed for cluster in phone.profile.clusters)
-    folder = "/sys/devices/system/cpu"
-    files = {f"{folder}/{name}": f"{every}\n" for name in ("present", "online", "possible")}
-    for core in range(phone.profile.cores):
-        speed = phone.profile.clusters[phone.profile.cluster_of(core)].speed
-        files[f"{folder}/cpu{core}/online"] = "1\n"
-        files[f"{folder}/cpu{core}/cpu_capacity"] = f"{round(1024 * speed / fastest)}\n"
-    return files
+    return {f"/sys/devices/system/cpu/{name}": f"{every}\n" for name in ("present", "online")}
 
 
 def _cpufreq(phone: State) -> dict[str, str]:
@@ -81,12 +69,10 @@ def _cpufreq(phone: State) -> dict[str, str]:
         cores = " ".join(str(core) for core in range(first, first + cluster.cores))
         for name, value in (
             ("related_cpus", cores),
-            ("affected_cpus", cores),
             ("cpuinfo_max_freq", cluster.max_khz),
             ("cpuinfo_min_freq", cluster.min_khz),
             ("scaling_cur_freq", now),
             ("scaling_max_freq", allowed),
-            ("scaling_min_freq", cluster.min_khz),
             ("scaling_governor", "schedutil"),
         ):
             files[f"/sys/devices/system/cpu/cpufreq/policy{first}/{name}"] = f"{value}\n"

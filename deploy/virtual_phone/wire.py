@@ -49,7 +49,7 @@ async def read_packet(reader: asyncio.StreamReader) -> Packet:
     return Packet(command, arg0, arg1, await reader.readexactly(length))
 
 
-class Stream:
+class AdbStream:
     """One service's two-way stream of bytes."""
 
     def __init__(self, transport: Transport, local: int, remote: int) -> None:
@@ -117,7 +117,7 @@ class Stream:
 
 
 # Serves one stream to its end; the name is what the host opened.
-Serve = Callable[[Stream, str], Awaitable[None]]
+Serve = Callable[[AdbStream, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,7 @@ class Transport:
         self._greeting = greeting
         self._knows = knows
         self._serve = serve
-        self._streams: dict[int, Stream] = {}
+        self._streams: dict[int, AdbStream] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._ids = itertools.count(1)
         self.payload_size = MOST_PAYLOAD
@@ -207,11 +207,11 @@ class Transport:
             self.send(Packet(CLSE, 0, packet.arg0))
             return
         local = next(self._ids)
-        stream = self._streams[local] = Stream(self, local, packet.arg0)
+        stream = self._streams[local] = AdbStream(self, local, packet.arg0)
         stream.send(OKAY)
         self._tasks[local] = asyncio.create_task(self._run(local, stream, name))
 
-    async def _run(self, local: int, stream: Stream, name: str) -> None:
+    async def _run(self, local: int, stream: AdbStream, name: str) -> None:
         try:
             await self._serve(stream, name)
         except (EOFError, ConnectionError):
@@ -221,7 +221,7 @@ class Transport:
             self._streams.pop(local, None)
             self._tasks.pop(local, None)
 
-    def _hang_up(self, local: int, stream: Stream) -> None:
+    def _hang_up(self, local: int, stream: AdbStream) -> None:
         """The host closed: the service reads the end, and can write no more."""
         stream.close()
         del self._streams[local]

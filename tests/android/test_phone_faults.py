@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from adbutils._utils import adb_path
-from virtual_phone_fixture import AdbServer, ConnectedPhone, MakePhone
+from virtual_phone_fixture import RUNNER, AdbServer, ConnectedPhone, MakePhone
 
 from deploy.android.adb import Adb
 from deploy.android.device import AndroidDevice
@@ -34,7 +34,6 @@ from deploy.support.errors import PhoneError, UserError
 from deploy.support.reporter import Silent
 from deploy.virtual_phone.phone import VirtualPhone
 
-RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
 FAST = Settings(
     rounds=2,
     iterations=5,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from virtual_phone_fixture import AdbServer, MakePhone
+from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
 
 from deploy.results.file import read_results
 
@@ -161,10 +161,9 @@ def test_per_op_of_a_phone_is_its_runners_etdump(
     phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
 ) -> None:
     connected = phone()
-    elf = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
     plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
-    plain.write_bytes(elf)
-    tracing.write_bytes(elf + b"event_tracer")
+    plain.write_bytes(RUNNER)
+    tracing.write_bytes(RUNNER + b"event_tracer")
     asked = (
         *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
         *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),

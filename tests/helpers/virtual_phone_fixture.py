@@ -19,6 +19,9 @@ from deploy.virtual_phone.phone import VirtualPhone
 
 Done = subprocess.CompletedProcess[bytes]
 
+# What passes for executor_runner on a virtual phone: the head of a binary for arm64.
+RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdbServer:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
@@ -11,7 +14,6 @@ SHAPE = (1, 3, 4, 4)
 
 @pytest.fixture(scope="module")
 def tiny_onnx() -> bytes:
-    """A network of one layer: 48 numbers to 5 logits."""
     weights = np.random.default_rng(1).normal(size=(48, 5)).astype(np.float32)
     graph = helper.make_graph(
         [
@@ -28,10 +30,14 @@ def tiny_onnx() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def tiny_pte() -> bytes:
-    import torch
-    from executorch.exir import to_edge
+def tiny_pte(shared_folder: Callable[[str, Callable[[Path], None]], Path]) -> bytes:
+    def make(folder: Path) -> None:
+        # Once for all workers: the exporter takes seconds to import.
+        import torch
+        from executorch.exir import to_edge
 
-    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 5))
-    exported = torch.export.export(network.eval(), (torch.zeros(SHAPE),))
-    return bytes(to_edge(exported).to_executorch().buffer)
+        network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 5))
+        exported = torch.export.export(network.eval(), (torch.zeros(SHAPE),))
+        (folder / "tiny.pte").write_bytes(to_edge(exported).to_executorch().buffer)
+
+    return (shared_folder("tiny-pte", make) / "tiny.pte").read_bytes()

@@ -12,18 +12,18 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import pytest
-from adbutils import AdbClient
-from virtual_phone_fixture import MakePhone, until
+from adbutils._utils import adb_path
+from virtual_phone_fixture import AdbServer, MakePhone, until
 
+from deploy.cli import commands
+from deploy.cli.run import run
 from deploy.support.errors import RunError
 from deploy.virtual_phone.faults import FAULTS
+from deploy.virtual_phone.filesystem import SHELL_FOLDER
 from deploy.virtual_phone.phone import VirtualPhone
 from deploy.virtual_phone.state import PACKAGE
-
-TEMPORARY = "/data/local/tmp"
 
 
 def test_adb_lists_it_as_a_virtual_device(phone: MakePhone) -> None:
@@ -38,9 +38,11 @@ def test_adb_lists_it_as_a_virtual_device(phone: MakePhone) -> None:
 
 
 def test_exit_status_and_both_outputs_come_apart(phone: MakePhone) -> None:
-    done = phone().shell("echo out; cat missing; exit 7")
-    assert (done.returncode, done.stdout) == (7, b"out\n")
-    assert done.stderr == b"cat: missing: No such file or directory\n"
+    done = phone().shell("echo out; cat missing; ./none")
+    assert (done.returncode, done.stdout) == (127, b"out\n")
+    assert done.stderr.startswith(
+        b"cat: missing: No such file or directory\n/system/bin/sh: ./none"
+    )
 
 
 def test_an_unknown_command_fails_as_on_android(phone: MakePhone) -> None:
@@ -53,43 +55,30 @@ def test_what_is_pushed_is_pulled_and_read(phone: MakePhone, tmp_path: Path) -> 
     on = phone()
     data = random.Random(0).randbytes(3_000_000)
     (tmp_path / "sent").write_bytes(data)
-    where = f"{TEMPORARY}/new folder/sent"
+    where = f"{SHELL_FOLDER}/new folder/sent"
     assert on.adb("push", str(tmp_path / "sent"), where).returncode == 0
     assert on.adb("pull", where, str(tmp_path / "back")).returncode == 0
     assert (tmp_path / "back").read_bytes() == data
     assert on.adb("exec-out", f"cat '{where}'").stdout == data
     digest = on.shell(f"sha256sum '{where}'").stdout.split()[0].decode()
     assert digest == hashlib.sha256(data).hexdigest()
-    copied = on.shell(f"cat > {TEMPORARY}/copy && wc -c < {TEMPORARY}/copy", data)
-    assert copied.stdout == b"3000000\n"
+    copied = on.shell(f"cat > {SHELL_FOLDER}/copy && sha256sum {SHELL_FOLDER}/copy", data)
+    assert copied.stdout.split()[0].decode() == digest
 
 
 def test_pulling_what_is_missing_fails(phone: MakePhone, tmp_path: Path) -> None:
-    done = phone().adb("pull", f"{TEMPORARY}/none", str(tmp_path / "x"))
+    done = phone().adb("pull", f"{SHELL_FOLDER}/none", str(tmp_path / "x"))
     assert done.returncode == 1
-    assert b"No such file or directory" in done.stderr
+    assert b"does not exist" in done.stderr
 
 
 def test_a_folder_is_pushed_and_pulled(phone: MakePhone, tmp_path: Path) -> None:
     on = phone()
     (tmp_path / "a/b").mkdir(parents=True)
     (tmp_path / "a/b/c.txt").write_text("deep")
-    assert on.adb("push", str(tmp_path / "a"), TEMPORARY).returncode == 0
-    assert on.adb("pull", f"{TEMPORARY}/a", str(tmp_path / "back")).returncode == 0
+    assert on.adb("push", str(tmp_path / "a"), SHELL_FOLDER).returncode == 0
+    assert on.adb("pull", f"{SHELL_FOLDER}/a", str(tmp_path / "back")).returncode == 0
     assert (tmp_path / "back/b/c.txt").read_text() == "deep"
-
-
-def test_the_first_version_of_file_transfer(phone: MakePhone, tmp_path: Path) -> None:
-    """adbutils speaks it; adb itself has long had a second."""
-    on = phone()
-    device = AdbClient(port=on.server.port).device(on.serial)
-    data = random.Random(1).randbytes(200_000)
-    device.sync.push(data, f"{TEMPORARY}/v1", mode=0o700)
-    assert device.sync.read_bytes(f"{TEMPORARY}/v1") == data
-    assert device.sync.stat(f"{TEMPORARY}/v1").size == len(data)
-    assert [each.path for each in device.sync.list(TEMPORARY)] == ["v1"]
-    assert on.shell(f"stat -c %a {TEMPORARY}/v1").stdout == b"700\n"
-    assert device.shell2("echo a; exit 5", v2=True).returncode == 5
 
 
 def test_an_apk_is_installed_and_uninstalled(phone: MakePhone, tmp_path: Path) -> None:
@@ -115,6 +104,17 @@ def test_logcat_has_what_was_said(phone: MakePhone) -> None:
     assert b"another" not in log
     on.adb("logcat", "-c")
     assert b"one line" not in on.adb("logcat", "-d").stdout
+
+
+def test_logcat_follows(phone: MakePhone) -> None:
+    on = phone()
+    command = [adb_path(), "-s", on.serial, "logcat", "-s", "ExecuTorch:I"]
+    with subprocess.Popen(command, env=on.server.environment, stdout=subprocess.PIPE) as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == b"--------- beginning of main\n"
+        on.phone.state.say(7, "I", "ExecuTorch", "later")
+        assert following.stdout.readline().endswith(b"I ExecuTorch: later\n")
+        following.kill()
 
 
 def test_it_restarts(phone: MakePhone) -> None:
@@ -170,7 +170,7 @@ def test_no_file_of_this_computer_can_be_named(phone: MakePhone, tmp_path: Path)
     on = phone()
     secret = tmp_path / "secret"
     secret.write_text("mine")
-    for path in (str(secret), f"{TEMPORARY}/../../..{secret}", f"//{secret}"):
+    for path in (str(secret), f"{SHELL_FOLDER}/../../..{secret}", f"//{secret}"):
         assert b"No such file" in on.shell(f"cat '{path}'").stderr
         assert on.adb("pull", path, str(tmp_path / "stolen")).returncode == 1
         assert on.adb("push", str(secret), f"{path}/x").returncode == 1
@@ -188,46 +188,41 @@ def test_states_that_are_no_device(phone: MakePhone, fault: str, state: str) -> 
 def test_a_full_disk_refuses_files(phone: MakePhone, tmp_path: Path) -> None:
     on = phone(faults=["no-space"])
     (tmp_path / "big").write_bytes(bytes(300_000))
-    done = on.adb("push", str(tmp_path / "big"), TEMPORARY)
+    done = on.adb("push", str(tmp_path / "big"), SHELL_FOLDER)
     assert done.returncode == 1
     assert b"No space left on device" in done.stderr
     assert b" 0 100% /data" in on.shell("df -k /data/local/tmp").stdout
-    assert on.shell(f"cat > {TEMPORARY}/x", b"y").returncode == 1
+    assert on.shell(f"cat > {SHELL_FOLDER}/x", b"y").returncode == 1
 
 
 def test_a_push_that_breaks_can_be_repeated(phone: MakePhone, tmp_path: Path) -> None:
     on = phone(faults=["drop-mid-push:1"])
     (tmp_path / "big").write_bytes(bytes(300_000))
-    assert on.adb("push", str(tmp_path / "big"), TEMPORARY).returncode == 1
-    assert f"{TEMPORARY}/big" not in on.phone.files
+    assert on.adb("push", str(tmp_path / "big"), SHELL_FOLDER).returncode == 1
+    assert f"{SHELL_FOLDER}/big" not in on.phone.files
     on.adb("wait-for-device")
-    assert on.adb("push", str(tmp_path / "big"), TEMPORARY).returncode == 0
+    assert on.adb("push", str(tmp_path / "big"), SHELL_FOLDER).returncode == 0
 
 
 def test_an_old_adbd_has_crlf_noise_and_no_exit_status(phone: MakePhone) -> None:
     on = phone(faults=["crlf"])
-    done = on.shell("echo a; cat missing; exit 9")
+    done = on.shell("echo a; cat missing")
     assert done.returncode == 0
     assert done.stdout.startswith(b"* daemon not running")
     assert done.stdout.endswith(b"\r\na\r\ncat: missing: No such file or directory\r\n")
     assert b"shell_v2" not in on.adb("features").stdout
 
 
-PROGRAM = "import sys; from deploy.cli import main; sys.exit(main())"
-
-
-def command(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "virtual-phone", *arguments],
+def test_the_command_is_a_phone_until_ctrl_c(adb_server: AdbServer) -> None:
+    program = "import sys; from deploy.cli import main; sys.exit(main())"
+    arguments = ["virtual-phone", "--json", "--fault", "low-battery", "--seed", "9"]
+    here = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-
-
-def test_the_command_is_a_phone_until_ctrl_c(adb_server: Any) -> None:
-    with command("--json", "--fault", "low-battery", "--seed", "9") as running:
+        env={**os.environ, "PYTHONPATH": here},
+    ) as running:
         assert running.stdout is not None
         where = json.loads(running.stdout.readline())
         assert where["serial"] == f"127.0.0.1:{where['port']}"
@@ -239,14 +234,12 @@ def test_the_command_is_a_phone_until_ctrl_c(adb_server: Any) -> None:
     assert said == b"virtual-pixel-9\n"
 
 
-def test_the_command_lists_faults_and_refuses_others() -> None:
-    with command("--list-faults") as listing:
-        text, _ = listing.communicate()
-    assert all(name in text for name in FAULTS)
-    with command("--fault", "nonsense") as refusing:
-        _, error = refusing.communicate()
-    assert refusing.returncode == 2
-    assert error.count("\n") == 1
+def test_the_command_lists_faults_and_refuses_others(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(commands, ["virtual-phone", "--list-faults"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in FAULTS)
+    assert run(commands, ["virtual-phone", "--fault", "nonsense"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_port_that_is_taken_is_told() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from deploy.virtual_phone.clock import PhoneClock
-from deploy.virtual_phone.device_model import DeviceModel, Work, work_of
+from deploy.virtual_phone.device_model import DeviceModel, Workload, work_of
 from deploy.virtual_phone.profiles import profile_named
 
 
@@ -24,7 +24,7 @@ def model(profile: str = "pixel", seed: int = 0, **faults: bool) -> tuple[Device
     return DeviceModel(profile_named(profile), seed, PhoneClock(60.0, still), **faults), still
 
 
-WORK = Work(milliseconds=25.0, bytes=14_000_000)
+WORK = Workload(milliseconds=25.0, bytes=14_000_000)
 
 
 def median_ms(device: DeviceModel, threads: int, cores: tuple[int, ...] = tuple(range(8))) -> float:

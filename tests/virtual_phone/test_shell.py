@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 
 import pytest
 
 from deploy.support.errors import UserError
 from deploy.virtual_phone.faults import Faults
 from deploy.virtual_phone.profiles import PROFILES, profile_named
-from deploy.virtual_phone.shell import Shell
+from deploy.virtual_phone.shell import ShellProcess
 from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE, State
 from deploy.virtual_phone.streams import Buffer, Streams
 
 
 def typed(
-    line: str, *, stdin: bytes = b"", profile: str = "pixel", faults: tuple[str, ...] = ()
+    line: str, *, profile: str = "pixel", faults: tuple[str, ...] = ()
 ) -> tuple[int, str, str]:
     """Exit status and both outputs of a command line, without adb."""
-    state = State(profile_named(profile), seed=0, faults=faults, speed=60)
+    state = State(profile_named(profile), seed=0, faults=faults, speed=6000)
     out, err = Buffer(), Buffer()
-    status = asyncio.run(Shell(state).run(line, Streams(Buffer(stdin), out, err)))
+    status = asyncio.run(ShellProcess(state).run(line, Streams(Buffer(), out, err)))
     return status, out.data.decode(), err.data.decode()
 
 
@@ -29,28 +30,23 @@ def typed(
     ("line", "output"),
     [
         ("echo a  'b  c' \"d  e\" f\\ g", "a b  c d  e f g\n"),
-        ("false && echo no; true && echo yes", "yes\n"),
-        ("false || echo saved; echo $?", "saved\n0\n"),
-        ("false; echo $?", "1\n"),
-        ("nothing-such 2>/dev/null; echo $?", "127\n"),
-        ("cat missing 2>&1; true", "cat: missing: No such file or directory\n"),
-        ("echo '$HOME' \"$HOME\" \\$HOME", "$HOME / $HOME\n"),
-        ("export X='a b'; echo \"$X\" $X", "a b a b\n"),
-        ("echo $(echo inner `echo deep`)", "inner deep\n"),
-        ("cd /data/local/tmp && echo 1 > f && echo 2 >> f && cat < f", "1\n2\n"),
+        ("test -f none && echo no; test -d / && echo yes", "yes\n"),
+        ("test -f none; echo $? \"$?\" '$?' \\$?", "1 1 $? $?\n"),
+        ("cd /data/local/tmp && echo 1 > f && cat f; echo $?", "1\n0\n"),
         ("cd /data/local/tmp; echo x > b; echo x > a; echo * '*' z*", "a b * z*\n"),
-        ("sh -c 'cd /data; exit 3'; echo $? && pwd", "3\n/\n"),
-        ("exec echo once; echo twice", "once\n"),
-        ("echo a | cat; printf '%s-%s' x y | wc -c", "a\n3\n"),
-        ("# a comment\necho after", "after\n"),
-        ("test -f /proc/stat && test ! -d /proc/stat && echo file", "file\n"),
+        ("sh -c 'cd /data; test -f none'; echo $? && ls system", "1\nbin\n"),
+        ("echo A | cat | grep -i a; echo b | grep -v b; echo $", "A\n$\n"),
+        ("echo one\necho two", "one\ntwo\n"),
+        ('export ANDROID_LOG_TAGS=""; exec echo as adb logcat does', "as adb logcat does\n"),
+        ("test -f /proc/stat && test -s /proc/uptime && echo file", "file\n"),
         (
-            "cd /data/local/tmp; mkdir -p a/b; echo x > a/b/c; mv a z; cat z/b/c; rm -rf z; ls",
-            "x\n",
+            "cd /data/local/tmp; mkdir -p a/b; echo x > a/b/c; cp a/b/c d; cat d; rm -rf a; ls",
+            "x\nd\n",
         ),
-        ("id -u; run-as dev.mobiledeploy.demo id -u", "2000\n10234\n"),
-        ("taskset f0 nproc; nproc", "4\n8\n"),
+        (f"run-as {PACKAGE} sh -c 'cd files; echo x > f; chmod 640 f; test -s f && ls'", "f\n"),
         ("settings put global x 1; settings get global x; settings get global y", "1\nnull\n"),
+        ("pm list packages | grep mobiledeploy", f"package:{PACKAGE}\n"),
+        ("date '+%S.000' | grep -v '[0-5][0-9][.]000'; sleep 1; echo slept", "slept\n"),
     ],
 )
 def test_the_shell_understands(line: str, output: str) -> None:
@@ -59,23 +55,58 @@ def test_the_shell_understands(line: str, output: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "output"),
+    [
+        (
+            "cd /data/local/tmp; echo x > f; ls -l",
+            r"-rw-r--r-- 1 shell shell +2 \d{4}-\d\d-\d\d \d\d:\d\d f\n",
+        ),
+        ("ls /proc/sys /system", r"/proc/sys:\nkernel\n/system:\nbin\n"),
+        ("ps", r"USER .* NAME\nroot +1 .* init\n"),
+        ("getprop", r"(\[[a-z._]+\]: \[.*\]\n){15,}"),
+        ("date", r"\w{3} \w{3} +\d+ \d\d:\d\d:\d\d UTC 20\d\d\n"),
+        ("pm path dev.mobiledeploy.demo", r"package:/data/app/.*/base.apk\n"),
+        ("dumpsys power", r"(.*\n)+  mWakefulness=Awake\n(.*\n)+"),
+    ],
+)
+def test_what_a_person_sees(line: str, output: str) -> None:
+    status, out, err = typed(line)
+    assert re.fullmatch(output, out), out
+    assert (err, status) == ("", 0)
+
+
+@pytest.mark.parametrize(
     ("line", "status", "error"),
     [
         ("echo 'open", 2, "no closing quote"),
-        ("echo $(open", 2, "no closing quote"),
+        ('echo "open $?', 2, "no closing quote"),
         ("a && && b", 2, "unexpected '&&'"),
-        ("for x in y; do echo z; done", 2, "unexpected 'for'"),
+        ("a |", 2, "unexpected 'newline'"),
+        ("a || b", 2, "unexpected '||'"),
+        ("a & b", 2, "unexpected '&'"),
+        ("(a)", 2, "unexpected '('"),
+        ("echo $(a)", 2, "unexpected '$('"),
+        ('echo "`a`"', 2, "unexpected '`'"),
+        ('echo "$HOME"', 2, "unexpected '$H'"),
+        ("a 2> b", 2, "unexpected '2>'"),
+        ("a >> b", 2, "unexpected '>>'"),
+        ("a > b > c", 2, "unexpected '>'"),
+        ("a < b", 2, "unexpected '<'"),
+        ("for x in y", 127, "for: inaccessible or not found"),
         ("echo x > /system/x", 1, "can't create /system/x: Read-only file system"),
         ("echo x > /sys/x", 1, "can't create /sys/x: "),
-        ("cat < none", 1, "can't open none: No such file or directory"),
         ("./none", 127, "./none: inaccessible or not found"),
-        ("taskset 0xf0 nproc", 1, "bad mask '0xf0'"),
-        ("taskset f00 nproc", 1, "Invalid argument"),
-        ("run-as com.example id", 1, "run-as: unknown package: com.example"),
+        ("taskset 0xf0 ps", 1, "bad mask '0xf0'"),
+        ("taskset f00 ps", 1, "Invalid argument"),
+        (f"run-as {PACKAGE}", 1, "usage: run-as"),
+        ("run-as com.example ls", 1, "run-as: unknown package: com.example"),
         (f"ls {APP_DATA}", 1, "Permission denied"),
-        ("taskset f " * 500 + "nproc", 2, "too deeply nested"),
-        ("exec " * 500 + "nproc", 2, "too deeply nested"),
-        ("$(" * 40 + "x" + ")" * 40, 0, "too deeply nested"),
+        ("kill 1", 1, "No such process"),
+        ("rm /data/local/tmp/none", 1, "No such file or directory"),
+        ("rm /data/local/tmp", 1, "Permission denied"),
+        ("taskset f " * 500 + "ps", 2, "too deeply nested"),
+        (f"run-as {PACKAGE} " * 500 + "ps", 2, "too deeply nested"),
+        ("exec " * 500 + "ps", 2, "too deeply nested"),
     ],
 )
 def test_the_shell_refuses(line: str, status: int, error: str) -> None:

@@ -16,7 +16,7 @@ _USER_REQUESTED = 10
 
 def am(call: Call) -> int:
     match call.args:
-        case ["start" | "start-activity", *words]:
+        case ["start", *words]:
             return _start(call, words)
         case ["force-stop", package]:
             _stop(call.phone, package)
@@ -28,15 +28,11 @@ def am(call: Call) -> int:
 def _start(call: Call, words: list[str]) -> int:
     phone = call.phone
     component = _after(words, "-n")
-    extras = {
-        words[at + 1]: words[at + 2]
-        for at, word in enumerate(words[:-2])
-        if word in ("--es", "--ei", "--ez")
-    }
+    block = _after(words, "id") if "--es" in words else ""
     if "-S" in words:
         _stop(phone, component.partition("/")[0])
         call.out(f"Stopping: {component.partition('/')[0]}\n")
-    has_extras = " (has extras)" if extras else ""
+    has_extras = " (has extras)" if block else ""
     call.out(f"Starting: Intent {{ cmp={component}{has_extras} }}\n")
     if component not in (ACTIVITY, f"{PACKAGE}/{PACKAGE}.BenchmarkActivity") or not (
         phone.is_installed(PACKAGE)
@@ -48,7 +44,7 @@ def _start(call: Call, words: list[str]) -> int:
         text = "its current task has been brought to the front"
         return call.out(f"Warning: Activity not started, {text}\n")
     # Kept by the phone: an app outlives the shell that started it.
-    job = asyncio.create_task(run_app(phone, extras.get("id", "")))
+    job = asyncio.create_task(run_app(phone, block))
     phone.jobs.add(job)
     job.add_done_callback(phone.jobs.discard)
     if "-W" in words:

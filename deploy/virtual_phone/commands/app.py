@@ -12,13 +12,13 @@ _OLDEST_WITH_EXIT_INFO = 30
 
 
 async def run_as(call: Call) -> int:
-    if not call.args:
-        return call.fail("usage: run-as <package-name> [--user <uid>] <command> [<args>]")
-    package, *words = call.args
+    package, *words = call.args or ("",)
+    if not words:
+        return call.fail("usage: run-as <package-name> <command> [<args>]")
     if not call.phone.is_installed(package):
         return call.fail(f"unknown package: {package}")
     shell = call.shell.child(uid=APP, cwd=APP_DATA)
-    return await shell.run_words(words or ["sh"], call.streams)
+    return await shell.run_words(words, call.streams)
 
 
 def package(phone: State, arguments: Sequence[str]) -> str:
@@ -65,26 +65,8 @@ def activity(phone: State, arguments: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def meminfo(phone: State, arguments: Sequence[str]) -> str:
-    name = arguments[-1] if arguments else ""
-    for process in phone.processes.named(name):
-        rss = process.rss_kb
-        pss = rss * 3 // 4
-        totals = (
-            f"           TOTAL PSS: {pss:8}            TOTAL RSS: {rss:8}      TOTAL SWAP PSS: 0"
-        )
-        if phone.profile.api < _OLDEST_WITH_EXIT_INFO:
-            totals = f"           TOTAL: {pss:8}       TOTAL SWAP PSS: 0"
-        return (
-            f"\n** MEMINFO in pid {process.pid} [{name}] **\n"
-            f"        TOTAL {pss:8} {rss // 2:8} 0 0 {rss:8}\n\n App Summary\n{totals}\n"
-        )
-    return f"No process found for: {name}\n"
-
-
 SERVICES: dict[str, Callable[[State, Sequence[str]], str]] = {
     "activity": activity,
-    "meminfo": meminfo,
     "package": package,
 }
 

@@ -11,7 +11,7 @@ from deploy.virtual_phone.state import State
 from deploy.virtual_phone.streams import Streams
 
 if TYPE_CHECKING:
-    from deploy.virtual_phone.shell import Shell
+    from deploy.virtual_phone.shell import ShellProcess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Call:
     """`argv` with the command's own name; `shell` is the one that it was typed into."""
 
     phone: State
-    shell: Shell
+    shell: ShellProcess
     argv: tuple[str, ...]
     streams: Streams
 
@@ -39,10 +39,7 @@ class Call:
         """Letters of the options that come first, and the words after them."""
         letters, rest = "", list(self.args)
         while rest and rest[0].startswith("-") and rest[0] != "-":
-            word = rest.pop(0)
-            if word == "--":
-                break
-            letters += word[1:]
+            letters += rest.pop(0)[1:]
         return letters, tuple(rest)
 
     def out(self, text: str) -> int:

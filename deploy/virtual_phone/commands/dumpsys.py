@@ -96,12 +96,11 @@ def _temperature(celsius: float, kind: int, name: str, status: int) -> str:
 
 def power(phone: State) -> str:
     is_on = phone.screen.is_on
-    stay_on = phone.settings["global", "stay_on_while_plugged_in"]
     return (
         "POWER MANAGER (dumpsys power)\n\nPower Manager State:\n"
         f"  mWakefulness={'Awake' if is_on else 'Asleep'}\n"
         f"  mIsPowered={_boolean(phone.faults.expects('charging'))}\n"
-        f"  mStayOn={_boolean(stay_on != '0')}\n"
+        "  mStayOn=false\n"
         f"  mHoldingDisplaySuspendBlocker={_boolean(is_on)}\n"
         f"Display Power: state={'ON' if is_on else 'OFF'}\n"
     )

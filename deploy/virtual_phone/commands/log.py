@@ -5,31 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from deploy.virtual_phone.commands.call import Call, Command, number
+from deploy.virtual_phone.commands.call import Call, Command
 from deploy.virtual_phone.processes import LogLine
 
 _LEVELS = "VDIWEF"
-_WITH_VALUE = ("-v", "-b", "-T", "-t", "-e", "--pid", "--format", "--buffer")
+_WITH_VALUE = ("-v", "-b", "-T")
 
 
 async def logcat(call: Call) -> int:
-    """`-d` ends at what there is; `-c` clears; -T and -t take a count or a time of the phone's."""
+    """`-d` ends at what there is; `-c` clears; `-T` takes a time of the phone's."""
     words = list(call.args)
     if "-c" in words:
         call.phone.log.clear()
         return 0
     options, filters = _parse(words)
     call.out("--------- beginning of main\n")
-    shown = _since(call.phone.log, options.get("-T") or options.get("-t"))
-    _print(call, shown, filters, options)
-    if "-d" in words or "-t" in options:
+    since = options.get("-T", "")
+    shown = [line for line in call.phone.log if f"{line.at:%m-%d %H:%M:%S.%f}" >= since]
+    _print(call, shown, filters)
+    if "-d" in words:
         return 0
     seen = len(call.phone.log)
     while True:
         await call.streams.flush()
         await asyncio.sleep(0.05)
         seen = min(seen, len(call.phone.log))
-        _print(call, call.phone.log[seen:], filters, options)
+        _print(call, call.phone.log[seen:], filters)
         seen = len(call.phone.log)
 
 
@@ -42,8 +43,6 @@ def _parse(words: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
         word = rest.pop(0)
         if word in _WITH_VALUE:
             options[word] = rest.pop(0) if rest else ""
-        elif word.startswith("--") and "=" in word:
-            name, _, options[name] = word.partition("=")
         elif word == "-s":
             filters["*"] = "S"
         elif not word.startswith("-"):
@@ -52,22 +51,10 @@ def _parse(words: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
     return options, filters
 
 
-def _since(log: Sequence[LogLine], after: str | None) -> Sequence[LogLine]:
-    if not after:
-        return log
-    if (count := number(after)) is not None:
-        return log[max(0, len(log) - count) :]
-    return [line for line in log if f"{line.at:%m-%d %H:%M:%S.%f}" >= after]
-
-
-def _print(
-    call: Call, lines: Sequence[LogLine], filters: dict[str, str], options: dict[str, str]
-) -> None:
+def _print(call: Call, lines: Sequence[LogLine], filters: dict[str, str]) -> None:
     for line in lines:
         least = filters.get(line.tag, filters.get("*", "V"))
         if least not in _LEVELS or _LEVELS.index(line.level) < _LEVELS.index(least):
-            continue
-        if options.get("--pid", str(line.pid)) != str(line.pid):
             continue
         call.out(f"{line.threadtime()}\n")
 

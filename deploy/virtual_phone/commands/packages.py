@@ -20,8 +20,6 @@ async def pm(call: Call) -> int:
 async def cmd(call: Call) -> int:
     if call.args[:1] == ("package",):
         return await _package(call, call.args[1:])
-    if call.args[:2] == ("power", "set-fixed-performance-mode-enabled"):
-        return 0
     return call.fail(f"Can't find service: {' '.join(call.args[:1])}", 20)
 
 
@@ -31,11 +29,9 @@ async def _package(call: Call, words: tuple[str, ...]) -> int:
             if not call.phone.is_installed(name):
                 return 1
             return call.out(f"package:{code_path(name)}/base.apk\n")
-        case ["list", "packages", *rest]:
+        case ["list", "packages"]:
             names = [*_OTHERS, *([PACKAGE] if call.phone.is_installed(PACKAGE) else [])]
-            wanted = [each for each in rest if not each.startswith("-")]
-            shown = [name for name in names if not wanted or wanted[0] in name]
-            return call.out("".join(f"package:{name}\n" for name in shown))
+            return call.out("".join(f"package:{name}\n" for name in names))
         case ["install", *rest]:
             return await _install(call, rest)
         case ["uninstall", *rest] if rest:
@@ -49,19 +45,15 @@ async def _package(call: Call, words: tuple[str, ...]) -> int:
 
 async def _install(call: Call, words: list[str]) -> int:
     """`-S SIZE` reads so many bytes from standard input, which the client does not close."""
-    if "-S" not in words:
-        data = call.files.read(words[-1]) if words else b""
-    else:
-        size = number("".join(words[words.index("-S") + 1 :][:1]))
-        if size is None:
-            return _refuse(call, "INSTALL_FAILED_INVALID_APK: no size")
-        received = bytearray()
-        while len(received) < size and (more := await call.streams.stdin.read()):
-            received += more
-        data = bytes(received)
+    size = number(words[words.index("-S") + 1]) if "-S" in words[:-1] else None
+    if size is None:
+        return _refuse(call, "INSTALL_FAILED_INVALID_APK: no size")
+    data = bytearray()
+    while len(data) < size and (more := await call.streams.stdin.read()):
+        data += more
     if call.phone.faults.strike("no-space"):
         return _refuse(call, "INSTALL_FAILED_INSUFFICIENT_STORAGE: Failed to override location")
-    manifest = _manifest(data)
+    manifest = _manifest(bytes(data))
     if manifest is None:
         return _refuse(call, "INSTALL_PARSE_FAILED_NOT_APK: Failed to parse base.apk")
     # A compiled manifest has its texts in UTF-16 or UTF-8.

@@ -5,41 +5,33 @@ from __future__ import annotations
 import asyncio
 
 from deploy.virtual_phone.commands.call import Call, Command, number
-from deploy.virtual_phone.filesystem import APP, SHELL
+from deploy.virtual_phone.filesystem import USERS
 from deploy.virtual_phone.processes import SIGKILL
 
 _SIGTERM = 15
-_USERS = {SHELL: "shell", APP: "u0_a234"}
 # A shell has been up for longer than anybody waits.
 _LONGEST_SLEEP_S = 10**6
-
-
-def nothing(call: Call) -> int:
-    """true, `:`, and what is silent and changes nothing that can be seen."""
-    return 0
-
-
-def false(call: Call) -> int:
-    return 1
+# Of the shell that complains.
+_OWN_PID = 4000
 
 
 async def sh(call: Call) -> int:
-    """`sh -c TEXT`, or the text on standard input."""
+    """`sh -c TEXT`."""
     match call.args:
-        case ["-c", text, *_]:
-            pass
-        case []:
-            text = (await call.read_all()).decode(errors="replace")
-        case [path, *_]:
-            text = call.files.read(path).decode(errors="replace")
-    return await call.shell.child().run(text, call.streams)
+        case ["-c", text]:
+            return await call.shell.child().run(text, call.streams)
+        case _:
+            return call.fail("only -c TEXT", 2)
 
 
 def export(call: Call) -> int:
-    for word in call.args:
-        name, _, value = word.partition("=")
-        call.shell.environment[name] = value
+    """`adb logcat` begins with it; nothing here reads a variable."""
     return 0
+
+
+async def execute(call: Call) -> int:
+    """`exec COMMAND...`, the end of the line that `adb logcat` sends."""
+    return await call.shell.child().run_words(call.args, call.streams) if call.args else 0
 
 
 async def sleep(call: Call) -> int:
@@ -52,35 +44,17 @@ async def sleep(call: Call) -> int:
     return 0
 
 
-async def timeout(call: Call) -> int:
-    try:
-        seconds = float(call.args[0].removesuffix("s"))
-    except (IndexError, ValueError):
-        return call.fail("bad number", 125)
-    running = call.shell.child().run_words(call.args[1:], call.streams)
-    try:
-        return await asyncio.wait_for(running, seconds / call.phone.clock.speed)
-    except TimeoutError:
-        return 124
-
-
 async def taskset(call: Call) -> int:
-    """`taskset MASK COMMAND...` or `taskset -p [MASK] PID`; masks are bare hexadecimal."""
-    match call.args:
-        case ["-p", pid]:
-            return _show_mask(call, pid)
-        case [mask, *words] if words:
-            cores = _cores(call, mask)
-            if cores is None:
-                return call.fail(f"bad mask '{mask}'")
-            if not cores:
-                return call.fail(f"failed to set pid {_OWN_PID}'s affinity: Invalid argument")
-            return await call.shell.child(cores=cores).run_words(words, call.streams)
-        case _:
-            return call.fail("Needs 2 arguments")
-
-
-_OWN_PID = 4000
+    """`taskset MASK COMMAND...`; masks are bare hexadecimal."""
+    mask, *words = call.args or ("",)
+    if not words:
+        return call.fail("Needs 2 arguments")
+    cores = _cores(call, mask)
+    if cores is None:
+        return call.fail(f"bad mask '{mask}'")
+    if not cores:
+        return call.fail(f"failed to set pid {_OWN_PID}'s affinity: Invalid argument")
+    return await call.shell.child(cores=cores).run_words(words, call.streams)
 
 
 def _cores(call: Call, mask: str) -> tuple[int, ...] | None:
@@ -89,14 +63,6 @@ def _cores(call: Call, mask: str) -> tuple[int, ...] | None:
         return None
     bits = int(mask, 16)
     return tuple(core for core in range(call.phone.profile.cores) if bits >> core & 1)
-
-
-def _show_mask(call: Call, pid: str) -> int:
-    process = call.phone.processes.running.get(number(pid) or 0)
-    if process is None:
-        return call.fail(f"failed to get pid {pid}'s affinity: No such process")
-    mask = sum(1 << core for core in process.cores)
-    return call.out(f"pid {pid}'s current affinity mask: {mask:x}\n")
 
 
 def pidof(call: Call) -> int:
@@ -111,7 +77,7 @@ def ps(call: Call) -> int:
     call.out("USER           PID  PPID     VSZ    RSS WCHAN            ADDR S NAME\n")
     call.out("root             1     0 10893784 9612 0                   0 S init\n")
     for process in call.phone.processes.running.values():
-        user = _USERS[process.uid]
+        user = USERS[process.uid]
         size = f"{process.rss_kb * 6:8} {process.rss_kb:6}"
         call.out(f"{user:<10} {process.pid:7} {1:5} {size} 0 {0:16} R {process.name}\n")
     return 0
@@ -135,17 +101,12 @@ def kill(call: Call) -> int:
 
 
 COMMANDS: dict[str, Command] = {
-    ":": nothing,
+    "exec": execute,
     "export": export,
-    "false": false,
     "kill": kill,
     "pidof": pidof,
     "ps": ps,
     "sh": sh,
     "sleep": sleep,
-    "sync": nothing,
     "taskset": taskset,
-    "timeout": timeout,
-    "true": nothing,
-    "umask": nothing,
 }
