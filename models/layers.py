@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypedDict, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,26 +13,14 @@ from torch.nn import functional
 Padding = Literal["symmetric", "same"]
 
 
-class Options(TypedDict, total=False):
-    """What every network of ours can be asked for; each family has its own defaults.
-
-    `width` multiplies the channels (the papers' alpha). `padding` is "symmetric", PyTorch's, or
-    "same", TensorFlow's: it belongs to the weights, like `bn_eps`. `bn_momentum` is the share of
-    each batch in the running statistics, and matters to training only.
-    """
-
-    width: float
-    classes: int
-    in_channels: int
-    dropout: float
-    padding: Padding
-    bn_eps: float
-    bn_momentum: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class ConvStyle:
-    """What all convolutions of one network have in common; fields as of `Options`."""
+    """What all convolutions of one network have in common.
+
+    `padding` is "symmetric", PyTorch's, or "same", TensorFlow's: it belongs to the weights, like
+    `bn_eps`. `bn_momentum` is the share of a batch in the running statistics, and matters to
+    training only.
+    """
 
     padding: Padding = "symmetric"
     bn_eps: float = 1e-5
@@ -40,6 +28,19 @@ class ConvStyle:
 
     def __post_init__(self) -> None:
         assert self.padding in get_args(Padding), f"padding {self.padding!r}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkOptions(ConvStyle):
+    """What every network of ours can be asked for. A family overrides what its weights need.
+
+    `width` multiplies the channels (the papers' alpha).
+    """
+
+    width: float = 1.0
+    classes: int = 1000
+    in_channels: int = 3
+    dropout: float = 0.2
 
 
 def round_channels(channels: float, *, divisor: int = 8) -> int:

@@ -8,15 +8,14 @@ fully connected layer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Unpack
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from models.layers import (
     ConvBNAct,
     ConvStyle,
-    Options,
-    Padding,
+    NetworkOptions,
     global_average_pool,
     initialize,
 )
@@ -25,7 +24,7 @@ Activation = Literal["relu6", "relu"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class BlockRow:
     """A depthwise and a pointwise row of the paper's Table 1: `c` channels out, stride `s`."""
 
     c: int
@@ -34,22 +33,34 @@ class Block:
 
 STEM_CHANNELS = 32
 BLOCKS = (
-    Block(c=64, s=1),
-    Block(c=128, s=2),
-    Block(c=128, s=1),
-    Block(c=256, s=2),
-    Block(c=256, s=1),
-    Block(c=512, s=2),
-    Block(c=512, s=1),
-    Block(c=512, s=1),
-    Block(c=512, s=1),
-    Block(c=512, s=1),
-    Block(c=512, s=1),
-    Block(c=1024, s=2),
+    BlockRow(c=64, s=1),
+    BlockRow(c=128, s=2),
+    BlockRow(c=128, s=1),
+    BlockRow(c=256, s=2),
+    BlockRow(c=256, s=1),
+    BlockRow(c=512, s=2),
+    BlockRow(c=512, s=1),
+    BlockRow(c=512, s=1),
+    BlockRow(c=512, s=1),
+    BlockRow(c=512, s=1),
+    BlockRow(c=512, s=1),
+    BlockRow(c=1024, s=2),
     # The paper prints stride 2 here, but its next row still has 7x7 pixels, as stride 1 gives.
-    Block(c=1024, s=1),
+    BlockRow(c=1024, s=1),
 )
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {"relu6": nn.ReLU6, "relu": nn.ReLU}
+
+
+@dataclass(frozen=True, kw_only=True)
+class V1Options(NetworkOptions):
+    """Defaults are those of the authors' code (slim), in which ReLU6 took the place of the
+    paper's ReLU. Its batch norm momentum suits a training of many thousand steps.
+    """
+
+    activation: Activation = "relu6"
+    dropout: float = 0.001
+    bn_eps: float = 1e-3
+    bn_momentum: float = 0.0003
 
 
 def scale_channels(channels: int, width: float) -> int:
@@ -88,39 +99,26 @@ class DepthwiseSeparable(nn.Sequential):
 
 
 class MobileNetV1(nn.Module):
-    """Table 1 at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes).
+    """Table 1 at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes)."""
 
-    Defaults are those of the authors' code (slim), in which ReLU6 took the place of the paper's
-    ReLU. Its batch norm momentum suits a training of many thousand steps.
-    """
-
-    def __init__(
-        self,
-        *,
-        width: float = 1.0,
-        classes: int = 1000,
-        in_channels: int = 3,
-        dropout: float = 0.001,
-        activation: Activation = "relu6",
-        padding: Padding = "symmetric",
-        bn_eps: float = 1e-3,
-        bn_momentum: float = 0.0003,
-    ) -> None:
+    def __init__(self, options: V1Options) -> None:
         super().__init__()
-        style = ConvStyle(padding=padding, bn_eps=bn_eps, bn_momentum=bn_momentum)
-        act = ACTIVATIONS[activation]
-        channels = scale_channels(STEM_CHANNELS, width)
-        features: list[nn.Module] = [
-            ConvBNAct(in_channels, channels, kernel=3, stride=2, activation=act, style=style)
-        ]
+        act = ACTIVATIONS[options.activation]
+        channels = scale_channels(STEM_CHANNELS, options.width)
+        stem = ConvBNAct(
+            options.in_channels, channels, kernel=3, stride=2, activation=act, style=options
+        )
+        features: list[nn.Module] = [stem]
         for block in BLOCKS:
-            out = scale_channels(block.c, width)
+            out = scale_channels(block.c, options.width)
             features.append(
-                DepthwiseSeparable(channels, out, stride=block.s, activation=act, style=style)
+                DepthwiseSeparable(channels, out, stride=block.s, activation=act, style=options)
             )
             channels = out
         self.features = nn.Sequential(*features)
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(channels, classes))
+        self.classifier = nn.Sequential(
+            nn.Dropout(options.dropout), nn.Linear(channels, options.classes)
+        )
         initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,10 +127,6 @@ class MobileNetV1(nn.Module):
         return logits
 
 
-class V1Options(Options, total=False):
-    activation: Activation
-
-
-def mobilenet_v1(**options: Unpack[V1Options]) -> MobileNetV1:
-    """MobileNetV1 of the paper; options as of `MobileNetV1`, any width from 0 up."""
-    return MobileNetV1(**options)
+def mobilenet_v1(**options: Any) -> MobileNetV1:
+    """MobileNetV1 of the paper; options are the fields of `V1Options`, any width from 0 up."""
+    return MobileNetV1(V1Options(**options))

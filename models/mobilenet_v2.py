@@ -6,15 +6,14 @@ Module names follow torchvision's, so that its weight files load as they are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Unpack
+from typing import Any
 
 from torch import Tensor, nn
 
 from models.layers import (
     ConvBNAct,
     ConvStyle,
-    Options,
-    Padding,
+    NetworkOptions,
     global_average_pool,
     initialize,
     round_channels,
@@ -74,39 +73,31 @@ class InvertedResidual(nn.Module):
 class MobileNetV2(nn.Module):
     """Table 2 at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes).
 
-    The last convolution is not narrowed below width 1 (paper, section 4.1). Defaults are
-    torchvision's, whose weights are the published ones in PyTorch's layout.
+    The last convolution is not narrowed below width 1 (paper, section 4.1). The options' defaults
+    are torchvision's, whose weights are the published ones in PyTorch's layout.
     """
 
-    def __init__(
-        self,
-        *,
-        width: float = 1.0,
-        classes: int = 1000,
-        in_channels: int = 3,
-        dropout: float = 0.2,
-        padding: Padding = "symmetric",
-        bn_eps: float = 1e-5,
-        bn_momentum: float = 0.1,
-    ) -> None:
+    def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
-        style = ConvStyle(padding=padding, bn_eps=bn_eps, bn_momentum=bn_momentum)
+        width = options.width
         channels = round_channels(STEM_CHANNELS * width)
         head = round_channels(HEAD_CHANNELS * max(1.0, width))
         features: list[nn.Module] = [
-            ConvBNAct(in_channels, channels, kernel=3, stride=2, style=style)
+            ConvBNAct(options.in_channels, channels, kernel=3, stride=2, style=options)
         ]
         for stage in STAGES:
             out = round_channels(stage.c * width)
             for i in range(stage.n):
                 stride = stage.s if i == 0 else 1
                 features.append(
-                    InvertedResidual(channels, out, stride=stride, expansion=stage.t, style=style)
+                    InvertedResidual(channels, out, stride=stride, expansion=stage.t, style=options)
                 )
                 channels = out
-        features.append(ConvBNAct(channels, head, style=style))
+        features.append(ConvBNAct(channels, head, style=options))
         self.features = nn.Sequential(*features)
-        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(head, classes))
+        self.classifier = nn.Sequential(
+            nn.Dropout(options.dropout), nn.Linear(head, options.classes)
+        )
         initialize(self)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -115,6 +106,9 @@ class MobileNetV2(nn.Module):
         return logits
 
 
-def mobilenet_v2(**options: Unpack[Options]) -> MobileNetV2:
-    """MobileNetV2 of the paper; options as of `MobileNetV2`, widths .35 to 1.4 were published."""
-    return MobileNetV2(**options)
+def mobilenet_v2(**options: Any) -> MobileNetV2:
+    """MobileNetV2 of the paper; options are the fields of `NetworkOptions`.
+
+    Widths .35 to 1.4 were published.
+    """
+    return MobileNetV2(NetworkOptions(**options))

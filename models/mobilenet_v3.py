@@ -8,15 +8,14 @@ published (1, .75 and timm's .5), and not torchvision's.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Unpack
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from models.layers import (
     ConvBNAct,
     ConvStyle,
-    Options,
-    Padding,
+    NetworkOptions,
     average_pool,
     global_average_pool,
     initialize,
@@ -44,7 +43,7 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
+class Architecture:
     """A network: its blocks, and what stands before and after them.
 
     `nl` is the nonlinearity outside the blocks; `head` the channels of the last hidden layer.
@@ -59,7 +58,7 @@ STEM_CHANNELS = 16  # At any width.
 # The convolution after the blocks widens their output by this (960 and 576 at width 1). It has
 # no squeeze-excite: Table 2 ticks it, but no implementation has it, and the counts agree.
 LAST_EXPANSION = 6
-LARGE = Variant(
+LARGE = Architecture(
     rows=(
         Row(k=3, exp=16, out=16, se=False, nl="RE", s=1),
         Row(k=3, exp=64, out=24, se=False, nl="RE", s=2),
@@ -79,7 +78,7 @@ LARGE = Variant(
     ),
     head=1280,
 )
-SMALL = Variant(
+SMALL = Architecture(
     rows=(
         Row(k=3, exp=16, out=16, se=True, nl="RE", s=2),
         Row(k=3, exp=72, out=24, se=False, nl="RE", s=2),
@@ -97,10 +96,10 @@ SMALL = Variant(
 )
 
 
-def minimalistic(variant: Variant) -> Variant:
+def minimalistic(architecture: Architecture) -> Architecture:
     """Without what some accelerators lack: 5x5 kernels, squeeze-excite, hard-swish (slim)."""
-    rows = tuple(replace(row, k=3, se=False, nl="RE") for row in variant.rows)
-    return replace(variant, rows=rows, nl="RE")
+    rows = tuple(replace(row, k=3, se=False, nl="RE") for row in architecture.rows)
+    return replace(architecture, rows=rows, nl="RE")
 
 
 class SqueezeExcite(nn.Module):
@@ -120,8 +119,11 @@ class SqueezeExcite(nn.Module):
         return gate * x
 
 
-class InvertedResidual(nn.Module):
-    """Expand 1x1 -> depthwise -> squeeze-excite -> project 1x1, linear; shortcut as in V2."""
+class Bottleneck(nn.Module):
+    """Expand 1x1 -> depthwise -> squeeze-excite -> project 1x1, linear; shortcut as in V2.
+
+    The "bneck" of the paper's tables.
+    """
 
     def __init__(
         self, in_channels: int, expanded: int, out_channels: int, row: Row, *, style: ConvStyle
@@ -153,45 +155,45 @@ class InvertedResidual(nn.Module):
         return x + y if self.has_shortcut else y
 
 
-class MobileNetV3(nn.Module):
-    """`variant` at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes).
+@dataclass(frozen=True, kw_only=True)
+class V3Options(NetworkOptions):
+    """Defaults are torchvision's, which are the authors' own but for their SAME padding."""
 
-    The last hidden layer is not narrowed below width 1. Defaults are torchvision's, which are the
-    authors' own but for their SAME padding.
+    bn_eps: float = 1e-3
+    bn_momentum: float = 0.01
+
+
+class MobileNetV3(nn.Module):
+    """`architecture` at a width multiplier. (N, in_channels, H, W) float32 -> logits (N, classes).
+
+    The last hidden layer is not narrowed below width 1.
     """
 
-    def __init__(
-        self,
-        variant: Variant,
-        *,
-        width: float = 1.0,
-        classes: int = 1000,
-        in_channels: int = 3,
-        dropout: float = 0.2,
-        padding: Padding = "symmetric",
-        bn_eps: float = 1e-3,
-        bn_momentum: float = 0.01,
-    ) -> None:
+    def __init__(self, architecture: Architecture, options: V3Options) -> None:
         super().__init__()
-        style = ConvStyle(padding=padding, bn_eps=bn_eps, bn_momentum=bn_momentum)
-        act = ACTIVATIONS[variant.nl]
+        width = options.width
+        act = ACTIVATIONS[architecture.nl]
         channels = STEM_CHANNELS
-        head = round_channels(variant.head * max(1.0, width))
-        features: list[nn.Module] = [
-            ConvBNAct(in_channels, channels, kernel=3, stride=2, activation=act, style=style)
-        ]
+        head = round_channels(architecture.head * max(1.0, width))
+        stem = ConvBNAct(
+            options.in_channels, channels, kernel=3, stride=2, activation=act, style=options
+        )
+        features: list[nn.Module] = [stem]
         full = STEM_CHANNELS  # Of width 1, where `channels` are of this width.
-        for row in variant.rows:
+        for row in architecture.rows:
             # A ratio to the rounded input, where torchvision scales and rounds `exp` by itself.
             expanded = round_channels(channels * (row.exp / full))
             out = round_channels(row.out * width)
-            features.append(InvertedResidual(channels, expanded, out, row, style=style))
+            features.append(Bottleneck(channels, expanded, out, row, style=options))
             full, channels = row.out, out
         last = round_channels(channels * LAST_EXPANSION)
-        features.append(ConvBNAct(channels, last, activation=act, style=style))
+        features.append(ConvBNAct(channels, last, activation=act, style=options))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(
-            nn.Linear(last, head), act(), nn.Dropout(dropout), nn.Linear(head, classes)
+            nn.Linear(last, head),
+            act(),
+            nn.Dropout(options.dropout),
+            nn.Linear(head, options.classes),
         )
         initialize(self)
 
@@ -201,21 +203,21 @@ class MobileNetV3(nn.Module):
         return logits
 
 
-def mobilenet_v3_large(**options: Unpack[Options]) -> MobileNetV3:
-    """MobileNetV3-Large (Table 1); options as of `MobileNetV3`."""
-    return MobileNetV3(LARGE, **options)
+def mobilenet_v3_large(**options: Any) -> MobileNetV3:
+    """MobileNetV3-Large (Table 1); options are the fields of `V3Options`."""
+    return MobileNetV3(LARGE, V3Options(**options))
 
 
-def mobilenet_v3_small(**options: Unpack[Options]) -> MobileNetV3:
-    """MobileNetV3-Small (Table 2); options as of `MobileNetV3`."""
-    return MobileNetV3(SMALL, **options)
+def mobilenet_v3_small(**options: Any) -> MobileNetV3:
+    """MobileNetV3-Small (Table 2); options are the fields of `V3Options`."""
+    return MobileNetV3(SMALL, V3Options(**options))
 
 
-def mobilenet_v3_large_minimalistic(**options: Unpack[Options]) -> MobileNetV3:
-    """Large of 3x3 kernels, ReLU and no squeeze-excite; options as of `MobileNetV3`."""
-    return MobileNetV3(minimalistic(LARGE), **options)
+def mobilenet_v3_large_minimalistic(**options: Any) -> MobileNetV3:
+    """Large of 3x3 kernels, ReLU and no squeeze-excite; options are the fields of `V3Options`."""
+    return MobileNetV3(minimalistic(LARGE), V3Options(**options))
 
 
-def mobilenet_v3_small_minimalistic(**options: Unpack[Options]) -> MobileNetV3:
-    """Small of 3x3 kernels, ReLU and no squeeze-excite; options as of `MobileNetV3`."""
-    return MobileNetV3(minimalistic(SMALL), **options)
+def mobilenet_v3_small_minimalistic(**options: Any) -> MobileNetV3:
+    """Small of 3x3 kernels, ReLU and no squeeze-excite; options are the fields of `V3Options`."""
+    return MobileNetV3(minimalistic(SMALL), V3Options(**options))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# The published weights' usual ratio of crop to resize, 224 / 256.
+CROP_RATIO = 0.875
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +27,9 @@ class Preprocessing:
     def __post_init__(self) -> None:
         fits = all(c <= r for c, r in zip(self.crop, self.resize, strict=True))
         assert fits, f"crop {self.crop} exceeds resize {self.resize}"
+
+
+def resize_for(crop: tuple[int, int]) -> tuple[int, int]:
+    """What a photo is resized to before a crop of (height, width), by CROP_RATIO."""
+    height, width = crop
+    return math.floor(height / CROP_RATIO), math.floor(width / CROP_RATIO)

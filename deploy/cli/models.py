@@ -23,7 +23,7 @@ Figures = dict[tuple[str, int], dict[float, str]]
 def models(*, as_json: bool, debug: bool) -> None:
     """List the networks: widths, known weights, published accuracy."""
     from models.registry import NETWORKS
-    from models.weights.sources import SOURCES
+    from models.weights import SOURCES
 
     entries = {
         name: (entry, [source for source in SOURCES if source.network == name])

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.assets import fetch_all
-from deploy.assets.progress import Progress, silent
 from deploy.photos.folder import find_photos
 from deploy.photos.images import crop, decode, encode_png, shrink_to
 from deploy.photos.read import Photo, Sample, read_photos
 from deploy.photos.samples import SAMPLES, credits_by_hash
+from deploy.support.reporter import Progress, silent
 from models.preprocessing import Preprocessing
 
 GOLDEN = 8
@@ -70,7 +70,7 @@ class PhotoSet:
 
 
 def load_photos(
-    folder: Path | None, preprocessing: Preprocessing, *, progress: Progress | None = None
+    folder: Path | None, preprocessing: Preprocessing, *, progress: Progress = silent
 ) -> PhotoSet:
     """Read a folder of photos, or the bundled samples where it is None, and split them.
 
@@ -80,7 +80,6 @@ def load_photos(
     how many there are. Raises PhotosError for a folder without a readable photo, FetchError or
     StorageError where the samples are needed and cannot be had.
     """
-    progress = progress or silent
     source: Source = "bundled samples" if folder is None else "folder"
     paths = _fetch_samples(progress) if folder is None else find_photos(folder)
     photos, warnings = read_photos(paths, preprocessing, progress)

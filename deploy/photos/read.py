@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from deploy.assets.progress import Progress
 from deploy.photos.crops import Rectangle, crops_each, rectangles
 from deploy.photos.folder import name_some, none_readable, skipped
 from deploy.photos.images import crop, decode
 from deploy.support.errors import PhotosError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import printable
+from deploy.support.reporter import Progress
 from models.preprocessing import Preprocessing
 
 # More would cost minutes and add nothing to ranges or to the agreement's interval.

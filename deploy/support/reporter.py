@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
+
+# `Reporter.progress`, for work that has nothing else to tell: what, how much is done, of how much.
+Progress = Callable[[str, int, int | None], None]
 
 
 class Reporter(Protocol):
@@ -28,6 +31,9 @@ class Silent:
 
     def warn(self, text: str) -> None:
         pass
+
+
+silent: Progress = Silent().progress
 
 
 class Recorder:

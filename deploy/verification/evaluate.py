@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.assets.progress import Progress, silent
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.labels import imagenet_wordnet_ids
@@ -19,7 +18,7 @@ from deploy.photos.images import crop, decode
 from deploy.runtimes import load
 from deploy.statistics.accuracy import Logits, Share, has_nan, share, top_1, top_k_hits
 from deploy.support.errors import PhotosError, UserError
-from deploy.support.reporter import Reporter, Silent
+from deploy.support.reporter import Progress, Reporter, Silent, silent
 from models.preprocessing import Preprocessing
 
 # Crops, uint8 (N, H, W, 3), to logits or probabilities (N, classes). Normalizing is the
@@ -118,7 +117,7 @@ def evaluate(
     preprocessing: Preprocessing,
     *,
     reference: str | None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Evaluation:
     """Top-1, top-5 and agreement with the artifact `reference` over a folder, 95 % intervals.
 
@@ -135,7 +134,7 @@ def evaluate(
         )
     unreadable: dict[Path, str] = {}
     tallies = {name: _Tally() for name in artifacts}
-    for crops, labels in _batches(photos, preprocessing, unreadable, progress or silent):
+    for crops, labels in _batches(photos, preprocessing, unreadable, progress):
         logits = {name: classify(crops) for name, classify in artifacts.items()}
         expected = top_1(logits[reference]) if reference is not None else None
         for name, tally in tallies.items():

@@ -18,8 +18,7 @@ from deploy.weights.published import (
 )
 from deploy.weights.read import read_state_dict
 from models.preprocessing import Preprocessing
-from models.weights.conventions import Convention, LayoutName
-from models.weights.source import WeightSource, preprocess
+from models.weights.source import Convention, LayoutName, WeightSource, preprocess
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,8 +19,8 @@ from deploy.weights.copies import (
     without_wrappers,
 )
 from deploy.weights.nearest import meta_network, nearest_advice
-from models.weights.conventions import LayoutName
 from models.weights.layouts import Renamed, from_ours, key_map, recognize, to_ours
+from models.weights.source import LayoutName
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -8,8 +8,8 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from models.registry import NETWORKS, create
-from models.weights.conventions import LayoutName
 from models.weights.layouts import to_ours
+from models.weights.source import LayoutName
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

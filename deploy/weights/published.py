@@ -5,10 +5,18 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from deploy.assets import Progress, fetch
+from deploy.assets import fetch
 from deploy.support.errors import UserError
-from models.weights.conventions import OF_LAYOUT, TENSORFLOW, TIMM, Convention, LayoutName
-from models.weights.sources import SOURCES, WeightSource
+from deploy.support.reporter import Progress, silent
+from models.weights import SOURCES
+from models.weights.source import (
+    OF_LAYOUT,
+    TENSORFLOW,
+    TIMM,
+    Convention,
+    LayoutName,
+    WeightSource,
+)
 
 # What one asks for without knowing a publisher: the first row of the network at that width.
 DEFAULT = "imagenet"
@@ -66,7 +74,7 @@ def find_conventions(network: str, layout: LayoutName) -> list[Convention]:
     return [convention for convention in (TIMM, TENSORFLOW) if convention.options in options]
 
 
-def fetch_weights(source: WeightSource, *, progress: Progress | None = None) -> Path:
+def fetch_weights(source: WeightSource, *, progress: Progress = silent) -> Path:
     """The path of the published file, fetched if need be; errors as of `deploy.assets.fetch`."""
     remedy = "check the network, or give a copy of the file with --weights FILE"
     return fetch(source.file, remedy=remedy, progress=progress)

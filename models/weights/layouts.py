@@ -16,8 +16,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from models.weights import keras, timm
-from models.weights.conventions import LayoutName
 from models.weights.parts import Family, Part, family, list_parts
+from models.weights.source import LayoutName
 
 
 @dataclass(frozen=True, kw_only=True)

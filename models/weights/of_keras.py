@@ -6,8 +6,7 @@ Keras publishes no SHA-256 of them (MD5 for V3, nothing for V1 and V2), so none 
 from __future__ import annotations
 
 from models.pinned import PinnedFile, Url
-from models.weights.conventions import TENSORFLOW
-from models.weights.source import WeightSource, preprocess
+from models.weights.source import TENSORFLOW, WeightSource, preprocess
 
 _FOLDER = "https://storage.googleapis.com/tensorflow/keras-applications"
 # Measured on these very files at 224x224; the table gives errors, 100 less the accuracy.

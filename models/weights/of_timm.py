@@ -10,8 +10,16 @@ import math
 from typing import Literal
 
 from models.pinned import PinnedFile, Url
-from models.weights.conventions import TENSORFLOW, TIMM, TIMM_HALF, TIMM_UNSCALED, Convention
-from models.weights.source import WeightSource, preprocess
+from models.preprocessing import CROP_RATIO
+from models.weights.source import (
+    TENSORFLOW,
+    TIMM,
+    TIMM_HALF,
+    TIMM_UNSCALED,
+    Convention,
+    WeightSource,
+    preprocess,
+)
 
 _RELEASES = "https://github.com/rwightman/pytorch-image-models/releases/download"
 _RESULTS = "https://github.com/huggingface/pytorch-image-models results/results-imagenet.csv"
@@ -27,7 +35,7 @@ def _row(
     width: float = 1.0,
     released: str | None = None,
     convention: Convention = TIMM,
-    crop_ratio: float = 0.875,
+    crop_ratio: float = CROP_RATIO,
     measured_with: Literal["bilinear", "bicubic"] = "bicubic",
 ) -> WeightSource:
     """`title` is timm's full name; `released` the folder and file of a release on GitHub."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from models.pinned import PinnedFile, Url, WheelMember
-from models.weights.conventions import TORCHVISION
-from models.weights.source import WeightSource, preprocess
+from models.weights.source import TORCHVISION, WeightSource, preprocess
 
 
 def _row(

@@ -1,14 +1,51 @@
-"""One published weights file, and the facts that belong to it. Imports no torch."""
+"""One published weights file, and what it needs of network and photo. Imports no torch."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from models.pinned import PinnedFile
-from models.preprocessing import Preprocessing
-from models.weights.conventions import Convention, LayoutName
+from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, resize_for
+
+LayoutName = Literal["torchvision", "timm", "keras", "keras-numbered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convention:
+    """What weights need of the network and of the photo, by who trained them.
+
+    `options` are a network's (`models.layers.NetworkOptions`); `mean` and `std` of RGB in [0, 1].
+    """
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    options: Mapping[str, str | float] = field(default_factory=dict)
+
+
+# Our networks' own defaults are torchvision's.
+TORCHVISION = Convention(mean=IMAGENET_MEAN, std=IMAGENET_STD)
+TIMM = Convention(
+    mean=IMAGENET_MEAN, std=IMAGENET_STD, options={"padding": "symmetric", "bn_eps": 1e-5}
+)
+# timm's newer recipes (ra4) scale photos like TensorFlow, and pad like PyTorch.
+TIMM_HALF = Convention(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), options=TIMM.options)
+# timm's weights by Alibaba (miil) take photos in [0, 1] as they are.
+TIMM_UNSCALED = Convention(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), options=TIMM.options)
+# Keras, and what timm converted from TensorFlow (`tf_*`): inputs in [-1, 1]. Keras' V3 maps 0..255
+# to that inside the network, where it is saved with `include_preprocessing`.
+TENSORFLOW = Convention(
+    mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), options={"padding": "same", "bn_eps": 1e-3}
+)
+
+# Of a file about which nothing else is known. timm is not here: its `tf_*` files bear the same
+# names as its others, and which of them there are depends on the network.
+OF_LAYOUT: dict[LayoutName, Convention] = {
+    "torchvision": TORCHVISION,
+    "keras": TENSORFLOW,
+    "keras-numbered": TENSORFLOW,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +78,10 @@ class WeightSource:
 def preprocess(
     convention: Convention, crop: tuple[int, int], *, resize: int | None = None
 ) -> Preprocessing:
-    """Preprocessing for inputs of `crop`; without `resize`, a crop is 7/8 of it on each side."""
-    height, width = (resize or math.floor(side / 0.875) for side in crop)
+    """For inputs of `crop`; the photo's shorter side becomes `resize`, else as ImageNet's does."""
     return Preprocessing(
-        resize=(height, width), crop=crop, mean=convention.mean, std=convention.std
+        resize=(resize, resize) if resize else resize_for(crop),
+        crop=crop,
+        mean=convention.mean,
+        std=convention.std,
     )

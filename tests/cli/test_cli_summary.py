@@ -19,7 +19,7 @@ from deploy.cli import commands
 from deploy.cli.network_options import resolution_multiplier
 from deploy.cli.run import run
 from models.registry import NETWORKS
-from models.weights.sources import SOURCES
+from models.weights import SOURCES
 
 Captured = pytest.CaptureFixture[str]
 WIDEST = 100
@@ -262,5 +262,5 @@ def test_models_imports_no_toolkit() -> None:
         env={**os.environ, "PYTHONPATH": str(Path(deploy.__file__).parent.parent)},
     )
     loaded = set(done.stderr.split())
-    assert "models.weights.sources" in loaded
+    assert "models.weights.source" in loaded
     assert not loaded & {"torch", "numpy", "executorch", "coremltools", "onnxruntime"}

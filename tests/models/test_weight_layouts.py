@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from deploy.support.errors import WeightsError
 from deploy.weights import fit_weights, load_weights, read_state_dict
 from models.registry import NETWORKS, create
-from models.weights.conventions import OF_LAYOUT, LayoutName
 from models.weights.layouts import from_ours, key_map, recognize, to_ours
+from models.weights.source import OF_LAYOUT, LayoutName
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/weights"
 LAYOUTS: tuple[LayoutName, ...] = get_args(LayoutName)

@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 
 import deploy
 from deploy.photos.samples import SAMPLES
-from models.weights.sources import SOURCES
+from models.weights import SOURCES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -29,9 +29,9 @@ from deploy.weights import (
 from models.mobilenet_v2 import mobilenet_v2
 from models.pinned import Url, WheelMember
 from models.registry import NETWORKS, create
-from models.weights.conventions import LayoutName
+from models.weights import SOURCES
 from models.weights.layouts import from_ours
-from models.weights.sources import SOURCES
+from models.weights.source import LayoutName
 
 
 class Tiny(nn.Module):
