@@ -1,4 +1,4 @@
-"""The kinds of value that a manifest holds: each refuses what a reader could trip over."""
+"""The records of our JSON files and their kinds of value, which refuse what readers trip over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
+
+from deploy.support.json_text import json_text
 
 # No component may begin with a dot or a dash, so `..`, hidden files and options are out, and so are
 # drive letters, backslashes and anything that one file system would spell differently.
@@ -56,6 +59,15 @@ Versions = Annotated[dict[Line, Line], AfterValidator(_sorted)]
 
 
 class Record(BaseModel):
-    """An object of the manifest: every field there and of its type, none besides, never changed."""
+    """A JSON object of ours: every field there and of its type, none besides, never changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def to_json(self) -> str:
+        """The text of a file: fields in their declared order, the same every time."""
+        return json_text(self.model_dump(mode="json"))
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """The record's JSON Schema. Rules that tie two fields together are in the code alone."""
+        return {"$schema": GenerateJsonSchema.schema_dialect, **cls.model_json_schema()}

@@ -24,7 +24,7 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     OSError where the folder cannot be read.
     """
     # A package counts as one entry, its path with a slash at the end: no file has such a path.
-    packages = tuple(f"{each.file}/" for each in manifest.artifacts if each.is_folder)
+    packages = tuple(f"{item.file}/" for item in manifest.artifacts if item.is_folder)
     hashes = dict(manifest.files())
     sizes: dict[str, int] = {}
     for artifact in manifest.artifacts:

@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic.json_schema import GenerateJsonSchema
 
 from deploy.bundle.fields import (
     Count,
@@ -28,6 +26,7 @@ from deploy.bundle.fields import (
     Size,
     Versions,
 )
+from deploy.support.json_text import json_text
 from models.preprocessing import Preprocessing
 
 SCHEMA_VERSION = 1
@@ -292,7 +291,9 @@ class Manifest(Record):
         _require(self.network.classes > 1, "a classifier has two classes or more")
         _require(self.network.classes == self.labels.count, "classes and labels differ in number")
         _distinct("artifact", (artifact.name for artifact in self.artifacts))
-        quantized = {each.name for each in self.artifacts if each.precision in QUANTIZED}
+        quantized = {
+            artifact.name for artifact in self.artifacts if artifact.precision in QUANTIZED
+        }
         answered = [logits.artifact for logits in self.golden.logits]
         _distinct("golden logits of", answered)
         _require(
@@ -320,20 +321,6 @@ class Manifest(Record):
         for logits in (self.golden.logits_float, *self.golden.logits):
             yield logits.file, logits.sha256
 
-    def to_json(self) -> str:
-        """The text of manifest.json: fields in their declared order, the same every time."""
-        return json_text(self.model_dump(mode="json"))
-
-
-def json_text(value: object) -> str:
-    """`value` as the JSON text that our files hold. Raises ValueError for what is not finite."""
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def schema() -> dict[str, Any]:
-    """The manifest's JSON Schema. Rules that tie two fields together are in the code alone."""
-    return {"$schema": GenerateJsonSchema.schema_dialect, **Manifest.model_json_schema()}
-
 
 def _require(holds: bool, otherwise: str) -> None:
     if not holds:
@@ -355,4 +342,4 @@ def _parents(file: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json_text(schema()))
+    sys.stdout.write(json_text(Manifest.json_schema()))

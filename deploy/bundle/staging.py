@@ -28,7 +28,7 @@ from deploy.support.errors import BundleError
 
 
 @dataclass(frozen=True)
-class Stage:
+class BuildStage:
     """One build's places beside its target."""
 
     target: Path
@@ -48,7 +48,7 @@ class Stage:
 
 
 @contextmanager
-def new_stage(target: Path) -> Iterator[Stage]:
+def new_stage(target: Path) -> Iterator[BuildStage]:
     """A stage with an empty folder, locked; afterwards nothing of it is left but the target.
 
     Raises OSError where the folder beside the target cannot be made.
@@ -63,7 +63,7 @@ def new_stage(target: Path) -> Iterator[Stage]:
                 _settle(stage)
 
 
-def replace_target(stage: Stage) -> None:
+def replace_target(stage: BuildStage) -> None:
     """Put the stage's folder in the target's place. What was there stays until the stage ends.
 
     Of two builds of one target the last to come here wins. Raises OSError where renaming fails.
@@ -113,7 +113,7 @@ def repair(target: Path) -> None:
                     raise BundleError(f"{target} is being replaced: try again in a moment")
 
 
-def _settle(stage: Stage) -> None:
+def _settle(stage: BuildStage) -> None:
     """Make the target whole, then remove the rest; only for the holder of the lock."""
     _put_back(stage)
     _discard_aside(stage)
@@ -121,7 +121,7 @@ def _settle(stage: Stage) -> None:
     stage.lock.unlink()
 
 
-def _discard_aside(stage: Stage) -> None:
+def _discard_aside(stage: BuildStage) -> None:
     """Remove what was set aside, under another name: half of it must never be put back."""
     _remove(stage.gone)
     if stage.aside.exists():
@@ -134,7 +134,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _put_back(stage: Stage) -> None:
+def _put_back(stage: BuildStage) -> None:
     if stage.aside.exists() and not os.path.lexists(stage.target):
         try:
             os.rename(stage.aside, stage.target)
@@ -143,7 +143,7 @@ def _put_back(stage: Stage) -> None:
                 raise
 
 
-def _stages(target: Path) -> list[Stage]:
+def _stages(target: Path) -> list[BuildStage]:
     """Builds of `target`, alive or dead, that have left a lock beside it."""
     ours = re.compile(rf"(\.{re.escape(target.name)}\.build-\d+-[0-9a-f]{{8}})\.lock")
     try:
@@ -151,15 +151,15 @@ def _stages(target: Path) -> list[Stage]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     matches = [match for name in names if (match := ours.fullmatch(name))]
-    return [Stage(target, target.with_name(match[1])) for match in matches]
+    return [BuildStage(target, target.with_name(match[1])) for match in matches]
 
 
 @contextmanager
-def _new_lock(target: Path) -> Iterator[Stage]:
+def _new_lock(target: Path) -> Iterator[BuildStage]:
     """A new build's name, with its lock held."""
     while True:
         name = f".{target.name}.build-{os.getpid()}-{secrets.token_hex(4)}"
-        stage = Stage(target, target.with_name(name))
+        stage = BuildStage(target, target.with_name(name))
         # A sweep may find the lock, and take it for a dead build's, before we hold it: then anew.
         with _locked(stage, os.O_CREAT | os.O_EXCL) as mine:
             if mine:
@@ -168,7 +168,7 @@ def _new_lock(target: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def _locked(stage: Stage, flags: int = 0) -> Iterator[bool]:
+def _locked(stage: BuildStage, flags: int = 0) -> Iterator[bool]:
     """Hold the stage's lock, if nobody else does; says whether it is held."""
     lock = os.open(stage.lock, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.bundle.integrity import read_regular
-from deploy.bundle.manifest import MANIFEST_FILE, TOOL_NAME, FileRecord, Manifest, json_text
+from deploy.bundle.manifest import MANIFEST_FILE, TOOL_NAME, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES
 from deploy.bundle.staging import new_stage, replace_target, sweep
 from deploy.support.errors import BundleError, GateError, StorageError
 from deploy.support.hashing import sha256_file
+from deploy.support.json_text import json_text
 from deploy.support.printable import check_encoding, printable
 
 __all__ = [

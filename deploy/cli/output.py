@@ -69,15 +69,6 @@ def print_json(facts: dict[str, object]) -> None:
     echo(json.dumps(facts, indent=2, allow_nan=False))
 
 
-def finite(value: float | None) -> float | None:
-    """The value, or None where JSON has no way to write it.
-
-    >>> finite(math.inf), finite(2.5)
-    (None, 2.5)
-    """
-    return value if value is not None and math.isfinite(value) else None
-
-
 def decibels(value: float | None) -> str:
     """For a table; without noise there is no figure.
 

@@ -10,9 +10,10 @@ import click
 
 from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, echo, finite, percent, print_json, print_table
+from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.quantization.sensitivity.picture import check_picture, shortened
+from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, echo, finite, print_json, print_table
+from deploy.cli.output import decibels, echo, print_json, print_table
 from deploy.cli.progress import watched
+from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
     from deploy.verification.bundle import Verified

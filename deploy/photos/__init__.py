@@ -2,11 +2,11 @@
 
 from deploy.photos.folder import find_photos
 from deploy.photos.labelled import LabelledPhoto, LabelledPhotos, find_labelled
-from deploy.photos.load import GoldenPhoto, PhotoSet, load_photos
+from deploy.photos.load import GoldenPicture, PhotoSet, load_photos
 from deploy.photos.read import Sample
 
 __all__ = [
-    "GoldenPhoto",
+    "GoldenPicture",
     "LabelledPhoto",
     "LabelledPhotos",
     "PhotoSet",

@@ -34,7 +34,7 @@ Source = Literal["bundled samples", "folder"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GoldenPhoto:
+class GoldenPicture:
     """A held-back picture that travels with the bundle.
 
     `png` is the decoded picture, at most GOLDEN_PIXELS on its longer side; `crop`, uint8
@@ -62,7 +62,7 @@ class PhotoSet:
     held_back_source: Source
     calibration: tuple[Sample, ...]
     held_back: tuple[Sample, ...]
-    golden: tuple[GoldenPhoto, ...]
+    golden: tuple[GoldenPicture, ...]
     calibration_photos: int
     held_back_photos: int
     digest: str
@@ -134,10 +134,10 @@ def _in_turns(photos: Sequence[Photo]) -> tuple[Sample, ...]:
     return tuple(sample for sample in chain.from_iterable(turns) if sample is not None)
 
 
-def _golden(sample: Sample, path: Path, preprocessing: Preprocessing) -> GoldenPhoto:
+def _golden(sample: Sample, path: Path, preprocessing: Preprocessing) -> GoldenPicture:
     picture = decode(path, sample.photo).crop(sample.rectangle)
     png = encode_png(shrink_to(picture, GOLDEN_PIXELS))
-    return GoldenPhoto(
+    return GoldenPicture(
         photo=sample.photo,
         photo_sha256=sample.photo_sha256,
         credit=credits_by_hash().get(sample.photo_sha256),

@@ -18,13 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.support.errors import UserError
-from models.preprocessing import Preprocessing
+from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, resize_for
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SMALLEST_SIDE, LARGEST_SIDE = 32, 1024
 LARGEST_RESIZE = 4096
-# The published weights' own ratio of crop to resize, 224 / 256.
-CROP_RATIO = 0.875
 _LARGEST_FILE = 10_000
 
 Size = tuple[int, int]
@@ -72,11 +69,6 @@ def default_preprocessing(crop: Size) -> Preprocessing:
     return Preprocessing(resize=resize_for(crop), crop=crop, mean=IMAGENET_MEAN, std=IMAGENET_STD)
 
 
-def resize_for(crop: Size) -> Size:
-    """What a photo is resized to before the crop, in the published weights' own ratio."""
-    return math.floor(crop[0] / CROP_RATIO), math.floor(crop[1] / CROP_RATIO)
-
-
 def choose_preprocessing(
     base: Preprocessing, said: PreprocessingOptions, file: Path | None
 ) -> Preprocessing:
@@ -120,6 +112,18 @@ def read_preprocessing(path: Path) -> PreprocessingOptions:
     return parse_preprocessing(content, f"{path.name}: ")
 
 
+def parse_size(text: str) -> Size:
+    """Height and width in pixels, of a square or height x width. Raises ValueError.
+
+    >>> parse_size("224"), parse_size("160x224")
+    ((224, 224), (160, 224))
+    """
+    sides = re.fullmatch("([0-9]{1,6})(?:x([0-9]{1,6}))?", text.lower())
+    if sides is None:
+        raise ValueError(f"{text!r} is no size")
+    return int(sides[1]), int(sides[2] or sides[1])
+
+
 def _text(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
@@ -133,10 +137,7 @@ def _side(value: object, smallest: int, largest: int) -> int:
 def _size(largest: int) -> Callable[[object], Size]:
     def parse(value: object) -> Size:
         if isinstance(value, str):
-            sides = re.fullmatch("([0-9]{1,6})(?:x([0-9]{1,6}))?", value.lower())
-            if sides is None:
-                raise ValueError
-            value = [int(sides[1]), int(sides[2] or sides[1])]
+            value = parse_size(value)
         height, width = value if isinstance(value, (list, tuple)) else (value, value)
         return _side(height, SMALLEST_SIDE, largest), _side(width, SMALLEST_SIDE, largest)
 

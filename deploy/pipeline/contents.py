@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -45,6 +44,7 @@ from deploy.pipeline.judge import Judged
 from deploy.quantization.ptq import Decisions
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.hashing import sha256_file, sha256_folder
+from deploy.support.json_text import finite
 
 TOOLKITS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxscript")
 SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
@@ -133,7 +133,7 @@ def _measured(statistics: ErrorStatistics | None) -> Measured | None:
     return Measured(
         photos=statistics.photos,
         agreement=statistics.agreement,
-        sqnr_db=_finite(statistics.sqnr_db),
+        sqnr_db=finite(statistics.sqnr_db),
     )
 
 
@@ -197,10 +197,6 @@ def _figures(statistics: ErrorStatistics | None) -> dict[str, object] | None:
     if statistics is None:
         return None
     return {
-        key: _finite(value) if isinstance(value, float) else value
+        key: finite(value) if isinstance(value, float) else value
         for key, value in asdict(statistics).items()
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

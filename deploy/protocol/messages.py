@@ -11,15 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 import sys
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from pydantic.json_schema import GenerateJsonSchema
 
 from deploy.bundle.fields import Count, Line, Positive, Record, Sha256
-from deploy.bundle.manifest import Backend, Format, json_text
+from deploy.bundle.manifest import Backend, Format
+from deploy.support.json_text import json_text
 
 PROTOCOL_VERSION = 1
 
@@ -106,10 +106,6 @@ class Request(Record):
         if self.input.golden is not None and self.input.golden not in indices:
             raise ValueError("the timed golden input is not among the golden inputs")
         return self
-
-    def to_json(self) -> str:
-        """The text that runners read."""
-        return json_text(self.model_dump(mode="json"))
 
 
 class RunnerError(Record):
@@ -217,18 +213,7 @@ class Answer(Record):
             logits=(),
         )
 
-    def to_json(self) -> str:
-        """The text that runners write."""
-        return json_text(self.model_dump(mode="json"))
-
-
-SCHEMAS: dict[str, type[Record]] = {"request": Request, "answer": Answer}
-
-
-def schema(name: str) -> dict[str, Any]:
-    """The JSON Schema of "request" or "answer"; rules between fields are in the code alone."""
-    return {"$schema": GenerateJsonSchema.schema_dialect, **SCHEMAS[name].model_json_schema()}
-
 
 if __name__ == "__main__":
-    sys.stdout.write(json_text(schema(sys.argv[1])))
+    records: dict[str, type[Record]] = {"request": Request, "answer": Answer}
+    sys.stdout.write(json_text(records[sys.argv[1]].json_schema()))

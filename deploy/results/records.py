@@ -8,14 +8,14 @@ kept in docs/schema/results.schema.json.
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
-from pydantic.json_schema import GenerateJsonSchema
 
 from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
-from deploy.bundle.manifest import Backend, Format, Precision, Tool, json_text
+from deploy.bundle.manifest import Backend, Format, Precision, Tool
 from deploy.protocol.messages import Answer, Nanoseconds
+from deploy.support.json_text import json_text
 
 RESULTS_VERSION = 1
 
@@ -198,15 +198,6 @@ class Results(Record):
     bundles: tuple[MeasuredBundle, ...] = Field(description="What was measured.")
     devices: tuple[MeasuredDevice, ...] = Field(description="What it was measured on.")
 
-    def to_json(self) -> str:
-        """The text of results.json."""
-        return json_text(self.model_dump(mode="json"))
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema of results.json."""
-    return {"$schema": GenerateJsonSchema.schema_dialect, **Results.model_json_schema()}
-
 
 if __name__ == "__main__":
-    sys.stdout.write(json_text(schema()))
+    sys.stdout.write(json_text(Results.json_schema()))

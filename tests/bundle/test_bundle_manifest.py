@@ -11,9 +11,10 @@ import pytest
 from bundle_factory import make_bundle
 from pydantic import ValidationError
 
-from deploy.bundle.manifest import Input, Manifest, json_text, schema
+from deploy.bundle.manifest import Input, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES, parse_manifest
 from deploy.support.errors import BundleError
+from deploy.support.json_text import json_text
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "manifest.schema.json"
 
@@ -58,13 +59,13 @@ def test_operators_are_written_in_one_order_however_they_were_counted(manifest: 
 
 def test_the_published_schema_is_the_codes() -> None:
     published = SCHEMA.read_text(encoding="utf-8")
-    assert published == json_text(schema()), (
+    assert published == json_text(Manifest.json_schema()), (
         "run: python -m deploy.bundle.manifest > docs/schema/manifest.schema.json"
     )
 
 
 def test_every_field_is_described_in_the_schema() -> None:
-    content = schema()
+    content = Manifest.json_schema()
     records = content["$defs"]
     for name, record in [("Manifest", content), *records.items()]:
         for field, says in record["properties"].items():

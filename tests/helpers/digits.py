@@ -18,9 +18,9 @@ from torch.nn import functional
 
 from deploy.capture.spec import NetworkSpec
 from deploy.photos.images import normalize
-from deploy.photos.preprocessing import IMAGENET_MEAN, IMAGENET_STD, PreprocessingOptions
+from deploy.photos.preprocessing import PreprocessingOptions
 from deploy.pipeline.recipe import Recipe, Target
-from models.preprocessing import Preprocessing
+from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from models.registry import create
 
 CLASSES = 10

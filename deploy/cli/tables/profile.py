@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.output import echo, finite, print_table
+from deploy.cli.output import echo, print_table
+from deploy.support.json_text import finite
 from deploy.support.streams import fits
 
 if TYPE_CHECKING:
