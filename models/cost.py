@@ -9,7 +9,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from models.cost_records import Cost, Layer, Memory, NetworkCost, Separable, Shape
-from models.trace import Operand, Operation, Trace, Value, trace
+from models.trace import Operand, OperatorCall, Trace, Value, trace
 
 __all__ = ["Cost", "Layer", "Memory", "NetworkCost", "Separable", "count_cost", "measure_cost"]
 
@@ -44,7 +44,7 @@ def count_cost(network: nn.Module, input_shape: Shape) -> NetworkCost:
     """
     traced = trace(network, input_shape)
     ledger = _Ledger({name: p.numel() for name, p in network.named_parameters()})
-    labels = [ledger.enter(operation) for operation in traced.operations]
+    labels = [ledger.enter(call) for call in traced.calls]
     ledger.close()
     return NetworkCost(
         layers=tuple(ledger.layers),
@@ -73,19 +73,19 @@ class _Ledger:
         # The layers whose result a value still is, behind batch norms, activations and products.
         self._origins: dict[Value, frozenset[int]] = {}
 
-    def enter(self, operation: Operation) -> str:
-        """Add what `operation` costs, and give what to call it: a layer's name or an operator's.
+    def enter(self, call: OperatorCall) -> str:
+        """Add what `call` costs, and give what to call it: a layer's name or an operator's.
 
         A parameter is counted where it is first read.
         """
-        params = sum(self._uncounted.pop(name, 0) for name in operation.parameters)
+        params = sum(self._uncounted.pop(name, 0) for name in call.parameters)
         origins = frozenset(
-            index for value in operation.values for index in self._origins.get(value, ())
+            index for value in call.values for index in self._origins.get(value, ())
         )
-        extends = _works_in_place(operation) and len(origins) == 1
-        layer = _as_layer(operation)
+        extends = _works_in_place(call) and len(origins) == 1
+        layer = _as_layer(call)
         if layer is None and params and not extends:
-            layer = _other_layer(operation, params)
+            layer = _other_layer(call, params)
         if layer is not None:
             layer = replace(layer, params=params)
             self._pair(layer, origins)
@@ -93,12 +93,12 @@ class _Ledger:
             self.layers.append(layer)
         elif extends:
             (index,) = origins
-            self.layers[index] = _followed_by(self.layers[index], operation, params)
-        elif not (_works_in_place(operation) or operation.operator is aten.mul):
+            self.layers[index] = _followed_by(self.layers[index], call, params)
+        elif not (_works_in_place(call) or call.operator is aten.mul):
             origins = frozenset()
-        for operand in operation.writes:
+        for operand in call.writes:
             self._origins[operand.value] = origins
-        return (layer.name or layer.kind) if layer else operation.name
+        return (layer.name or layer.kind) if layer else call.name
 
     def _pair(self, layer: Layer, origins: frozenset[int]) -> None:
         """`layer` comes next, and reads what `origins` have left."""
@@ -115,47 +115,47 @@ class _Ledger:
             )
 
 
-def _as_layer(operation: Operation) -> Layer | None:
-    """The layer that `operation` is, its parameters not counted yet; None where it is none."""
-    args, operator = operation.args, operation.operator
+def _as_layer(call: OperatorCall) -> Layer | None:
+    """The layer that `call` is, its parameters not counted yet; None where it is none."""
+    args, operator = call.args, call.operator
     if operator is aten.convolution:
         x, weight, bias, stride = args[:4]
         return _shaped(
-            operation,
+            call,
             x,
-            kind=_convolution_kind(operation),
+            kind=_convolution_kind(call),
             kernel=weight.shape[2:],
             stride=tuple(stride),
             weights=weight.value.elements,
             biases=0 if bias is None else bias.value.elements,
         )
-    if operation.macs:
-        return _product(operation)
+    if call.macs:
+        return _product(call)
     if operator in WINDOW_POOLS:
         kernel = tuple(args[1])
         stride = tuple(args[2]) if len(args) > 2 and args[2] else kernel
-        return _shaped(operation, args[0], kind="pool", kernel=kernel, stride=stride)
-    if operator in ADAPTIVE_POOLS or _averages_pixels(operation):
-        whole = set(operation.writes[0].shape[2:]) <= {1}
-        return _shaped(operation, args[0], kind="pool", kernel=args[0].shape[2:] if whole else None)
+        return _shaped(call, args[0], kind="pool", kernel=kernel, stride=stride)
+    if operator in ADAPTIVE_POOLS or _averages_pixels(call):
+        whole = set(call.writes[0].shape[2:]) <= {1}
+        return _shaped(call, args[0], kind="pool", kernel=args[0].shape[2:] if whole else None)
     return None
 
 
-def _convolution_kind(operation: Operation) -> str:
-    x, weight, groups = operation.args[0], operation.args[1], operation.args[8]
-    if operation.args[6]:
+def _convolution_kind(call: OperatorCall) -> str:
+    x, weight, groups = call.args[0], call.args[1], call.args[8]
+    if call.args[6]:
         return "transposed"
     if groups > 1:
         return "depthwise" if groups == x.shape[1] else "grouped"
     return "pointwise" if set(weight.shape[2:]) == {1} else "conv"
 
 
-def _product(operation: Operation) -> Layer:
+def _product(call: OperatorCall) -> Layer:
     """Fully connected where one factor is constant. What is added stands before the factors."""
-    *added, left, right = [arg for arg in operation.args if isinstance(arg, Operand)]
+    *added, left, right = [arg for arg in call.args if isinstance(arg, Operand)]
     constants = [factor for factor in (left, right) if factor.value.constant]
     return _shaped(
-        operation,
+        call,
         right if left.value.constant else left,
         kind="linear" if constants else "matmul",
         weights=sum(factor.value.elements for factor in constants),
@@ -163,14 +163,14 @@ def _product(operation: Operation) -> Layer:
     )
 
 
-def _other_layer(operation: Operation, params: int) -> Layer:
+def _other_layer(call: OperatorCall, params: int) -> Layer:
     """An operator that has parameters of its own, such as a layer norm; they stay in float."""
-    (x, *_) = (operand for operand in operation.reads if not operand.value.constant)
-    return _shaped(operation, x, kind=operation.name, biases=params)
+    (x, *_) = (operand for operand in call.reads if not operand.value.constant)
+    return _shaped(call, x, kind=call.name, biases=params)
 
 
 def _shaped(
-    operation: Operation,
+    call: OperatorCall,
     x: Operand,
     *,
     kind: str,
@@ -180,59 +180,57 @@ def _shaped(
     biases: int = 0,
 ) -> Layer:
     return Layer(
-        name=_owner(operation),
+        name=_owner(call),
         kind=kind,
         kernel=kernel,
         stride=stride,
         input=x.shape[1:],
-        output=operation.writes[0].shape[1:],
+        output=call.writes[0].shape[1:],
         params=0,
         weights=weights,
         biases=biases,
-        macs=operation.macs,
+        macs=call.macs,
     )
 
 
-def _followed_by(layer: Layer, operation: Operation, params: int) -> Layer:
-    """`layer` with the parameters of an elementwise operation on its result."""
-    folds = operation.operator in NORMS and layer.weights
+def _followed_by(layer: Layer, call: OperatorCall, params: int) -> Layer:
+    """`layer` with the parameters of an elementwise operator on its result."""
+    folds = call.operator in NORMS and layer.weights
     biases = layer.channels if folds else layer.biases + params
     return replace(layer, params=layer.params + params, biases=biases)
 
 
-def _averages_pixels(operation: Operation) -> bool:
-    if operation.operator is not aten.mean or len(operation.args) < 2:
+def _averages_pixels(call: OperatorCall) -> bool:
+    if call.operator is not aten.mean or len(call.args) < 2:
         return False
-    x, axes = operation.args[:2]
+    x, axes = call.args[:2]
     return len(x.shape) == 4 and {axis % 4 for axis in axes} == {2, 3}
 
 
-def _works_in_place(operation: Operation) -> bool:
+def _works_in_place(call: OperatorCall) -> bool:
     """Batch norms and activations: of one value, element by element."""
-    elementwise = (
-        torch.Tag.pointwise in operation.func.tags or operation.operator in NORMS + ACTIVATIONS
-    )
-    return elementwise and len(operation.values) == 1
+    elementwise = torch.Tag.pointwise in call.func.tags or call.operator in NORMS + ACTIVATIONS
+    return elementwise and len(call.values) == 1
 
 
-def _owner(operation: Operation) -> str:
+def _owner(call: OperatorCall) -> str:
     """The module that has the parameters, or a parameter of the network's own; "" without any."""
-    name = min(operation.parameters, default="")
+    name = min(call.parameters, default="")
     return name.rpartition(".")[0] or name
 
 
 def _peak_memory(traced: Trace, labels: list[str]) -> Memory:
     """The most elements alive at once, from a value's making to its last use."""
-    operations = traced.operations
-    last = {value: i for i, operation in enumerate(operations) for value in operation.values}
-    last |= dict.fromkeys(traced.results, len(operations))
+    calls = traced.calls
+    last = {value: i for i, call in enumerate(calls) for value in call.values}
+    last |= dict.fromkeys(traced.results, len(calls))
     alive = {traced.start}
     peak = Memory(peak_elements=traced.start.elements, peak_at="input")
-    for i, (operation, label) in enumerate(zip(operations, labels, strict=True)):
-        dying = {value for value in operation.values if last[value] == i}
-        if _works_in_place(operation):
+    for i, (call, label) in enumerate(zip(calls, labels, strict=True)):
+        dying = {value for value in call.values if last[value] == i}
+        if _works_in_place(call):
             alive -= dying
-        alive |= {operand.value for operand in operation.writes} & last.keys()
+        alive |= {operand.value for operand in call.writes} & last.keys()
         elements = sum(value.elements for value in alive)
         if elements > peak.peak_elements:
             peak = Memory(peak_elements=elements, peak_at=label)

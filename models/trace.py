@@ -41,10 +41,10 @@ class Operand:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Operation:
+class OperatorCall:
     """A call of `func` that computed something: views are left out, constants too.
 
-    Tensors in `args` are operands. An operation in place writes a new value, like any other.
+    Tensors in `args` are operands. A call in place writes a new value, like any other.
     """
 
     func: OpOverload[..., Any]
@@ -77,7 +77,7 @@ class Operation:
 @dataclass(frozen=True, kw_only=True)
 class Trace:
     start: Value
-    operations: tuple[Operation, ...]
+    calls: tuple[OperatorCall, ...]
     results: frozenset[Value]
 
 
@@ -89,7 +89,7 @@ def trace(network: nn.Module, input_shape: tuple[int, ...]) -> Trace:
         results = network(x)
     return Trace(
         start=tracer.operand(x).value,
-        operations=tuple(tracer.operations),
+        calls=tuple(tracer.calls),
         results=frozenset(tracer.operand(tensor).value for tensor in _tensors(results)),
     )
 
@@ -114,7 +114,7 @@ def _plain_and_quiet() -> Iterator[None]:
 class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, network: nn.Module, x: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.operations: list[Operation] = []
+        self.calls: list[OperatorCall] = []
         # By address. Memory that was freed may be used again, but then an operator writes to it,
         # and its value stands here instead.
         self._values = {
@@ -161,8 +161,8 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if written and not constant:
             count_flops = flop_registry.get(func.overloadpacket)
             flops = count_flops(*args, **kwargs, out_val=result) if count_flops else 0
-            self.operations.append(
-                Operation(
+            self.calls.append(
+                OperatorCall(
                     func=func,
                     args=args_read,
                     reads=reads,

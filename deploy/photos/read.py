@@ -73,8 +73,8 @@ def read_photos(
         progress("photos", len(photos), min(len(unique), MAX_PHOTOS))
     if not photos:
         raise PhotosError(none_readable(unreadable))
-    each = crops_each(len(photos))
-    photos = [Photo(path=photo.path, samples=photo.samples[:each]) for photo in photos]
+    crops = crops_each(len(photos))
+    photos = [Photo(path=photo.path, samples=photo.samples[:crops]) for photo in photos]
     return photos, [
         *skipped(unreadable),
         *_copies(hashed, unique),

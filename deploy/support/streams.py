@@ -42,7 +42,7 @@ def _fit(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
-    plain = "".join(_PLAIN.get(each) or _escaped(each) for each in lacking)
+    plain = "".join(_PLAIN.get(character) or _escaped(character) for character in lacking)
     return plain, error.end
 
 

@@ -17,7 +17,7 @@ def telling_line(error: BaseException) -> str:
     ends with a colon, or behind a whole traceback in the text. Where none says anything, the name
     of the exception's class.
     """
-    said = [text for each in reversed(_wrapped(error)) if (text := _said(each))]
+    said = [text for cause in reversed(_wrapped(error)) if (text := _said(cause))]
     whole = [text for text in said if not text.endswith(":")]
     return printable((whole or said or [type(error).__name__])[0])
 

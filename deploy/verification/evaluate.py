@@ -133,12 +133,12 @@ def evaluate(
             "bundle: sort the photos into folders named by class, or build with a float precision"
         )
     unreadable: dict[Path, str] = {}
-    tallies = {name: _Tally() for name in artifacts}
+    counts = {name: _Counts() for name in artifacts}
     for crops, labels in _batches(photos, preprocessing, unreadable, progress):
         logits = {name: classify(crops) for name, classify in artifacts.items()}
         expected = top_1(logits[reference]) if reference is not None else None
-        for name, tally in tallies.items():
-            tally.add(logits[name], labels, expected)
+        for name, counted in counts.items():
+            counted.add(logits[name], labels, expected)
     read = len(photos.photos) - len(unreadable)
     if not read:
         raise PhotosError(none_readable(unreadable))
@@ -146,13 +146,13 @@ def evaluate(
         photos=read,
         labelled=photos.labelled,
         reference=reference,
-        scores=tuple(tally.score(name, name == reference) for name, tally in tallies.items()),
+        scores=tuple(counted.score(name, name == reference) for name, counted in counts.items()),
         notes=_notes(photos.labelled, reference),
-        warnings=(*photos.warnings, *skipped(unreadable), *_not_numbers(tallies)),
+        warnings=(*photos.warnings, *skipped(unreadable), *_not_numbers(counts)),
     )
 
 
-class _Tally:
+class _Counts:
     """One artifact's counts so far; a count that cannot be taken stays None."""
 
     def __init__(self) -> None:
@@ -223,10 +223,10 @@ def _notes(labelled: bool, reference: str | None) -> tuple[str, ...]:
     return ()
 
 
-def _not_numbers(tallies: Mapping[str, _Tally]) -> list[str]:
+def _not_numbers(counts: Mapping[str, _Counts]) -> list[str]:
     return [
-        f"{name} gave NaN for {tally.not_numbers} of {tally.photos} photos, counted as misses: "
+        f"{name} gave NaN for {counted.not_numbers} of {counted.photos} photos, counted as misses: "
         "check the bundle with `mobile-deploy verify`"
-        for name, tally in tallies.items()
-        if tally.not_numbers
+        for name, counted in counts.items()
+        if counted.not_numbers
     ]

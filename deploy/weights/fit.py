@@ -69,7 +69,7 @@ def fit_weights(
     others = [*(f"{copy.prefix}{name}" for name in strangers), *outside]
     if renamed.missing or left_over or different:
         _check_stem(renamed, network_name, layout, file_name)
-        own = {name: each for name, each in copy.tensors.items() if name not in strangers}
+        own = {name: t for name, t in copy.tensors.items() if name not in strangers}
         raise WeightsError(
             f"{file_name} does not fit {network_name} at width {width:g}: "
             f"{_misfit(renamed, [*left_over, *others], different)}; {nearest_advice(own, layout)}"
