@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +19,7 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from shared import machine, print_header, print_row
 
 from deploy.assets import fetch, fetch_all
 from deploy.photos.samples import SAMPLES
@@ -59,17 +58,14 @@ def main() -> int:
     rounds = parser.parse_args().rounds
     weights = fetch(find_source("mobilenet_v2", "imagenet", 1.0).file)
     fetch_all([sample.file for sample in SAMPLES])
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| round | " + " | ".join(STOCK) + " | stock, s | ours, s | ratio | peak, GiB |")
-    print("|---" * (len(STOCK) + 5) + "|")
+    print(f"{machine()}\n")
+    print_header("round", *STOCK, "stock, s", "ours, s", "ratio", "peak, GiB")
     results = []
     for number in range(1, rounds + 1):
         result = run_round(weights, ours_first=number % 2 == 0)
         cells = [*result.stock.values(), sum(result.stock.values()), result.ours]
-        times = " | ".join(f"{cell:.1f}" for cell in cells)
-        print(
-            f"| {number} | {times} | {result.ratio:.2f} | {result.peak / 2**30:.2f} |", flush=True
-        )
+        times = [f"{cell:.1f}" for cell in cells]
+        print_row(str(number), *times, f"{result.ratio:.2f}", f"{result.peak / 2**30:.2f}")
         results.append(result)
     ratio = median(result.ratio for result in results)
     once = median(result.ratio_quantized_once for result in results)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,6 +19,7 @@ import numpy as np
 from latency_artifacts import INPUTS, make_arms
 from latency_ratios import Comparison, Ratio, Rounds, compare
 from latency_rounds import Measured, measure
+from shared import machine, print_header, print_row
 
 NETWORKS = "mobilenet_v1,mobilenet_v2,mobilenet_v3_large,mobilenet_v3_small"
 EXECUTORCH, ONNX = "executorch int8, ours", "onnx int8, ours"
@@ -38,8 +37,7 @@ def main() -> int:
     parser.add_argument("--litert-python", help="interpreter with litert-torch; else no LiteRT")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every round's medians as well")
     args = parser.parse_args()
-    load = os.getloadavg()[0]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {args.threads} threads, load {load:.1f}")
+    print(f"{machine()}; {args.threads} threads")
     results, met = {}, True
     with tempfile.TemporaryDirectory() as scratch:
         for network in args.networks.split(","):
@@ -101,19 +99,22 @@ def bound(title: str, ours: str, theirs: str, limit: float) -> Comparison:
 def show(network: str, measured: dict[str, Measured], ratios: Sequence[Ratio]) -> None:
     """Two markdown tables: the arms and the ratios."""
     print(f"\n### {network}\n")
-    print("| arm | ms | p10 to p90 of the rounds | correlation |\n|---|---|---|---|")
+    print_header("arm", "ms", "p10 to p90 of the rounds", "correlation")
     reference = measured["executorch fp32, ours"].logits
     for name, arm in measured.items():
         low, middle, high = np.quantile(arm.ms, [0.1, 0.5, 0.9])
         correlation = np.corrcoef(reference, arm.logits)[0, 1]
-        print(f"| {name} | {middle:.3f} | {low:.3f} to {high:.3f} | {correlation:.3f} |")
-    print("\n| ratio | | 95 % | asked | |\n|---|---|---|---|---|")
+        print_row(name, f"{middle:.3f}", f"{low:.3f} to {high:.3f}", f"{correlation:.3f}")
+    print()
+    print_header("ratio", "", "95 %", "asked", "")
     for ratio in ratios:
         asked = ratio.comparison
-        print(
-            f"| {asked.title} | {ratio.value:.3f} | {ratio.low:.3f} to {ratio.high:.3f} "
-            f"| {asked.kind} {asked.limit:g} | {'met' if ratio.met else 'MISSED'} |",
-            flush=True,
+        print_row(
+            asked.title,
+            f"{ratio.value:.3f}",
+            f"{ratio.low:.3f} to {ratio.high:.3f}",
+            f"{asked.kind} {asked.limit:g}",
+            "met" if ratio.met else "MISSED",
         )
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/measuring.py [--runs 2000]
 
-Prints, in Markdown, each claim of tests/helpers/statistical_claims.py with the share of seeded
+Prints, in Markdown, each claim of statistical_claims.py with the share of seeded
 runs in which it came out, and the time that the statistics of 8 phones x 20 arms x 1000 samples
 take. Needs no phone. Exits with 1 where a claim fails.
 """
@@ -12,13 +12,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
-
-# The benchmark and the tests prove the same claims on the same device.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
-
+from shared import machine, print_header, print_row
 from statistical_claims import CLAIMS, Claim
 from synthetic_device import SyntheticDevice
 
@@ -32,15 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000)
     runs = parser.parse_args().runs
-    print(f"| of {runs} runs | claimed % | came out % |\n|---|---|---|")
+    print_header(f"of {runs} runs", "claimed %", "came out %")
     good = True
     for claim in CLAIMS:
         share = claim.came_out(runs) / runs
         good = good and claim.low <= share <= claim.high
-        print(f"| {claim.name} | {claimed(claim)} | {100 * share:.1f} |", flush=True)
+        print_row(claim.name, claimed(claim), f"{100 * share:.1f}")
     seconds = statistics_time()
     samples = f"{PHONES} phones x {ARMS} arms x {ROUNDS * ITERATIONS} samples"
-    print(f"\nstatistics of {samples}: {seconds:.2f} s")
+    print(f"\nstatistics of {samples}: {seconds:.2f} s ({machine()})")
     return 0 if good and seconds < LONGEST_S else 1
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
+from stock_common import quantize_exported
 from torch.export import ExportedProgram
 
 Array = npt.NDArray[np.float32]
@@ -26,21 +27,10 @@ Array = npt.NDArray[np.float32]
 def executorch(program: ExportedProgram, inputs: Array, path: Path) -> None:
     """XNNPACKQuantizer, per channel, lowered to XNNPACK."""
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
-    from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
-        XNNPACKQuantizer,
-        get_symmetric_quantization_config,
-    )
     from executorch.exir import to_edge_transform_and_lower
-    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    quantizer = XNNPACKQuantizer()
-    quantizer.set_global(get_symmetric_quantization_config(is_per_channel=True))
-    prepared = prepare_pt2e(program.module(check_guards=False), quantizer)
-    with torch.no_grad():
-        for image in torch.from_numpy(inputs):
-            prepared(image[None])
-    example = (torch.from_numpy(inputs[:1]),)
-    converted = torch.export.export(convert_pt2e(prepared), example)
+    module = program.module(check_guards=False)
+    converted = quantize_exported(module, torch.from_numpy(inputs)[:, None])
     lowered = to_edge_transform_and_lower(converted, partitioner=[XnnpackPartitioner()])
     path.write_bytes(lowered.to_executorch().buffer)
 

@@ -1,4 +1,4 @@
-"""What the three stock scripts share: the network, stock quantization, times of their stages."""
+"""What the stock scripts share: the network, stock quantization, times of their stages."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from models.registry import create
 
@@ -51,7 +52,18 @@ def load_network(weights: Path) -> nn.Module:
 
 
 def quantize(network: nn.Module) -> ExportedProgram:
-    """int8 as ExecuTorch's XNNPACK examples do it: per channel, prepare, calibrate, convert."""
+    """int8 of the stock scripts, calibrated on random inputs."""
+    exported = torch.export.export(network, EXAMPLE).module()
+    return quantize_exported(
+        exported, (torch.randn(1, 3, 224, 224) for _ in range(CALIBRATION_INPUTS))
+    )
+
+
+def quantize_exported(exported: GraphModule, images: Iterable[Tensor]) -> ExportedProgram:
+    """int8 as ExecuTorch's XNNPACK examples do it: per channel, prepare, calibrate, convert.
+
+    `images` are float32 (1, 3, H, W), of one size.
+    """
     from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
         XNNPACKQuantizer,
         get_symmetric_quantization_config,
@@ -60,8 +72,8 @@ def quantize(network: nn.Module) -> ExportedProgram:
 
     quantizer = XNNPACKQuantizer()
     quantizer.set_global(get_symmetric_quantization_config(is_per_channel=True))
-    prepared = prepare_pt2e(torch.export.export(network, EXAMPLE).module(), quantizer)
+    prepared = prepare_pt2e(exported, quantizer)
     with torch.no_grad():
-        for _ in range(CALIBRATION_INPUTS):
-            prepared(torch.randn(1, 3, 224, 224))
-    return torch.export.export(convert_pt2e(prepared), EXAMPLE)
+        for image in images:
+            prepared(image)
+    return torch.export.export(convert_pt2e(prepared), (image,))

@@ -20,10 +20,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-# The benchmark and the test train alike.
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests/helpers"))
-
 import digits
+from shared import print_header, print_row
 
 from deploy.backends import BACKENDS
 from deploy.cli.output import decibels, percent
@@ -46,7 +44,7 @@ def main() -> int:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--work", type=Path, help="keep weights, pictures and bundles here")
     options = parser.parse_args()
-    print("| network | artifact | top-1 % (95 %) | agreement % | dB |\n|---|---|---|---|---|")
+    print_header("network", "artifact", "top-1 % (95 %)", "agreement %", "dB")
     good = True
     with tempfile.TemporaryDirectory() as scratch:
         for network in options.networks:
@@ -59,7 +57,7 @@ def main() -> int:
                 good = False
                 continue
             for row in rows(built, evaluation):
-                print(f"| {network} | {' | '.join(row)} |", flush=True)
+                print_row(network, *row)
             good = good and is_good(evaluation)
     return 0 if good else 1
 

@@ -2,7 +2,7 @@
 
 From the times alone, a sign needs a figure that a calm device practically never reaches. Where a
 limit depends on how calm devices are, it is set for blocks whose medians differ by 1.4 % (standard
-deviation), as of the device in tests/helpers/synthetic_device.py; benchmarks/measuring.py has how
+deviation), as of the device in benchmarks/synthetic_device.py; benchmarks/measuring.py has how
 often each sign is seen.
 """
 
