@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deploy.capture.spec import NetworkSpec
-    from deploy.quantization.sensitivity.parts import Part
+    from deploy.quantization.sensitivity.parts import PricedPart
     from deploy.quantization.sensitivity.report import Outcome, SensitivityReport
 
 # So that a row fits into 80 columns.
@@ -95,7 +95,10 @@ def sensitivity(
 
 
 def facts(
-    report: SensitivityReport, shown: Sequence[Part], picture: Path | None, warnings: list[str]
+    report: SensitivityReport,
+    shown: Sequence[PricedPart],
+    picture: Path | None,
+    warnings: list[str],
 ) -> dict[str, object]:
     return {
         "network": report.network,
@@ -122,7 +125,7 @@ def _outcome_facts(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def show(report: SensitivityReport, shown: Sequence[Part], picture: Path | None) -> None:
+def show(report: SensitivityReport, shown: Sequence[PricedPart], picture: Path | None) -> None:
     rows = [
         [
             shortened(part.layer, LONGEST_NAME),

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from deploy.quantization.adjoint import PROBES, Gradients, project, visit_gradients
-from deploy.quantization.kernels import Unit, only_read_by_hardswish
+from deploy.quantization.kernels import Kernel, only_read_by_hardswish
 from deploy.quantization.ranges import INT8_MAX, INT8_MIN, QParams, TensorStatistics
 from deploy.quantization.sensitivity.energies import Sensitivity, TensorError
 
@@ -28,7 +28,7 @@ RangeSetting = Literal["measured", "mse", "min-max"]
 
 def choose_activations(
     module: GraphModule,
-    units: Sequence[Unit],
+    kernels: Sequence[Kernel],
     statistics: Mapping[str, TensorStatistics],
     weight_errors: Mapping[str, Mapping[str, Tensor]],
     photos: Tensor,
@@ -36,19 +36,19 @@ def choose_activations(
     setting: RangeSetting,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, QParams], Sensitivity]:
-    """Parameters of every tensor that a unit reads or writes, in graph order, and what each costs.
+    """Parameters of every tensor that a kernel reads or writes, in graph order, and what each costs.
 
     "measured" tries a few dozen ranges a tensor and takes the one whose error, followed to the
     logits of `photos`, is least; "mse" the least error in the tensor itself; "min-max" none.
-    `weight_errors` holds for each unit what quantization adds to its weight and bias, by the
+    `weight_errors` holds for each kernel what quantization adds to its weight and bias, by the
     names of the nodes that read them.
     """
     moved: dict[str, tuple[str, str]] = {}
-    for unit in units:
-        if unit.kind == "pass":
-            (name,) = unit.inputs
-            moved[unit.output] = moved.get(name, (name, unit.reader))
-    candidates = _candidates(module, units, statistics, moved, setting)
+    for kernel in kernels:
+        if kernel.kind == "pass":
+            (name,) = kernel.inputs
+            moved[kernel.output] = moved.get(name, (name, kernel.reader))
+    candidates = _candidates(module, kernels, statistics, moved, setting)
     grams: dict[str, Tensor] = {}
     readers: dict[str, tuple[str, ...]] = {}
     of_weights = dict.fromkeys(weight_errors, 0.0)
@@ -62,20 +62,20 @@ def choose_activations(
             seen = _project_each(value, candidates[name], by_reader)
             gram = (seen @ seen.mT) / PROBES
             grams[name] = grams[name] + gram if name in grams else gram
-        for unit, errors in weight_errors.items():
+        for kernel, errors in weight_errors.items():
             parts = [
-                project(error, gradients[name][unit])
+                project(error, gradients[name][kernel])
                 for name, error in errors.items()
-                if unit in gradients.get(name, ())
+                if kernel in gradients.get(name, ())
             ]
-            of_weights[unit] += float(torch.stack(parts).sum(0).square().mean()) if parts else 0.0
+            of_weights[kernel] += float(torch.stack(parts).sum(0).square().mean()) if parts else 0.0
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
     logits = visit_gradients(module, names, photos, visit, progress=progress)
     best = {name: int(each.sum((1, 2)).argmin()) for name, each in grams.items()}
     chosen: dict[str, QParams] = {}
-    for unit in units:
-        for name in unit.tensors:
+    for kernel in kernels:
+        for name in kernel.tensors:
             if name in moved:
                 chosen[name] = chosen[moved[name][0]]
             elif name not in chosen:
@@ -113,7 +113,7 @@ def _project_each(value: Tensor, candidates: Sequence[QParams], gradients: Tenso
 
 def _candidates(
     module: GraphModule,
-    units: Iterable[Unit],
+    kernels: Iterable[Kernel],
     statistics: Mapping[str, TensorStatistics],
     moved: Mapping[str, tuple[str, str]],
     setting: RangeSetting,
@@ -121,10 +121,10 @@ def _candidates(
     before_hardswish = only_read_by_hardswish(module)
     (output,) = module.graph.find_nodes(op="output")
     logits = {moved.get(node.name, (node.name, ""))[0] for node in output.all_input_nodes}
-    gates = {unit.output for unit in units if unit.bounds == GATE}
+    gates = {kernel.output for kernel in kernels if kernel.bounds == GATE}
     candidates: dict[str, list[QParams]] = {}
-    for unit in units:
-        for name in unit.tensors:
+    for kernel in kernels:
+        for name in kernel.tensors:
             if name in candidates or name in moved:
                 continue
             seen = statistics[name]

@@ -79,7 +79,7 @@ class _Seen:
         return float(self.clipped.quantile(0.5)) / self.values
 
 
-def judge_calibration(
+def check_calibration(
     program: ExportedProgram, decisions: Decisions, photos: PhotoSet, preprocessing: Preprocessing
 ) -> list[str]:
     """Warnings about the photos that `decisions` were taken on, one line each; none is well.

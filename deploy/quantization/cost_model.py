@@ -1,6 +1,6 @@
 """How much slower a mix of int8 and float is than int8 alone: counted, so the same everywhere.
 
-The unit is one multiply-accumulate of a dense int8 convolution.
+The kernel is one multiply-accumulate of a dense int8 convolution.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch.fx import GraphModule, Node
 
 from deploy.capture.program import constant
-from deploy.quantization.kernels import Unit
+from deploy.quantization.kernels import Kernel
 
 FLOAT_MAC = 2.5
 # Depthwise convolutions are bound by memory, and hardly quicker in int8.
@@ -20,7 +20,7 @@ DEPTHWISE_MAC, DEPTHWISE_FLOAT_MAC = 4.0, 5.0
 # int8 dot products take channels by the dozen: a photo's three leave them mostly empty.
 FEW_CHANNELS = 8
 FEW_CHANNELS_MAC = 3.0
-# Weights are read once a photo, which is most of the time where there are few positions.
+# QuantizedWeights are read once a photo, which is most of the time where there are few positions.
 WEIGHT_BYTE = 4.0
 # One element of an addition, product, pooling or activation, and of a conversion between the two.
 ELEMENT, FLOAT_ELEMENT = 4.0, 8.0
@@ -36,50 +36,52 @@ class _Work:
 
 
 class CostModel:
-    """Of the float program `module`, whose int8 kernels are `units`."""
+    """Of the float program `module`, whose int8 kernels are `kernels`."""
 
-    def __init__(self, module: GraphModule, units: Iterable[Unit]) -> None:
+    def __init__(self, module: GraphModule, kernels: Iterable[Kernel]) -> None:
         nodes = {node.name: node for node in module.graph.nodes}
-        self._units = [unit for unit in units if unit.kind != "pass"]
-        self._work = {unit.node: _work(module, nodes[unit.node], unit) for unit in self._units}
-        names = {name for unit in self._units for name in unit.tensors}
+        self._computing = [kernel for kernel in kernels if kernel.kind != "pass"]
+        self._work = {
+            kernel.node: _work(module, nodes[kernel.node], kernel) for kernel in self._computing
+        }
+        names = {name for kernel in self._computing for name in kernel.tensors}
         self._elements = {name: _elements(nodes[name]) for name in names}
-        self._pure = self._cost(self._units)
+        self._pure = self._cost(self._computing)
 
-    def slowdown(self, units: Iterable[Unit]) -> float:
-        """The latency estimated where only `units` are in int8, over that where all are."""
-        return self._cost(units) / self._pure
+    def slowdown(self, kernels: Iterable[Kernel]) -> float:
+        """The latency estimated where only `kernels` are in int8, over that where all are."""
+        return self._cost(kernels) / self._pure
 
-    def float_share(self, units: Iterable[Unit]) -> float:
-        """Multiply-accumulates in float where only `units` are in int8, over all of them."""
-        in_int8 = {unit.node for unit in units}
+    def float_share(self, kernels: Iterable[Kernel]) -> float:
+        """Multiply-accumulates in float where only `kernels` are in int8, over all of them."""
+        in_int8 = {kernel.node for kernel in kernels}
         in_float = sum(work.macs for node, work in self._work.items() if node not in in_int8)
         return in_float / max(sum(work.macs for work in self._work.values()), 1)
 
-    def growth(self, units: Iterable[Unit]) -> float:
-        """Bytes of weights where only `units` are in int8, over those where all are."""
-        in_int8 = {unit.node for unit in units}
+    def growth(self, kernels: Iterable[Kernel]) -> float:
+        """Bytes of weights where only `kernels` are in int8, over those where all are."""
+        in_int8 = {kernel.node for kernel in kernels}
         total = sum(work.weights for work in self._work.values())
         in_float = sum(work.weights for node, work in self._work.items() if node not in in_int8)
         return (total + 3 * in_float) / max(total, 1)
 
-    def _cost(self, units: Iterable[Unit]) -> float:
-        in_int8 = {unit.node for unit in units}
+    def _cost(self, kernels: Iterable[Kernel]) -> float:
+        in_int8 = {kernel.node for kernel in kernels}
         made = {True: set[str](), False: set[str]()}
         read = {True: set[str](), False: set[str]()}
         total = 0.0
-        for unit in self._units:
-            is_int8 = unit.node in in_int8
-            work = self._work[unit.node]
+        for kernel in self._computing:
+            is_int8 = kernel.node in in_int8
+            work = self._work[kernel.node]
             total += work.int8 if is_int8 else work.in_float
-            made[is_int8].add(unit.output)
-            read[is_int8].update(unit.inputs)
+            made[is_int8].add(kernel.output)
+            read[is_int8].update(kernel.inputs)
         converted = (made[True] & read[False]) | (read[True] - made[True])
         return total + CONVERTED_ELEMENT * sum(self._elements[name] for name in converted)
 
 
-def _work(module: GraphModule, node: Node, unit: Unit) -> _Work:
-    if unit.kind not in ("conv", "linear"):
+def _work(module: GraphModule, node: Node, kernel: Kernel) -> _Work:
+    if kernel.kind not in ("conv", "linear"):
         elements = max(_elements(node), *(_elements(n) for n in node.all_input_nodes))
         return _Work(int8=elements * ELEMENT, in_float=elements * FLOAT_ELEMENT)
     weight = constant(module, node.args[1])
@@ -87,9 +89,9 @@ def _work(module: GraphModule, node: Node, unit: Unit) -> _Work:
     macs = _elements(node) * weight[0].numel()
     reading = weight.numel() * WEIGHT_BYTE
     int8, in_float = 1.0, FLOAT_MAC
-    if unit.kind == "conv" and weight.shape[1] == 1:
+    if kernel.kind == "conv" and weight.shape[1] == 1:
         int8, in_float = DEPTHWISE_MAC, DEPTHWISE_FLOAT_MAC
-    elif unit.kind == "conv" and weight.shape[1] < FEW_CHANNELS:
+    elif kernel.kind == "conv" and weight.shape[1] < FEW_CHANNELS:
         int8 = FEW_CHANNELS_MAC
     return _Work(
         int8=macs * int8 + reading,

@@ -12,10 +12,10 @@ from torch.export import ExportedProgram
 from deploy.bundle.manifest import Precision
 from deploy.capture.prepare import Prepared
 from deploy.capture.program import graph_module
-from deploy.quantization.calibration_check import judge_calibration
+from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
-from deploy.quantization.kernels import find_units
+from deploy.quantization.kernels import find_kernels
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.share import short_of_int8
@@ -82,8 +82,8 @@ def warnings_of(quantized: Quantized, prepared: Prepared) -> list[str]:
     """What int8 does not cover of the network, and what the photos do not cover for int8."""
     module = graph_module(quantized.program)
     return [
-        *short_of_int8(module, find_units(module)),
-        *judge_calibration(
+        *short_of_int8(module, find_kernels(module)),
+        *check_calibration(
             quantized.program,
             quantized.decisions()["int8"],
             prepared.photos,

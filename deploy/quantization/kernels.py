@@ -58,7 +58,7 @@ _DATA_INPUTS: dict[Kind, int] = {"add": 2, "mul": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unit:
+class Kernel:
     """One int8 kernel. Every field holds names of nodes; a tensor is named by its producer.
 
     `clamp` is the activation computed with `node`, whose `bounds` the output obeys; `pad` the
@@ -86,25 +86,25 @@ class Unit:
         return (*self.inputs, self.output)
 
 
-def find_units(module: GraphModule, *, keep_float: Iterable[str] = ()) -> list[Unit]:
+def find_kernels(module: GraphModule, *, keep_float: Iterable[str] = ()) -> list[Kernel]:
     """The int8 kernels of `module` in graph order, less the compute nodes named in `keep_float`."""
     found = (_unit_at(node) for node in module.graph.nodes)
-    return without([unit for unit in found if unit is not None], keep_float)
+    return without([kernel for kernel in found if kernel is not None], keep_float)
 
 
-def without(units: Iterable[Unit], keep_float: Iterable[str]) -> list[Unit]:
-    """`units` in graph order, less the compute nodes named in `keep_float`.
+def without(kernels: Iterable[Kernel], keep_float: Iterable[str]) -> list[Kernel]:
+    """`kernels` in graph order, less the compute nodes named in `keep_float`.
 
     A value that is no longer quantized is no longer moved as one either.
     """
     left_out = set(keep_float)
     quantized: set[str] = set()
     kept = []
-    for unit in units:
-        if unit.node in left_out or (unit.kind == "pass" and unit.inputs[0] not in quantized):
+    for kernel in kernels:
+        if kernel.node in left_out or (kernel.kind == "pass" and kernel.inputs[0] not in quantized):
             continue
-        kept.append(unit)
-        quantized.update(unit.tensors)
+        kept.append(kernel)
+        quantized.update(kernel.tensors)
     return kept
 
 
@@ -126,7 +126,7 @@ def clamp_bounds(node: Node) -> tuple[float, float]:
     return low, high
 
 
-def _unit_at(node: Node) -> Unit | None:
+def _unit_at(node: Node) -> Kernel | None:
     kind = KERNELS.get(node.target)
     if kind is None or node.meta["val"].dtype != torch.float32 or not _is_expressible(node, kind):
         return None
@@ -138,7 +138,7 @@ def _unit_at(node: Node) -> Unit | None:
     users = list(node.users)
     if kind not in ("mean", "hardswish", "pass") and len(users) == 1 and users[0].target in CLAMPS:
         (clamp,) = users
-        return Unit(
+        return Kernel(
             kind=kind,
             node=node.name,
             inputs=inputs,
@@ -146,7 +146,7 @@ def _unit_at(node: Node) -> Unit | None:
             clamp=clamp.name,
             bounds=clamp_bounds(clamp),
         )
-    return Unit(kind=kind, node=node.name, inputs=inputs, pad=pad)
+    return Kernel(kind=kind, node=node.name, inputs=inputs, pad=pad)
 
 
 def _is_expressible(node: Node, kind: Kind) -> bool:

@@ -11,7 +11,7 @@ from torch.fx import GraphModule, Node
 from deploy.capture.macs import node_macs
 from deploy.capture.program import is_constant
 from deploy.quantization.cost_model import CostModel
-from deploy.quantization.kernels import Unit, without
+from deploy.quantization.kernels import Kernel, without
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.simulate import simulate
 
@@ -77,11 +77,11 @@ def leave_in_float(
     macs = node_macs(module)
 
     def try_out(left_out: frozenset[str], slowdown: float) -> Mix:
-        relieved = decisions.relieved(module, left_out)
-        same = simulate(module, relieved, photos).argmax(1) == top
+        mixed = decisions.keep_in_float(module, left_out)
+        same = simulate(module, mixed, photos).argmax(1) == top
         return Mix(
-            decisions=relieved,
-            in_float=tuple(unit.node for unit in decisions.units if unit.node in left_out),
+            decisions=mixed,
+            in_float=tuple(kernel.node for kernel in decisions.kernels if kernel.node in left_out),
             macs=sum(macs.get(node, 0) for node in left_out) / (sum(macs.values()) or 1),
             slowdown=slowdown,
             agreement=float(same.float().mean()),
@@ -110,10 +110,10 @@ def greedy_steps(
     Each step is the one that takes most error out of the logits, to first order, for the time and
     bytes it costs, of those that `budget` still allows.
     """
-    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.units)
-    moves, between = _moves(decisions.units), _between(module, decisions.units)
+    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.kernels)
+    moves, between = _moves(decisions.kernels), _between(module, decisions.kernels)
     left_out: frozenset[str] = frozenset()
-    whole = error = sensitivity.energy(decisions.units)
+    whole = error = sensitivity.energy(decisions.kernels)
     slowdown = paid = 1.0
     while True:
         yield left_out, slowdown
@@ -121,16 +121,16 @@ def greedy_steps(
         for move in moves:
             if move <= left_out:
                 continue
-            units = without(decisions.units, left_out | move)
-            saved, new = error - sensitivity.energy(units), cost.slowdown(units)
+            kernels = without(decisions.kernels, left_out | move)
+            saved, new = error - sensitivity.energy(kernels), cost.slowdown(kernels)
             if saved < SMALLEST_SHARE * whole or new > budget:
                 continue
-            if cost.float_share(units) > LARGEST_FLOAT_SHARE:
+            if cost.float_share(kernels) > LARGEST_FLOAT_SHARE:
                 continue
-            in_int8 = {unit.node for unit in units}
+            in_int8 = {kernel.node for kernel in kernels}
             if any(each.is_float_between_int8(in_int8) for each in between):
                 continue
-            price = new + PRICE_OF_SIZE * (cost.growth(units) - 1)
+            price = new + PRICE_OF_SIZE * (cost.growth(kernels) - 1)
             # What a move saves by sparing conversions makes it no better than free.
             options.append((saved / max(price - paid, 1e-4), saved, new, price, move))
         if not options:
@@ -140,12 +140,12 @@ def greedy_steps(
         left_out |= move
 
 
-def _between(module: GraphModule, units: Iterable[Unit]) -> list[_Between]:
+def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
     """Of each convolution and linear, which kernel's values it reads and which kernels read its
     own, by way of whatever is no kernel: transposes and the like."""
-    makers = {unit.output: unit.node for unit in units}
+    makers = {kernel.output: kernel.node for kernel in kernels}
     readers: dict[tuple[str, str], str] = {
-        (name, unit.reader): unit.node for unit in units for name in unit.inputs
+        (name, kernel.reader): kernel.node for kernel in kernels for name in kernel.inputs
     }
     nodes = {node.name: node for node in module.graph.nodes}
 
@@ -174,24 +174,24 @@ def _between(module: GraphModule, units: Iterable[Unit]) -> list[_Between]:
 
     return [
         _Between(
-            node=unit.node,
-            source=source(nodes[unit.inputs[0]]),
-            sinks=sinks(nodes[unit.output]),
+            node=kernel.node,
+            source=source(nodes[kernel.inputs[0]]),
+            sinks=sinks(nodes[kernel.output]),
         )
-        for unit in units
-        if unit.kind in ("conv", "linear")
+        for kernel in kernels
+        if kernel.kind in ("conv", "linear")
     ]
 
 
-def _moves(units: Sequence[Unit]) -> list[frozenset[str]]:
+def _moves(kernels: Sequence[Kernel]) -> list[frozenset[str]]:
     """What may go to float at once: a kernel; the readers of a tensor; its maker and readers.
 
     A tensor stays quantized as long as an int8 kernel makes or reads it.
     """
-    kernels = [unit for unit in units if unit.kind != "pass"]
-    moves = [frozenset({unit.node}) for unit in kernels]
-    for tensor in dict.fromkeys(name for unit in kernels for name in unit.tensors):
-        readers = frozenset(unit.node for unit in kernels if tensor in unit.inputs)
-        makers = frozenset(unit.node for unit in kernels if unit.output == tensor)
+    computing = [kernel for kernel in kernels if kernel.kind != "pass"]
+    moves = [frozenset({kernel.node}) for kernel in computing]
+    for tensor in dict.fromkeys(name for kernel in computing for name in kernel.tensors):
+        readers = frozenset(kernel.node for kernel in computing if tensor in kernel.inputs)
+        makers = frozenset(kernel.node for kernel in computing if kernel.output == tensor)
         moves += [readers, makers | readers]
     return list(dict.fromkeys(move for move in moves if move))

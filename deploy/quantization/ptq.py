@@ -18,7 +18,7 @@ from deploy.quantization.activations import RangeSetting, choose_activations
 from deploy.quantization.calibrate import observe_tensors
 from deploy.quantization.effort import EFFORTS, Effort
 from deploy.quantization.gptq import input_moments, round_weights
-from deploy.quantization.kernels import HEAVY_TARGETS, Unit, find_units, without
+from deploy.quantization.kernels import HEAVY_TARGETS, Kernel, find_kernels, without
 from deploy.quantization.ranges import (
     CANDIDATE_RATIOS,
     QParams,
@@ -47,7 +47,7 @@ class Steps:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Weights:
+class QuantizedWeights:
     """int8 codes (out, ...) in [-127, 127]; float32 scales (out,) and bias (out,)."""
 
     codes: npt.NDArray[np.int8]
@@ -60,13 +60,13 @@ class Decisions:
     """Everything that writing an int8 program needs, by node name of the float program.
 
     Plain data, so that it can travel between processes. `in_float` are the heavy operators
-    (convolutions and the like) that no unit covers, with what they are called; `sensitivity`
+    (convolutions and the like) that no kernel covers, with what they are called; `sensitivity`
     what each part costs.
     """
 
-    units: tuple[Unit, ...]
+    kernels: tuple[Kernel, ...]
     activations: dict[str, QParams]
-    weights: dict[str, Weights]
+    weights: dict[str, QuantizedWeights]
     in_float: dict[str, str]
     sensitivity: Sensitivity
 
@@ -74,17 +74,17 @@ class Decisions:
         """How many of each heavy operator an artifact must compute in float, by name."""
         return dict(Counter(self.in_float.values()))
 
-    def relieved(self, module: GraphModule, keep_float: Iterable[str]) -> Decisions:
+    def keep_in_float(self, module: GraphModule, keep_float: Iterable[str]) -> Decisions:
         """The same, but for the compute nodes `keep_float` of `module`, which stay in float."""
-        units = without(self.units, keep_float)
-        tensors = {name for unit in units for name in unit.tensors}
-        covered = {unit.node for unit in units}
+        kernels = without(self.kernels, keep_float)
+        tensors = {name for kernel in kernels for name in kernel.tensors}
+        covered = {kernel.node for kernel in kernels}
         return replace(
             self,
-            units=tuple(units),
+            kernels=tuple(kernels),
             activations={name: q for name, q in self.activations.items() if name in tensors},
             weights={name: each for name, each in self.weights.items() if name in covered},
-            in_float=_heavy_outside(module, units),
+            in_float=_heavy_outside(module, kernels),
         )
 
     def weights_only(self, module: GraphModule) -> Decisions:
@@ -107,18 +107,18 @@ def decide(
     """
     steps = steps or Steps()
     module = graph_module(program)
-    units = find_units(module, keep_float=keep_float)
-    if not any(unit.kind != "pass" for unit in units):
+    kernels = find_kernels(module, keep_float=keep_float)
+    if not any(kernel.kind != "pass" for kernel in kernels):
         raise UserError(
             "nothing of the network has an int8 kernel: leave int8 out with --precisions fp32,fp16"
         )
-    observed = {name for unit in units if unit.kind != "pass" for name in unit.tensors}
+    observed = {name for kernel in kernels if kernel.kind != "pass" for name in kernel.tensors}
     statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
     rounding = photos[: effort.rounding] if steps.learned_rounding else None
-    weights, errors = _weights(module, units, statistics, rounding, progress)
+    weights, errors = _weights(module, kernels, statistics, rounding, progress)
     activations, sensitivity = choose_activations(
         module,
-        units,
+        kernels,
         statistics,
         errors,
         photos[: effort.pricing],
@@ -126,36 +126,36 @@ def decide(
         progress=_named(progress, "errors"),
     )
     return Decisions(
-        units=tuple(units),
+        kernels=tuple(kernels),
         activations=activations,
         weights=weights,
-        in_float=_heavy_outside(module, units),
+        in_float=_heavy_outside(module, kernels),
         sensitivity=sensitivity,
     )
 
 
 def _weights(
     module: GraphModule,
-    units: Iterable[Unit],
+    kernels: Iterable[Kernel],
     statistics: Mapping[str, TensorStatistics],
     rounding_photos: Tensor | None,
     progress: Progress | None,
-) -> tuple[dict[str, Weights], dict[str, dict[str, Tensor]]]:
+) -> tuple[dict[str, QuantizedWeights], dict[str, dict[str, Tensor]]]:
     """The weights of each convolution and linear, and what that adds to weight and bias, by the
     names of the nodes that read them."""
     nodes = {node.name: node for node in module.graph.nodes}
-    products = [unit for unit in units if unit.kind in ("conv", "linear")]
+    products = [kernel for kernel in kernels if kernel.kind in ("conv", "linear")]
     moments = {}
     if rounding_photos is not None:
         moments = input_moments(
             module,
-            [unit.node for unit in products],
+            [kernel.node for kernel in products],
             rounding_photos,
             progress=_named(progress, "weights"),
         )
     chosen, errors = {}, {}
-    for unit in products:
-        node, inputs = nodes[unit.node], statistics[unit.inputs[0]]
+    for kernel in products:
+        node, inputs = nodes[kernel.node], statistics[kernel.inputs[0]]
         weight = constant(module, node.args[1])
         bias_node = node.args[2] if len(node.args) > 2 else None
         assert weight is not None
@@ -164,16 +164,16 @@ def _weights(
         # A (nearly) dead channel has a tiny scale, in which its bias would overflow int32.
         finest = QParams.from_range(inputs.low, inputs.high).scale * CANDIDATE_RATIOS[-1]
         scales = torch.maximum(weight_scales(weight), bias.abs() / (finest * LARGEST_BIAS_CODE))
-        if unit.node in moments:
-            codes, new_bias = round_weights(weight, bias, scales, moments[unit.node])
+        if kernel.node in moments:
+            codes, new_bias = round_weights(weight, bias, scales, moments[kernel.node])
         else:
             codes, new_bias = quantize_weight(weight, scales), bias
-        chosen[unit.node] = Weights(
+        chosen[kernel.node] = QuantizedWeights(
             codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=new_bias.numpy()
         )
-        errors[unit.node] = {_name(node.args[1]): dequantize_weight(codes, scales) - weight}
+        errors[kernel.node] = {_name(node.args[1]): dequantize_weight(codes, scales) - weight}
         if bias_node is not None:
-            errors[unit.node][_name(bias_node)] = new_bias - bias
+            errors[kernel.node][_name(bias_node)] = new_bias - bias
     return chosen, errors
 
 
@@ -186,8 +186,8 @@ def _name(node: object) -> str:
     return node.name
 
 
-def _heavy_outside(module: GraphModule, units: Iterable[Unit]) -> dict[str, str]:
-    covered = {unit.node for unit in units}
+def _heavy_outside(module: GraphModule, kernels: Iterable[Kernel]) -> dict[str, str]:
+    covered = {kernel.node for kernel in kernels}
     return {
         node.name: HEAVY_TARGETS[node.target]
         for node in module.graph.nodes

@@ -10,7 +10,7 @@ from torch.fx import GraphModule, Node
 
 from deploy.capture.macs import node_macs
 from deploy.capture.program import aten, is_constant
-from deploy.quantization.kernels import KERNELS, Unit
+from deploy.quantization.kernels import KERNELS, Kernel
 
 # Of the multiply-accumulates: what is left then hardly shows in the latency.
 ENOUGH = 0.9
@@ -24,14 +24,14 @@ _TRANSPOSED = (
 )
 
 
-def int8_share(module: GraphModule, units: Iterable[Unit]) -> tuple[float, dict[str, float]]:
+def int8_share(module: GraphModule, kernels: Iterable[Kernel]) -> tuple[float, dict[str, float]]:
     """The share of the multiply-accumulates of `module` in int8, and that of each reason why not.
 
-    `units` are those in int8. A network without products is covered.
+    `kernels` are those in int8. A network without products is covered.
     """
     macs = node_macs(module)
     total = sum(macs.values())
-    in_int8 = {unit.node for unit in units}
+    in_int8 = {kernel.node for kernel in kernels}
     reasons: dict[str, float] = defaultdict(float)
     for node in module.graph.nodes:
         if node.name in macs and node.name not in in_int8:
@@ -39,9 +39,9 @@ def int8_share(module: GraphModule, units: Iterable[Unit]) -> tuple[float, dict[
     return 1 - sum(reasons.values()), dict(reasons)
 
 
-def short_of_int8(module: GraphModule, units: Iterable[Unit]) -> list[str]:
-    """A warning where int8 could cover less than ENOUGH of the work; `units` are all there are."""
-    share, reasons = int8_share(module, units)
+def short_of_int8(module: GraphModule, kernels: Iterable[Kernel]) -> list[str]:
+    """A warning where int8 could cover less than ENOUGH of the work; `kernels` are all there are."""
+    share, reasons = int8_share(module, kernels)
     if share >= ENOUGH:
         return []
     told = sorted(reasons.items(), key=lambda reason: -reason[1])

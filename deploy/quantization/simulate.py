@@ -10,7 +10,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.node import map_arg
 
 from deploy.quantization.calibrate import run_each
-from deploy.quantization.ptq import Decisions, Weights
+from deploy.quantization.ptq import Decisions, QuantizedWeights
 from deploy.quantization.ranges import dequantize_weight, fake_quantize
 
 
@@ -23,11 +23,11 @@ class _Simulator(Interpreter):
     def __init__(self, module: GraphModule, decisions: Decisions) -> None:
         super().__init__(module)
         self._activations = decisions.activations
-        self._made = {unit.output for unit in decisions.units} & decisions.activations.keys()
+        self._made = {kernel.output for kernel in decisions.kernels} & decisions.activations.keys()
         self._reads = {
-            (unit.reader, name)
-            for unit in decisions.units
-            for name in unit.inputs
+            (kernel.reader, name)
+            for kernel in decisions.kernels
+            for name in kernel.inputs
             if name in decisions.activations
         }
         self._weights = {
@@ -58,5 +58,5 @@ class _Simulator(Interpreter):
         return map_arg(n.args, read), map_arg(n.kwargs, read)
 
 
-def _weight(weights: Weights) -> Tensor:
+def _weight(weights: QuantizedWeights) -> Tensor:
     return dequantize_weight(torch.from_numpy(weights.codes), torch.from_numpy(weights.scales))

@@ -15,8 +15,8 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
 from deploy.capture.program import add_constant, aten, graph_module, input_shape, tidy
-from deploy.quantization.kernels import Unit, only_read_by_hardswish
-from deploy.quantization.ptq import Decisions, Weights
+from deploy.quantization.kernels import Kernel, only_read_by_hardswish
+from deploy.quantization.ptq import Decisions, QuantizedWeights
 from deploy.quantization.ranges import QParams
 
 qd = torch.ops.quantized_decomposed
@@ -56,7 +56,7 @@ class Dialect:
 # XNNPACK makes a look-up table of dequantize -> hardswish -> quantize, and a kernel that only moves
 # codes of dequantize -> cat -> quantize: a file where those scales differ does not load.
 XNNPACK = Dialect(one_scale_moves=True)
-# Core ML computes convolution and hard-swish as one unit, better without rounding in between.
+# Core ML computes convolution and hard-swish as one kernel, better without rounding in between.
 COREML = Dialect(hardswish="fused")
 # On x86 only uint8 activations with int8 weights reach onnxruntime's quick kernels, and only
 # an integer bias is certain to be fused (QLinearConv keeps the integers alone).
@@ -77,11 +77,11 @@ def write_program(
     """
     module = copy.deepcopy(graph_module(program))
     writer = _Writer(module, decisions, dialect)
-    for unit in decisions.units:
-        writer.write_constants(unit)
-        writer.drop_clamp(unit)
-        if unit.kind == "hardswish" and dialect.hardswish == "products":
-            writer.write_products(unit)
+    for kernel in decisions.kernels:
+        writer.write_constants(kernel)
+        writer.drop_clamp(kernel)
+        if kernel.kind == "hardswish" and dialect.hardswish == "products":
+            writer.write_products(kernel)
     for name in decisions.activations:
         writer.quantize_tensor(name)
     if dialect.one_scale_moves:
@@ -96,31 +96,31 @@ class _Writer:
         self.decisions = decisions
         self.dialect = dialect
         self.nodes = {node.name: node for node in module.graph.nodes}
-        # The units by the nodes that read their inputs.
-        self.kernels = {unit.reader: unit for unit in decisions.units}
-        self.outputs = {unit.output for unit in decisions.units}
+        # The kernels by the nodes that read their inputs.
+        self.kernels = {kernel.reader: kernel for kernel in decisions.kernels}
+        self.outputs = {kernel.output for kernel in decisions.kernels}
         # Where a tensor is produced, once its clamp may have been dropped.
         self.producers = dict(self.nodes)
         self.before_hardswish = only_read_by_hardswish(module)
 
-    def write_constants(self, unit: Unit) -> None:
+    def write_constants(self, kernel: Kernel) -> None:
         """Replace the float weight (and bias) by integer constants behind a dequantize."""
-        if (weights := self.decisions.weights.get(unit.node)) is None:
+        if (weights := self.decisions.weights.get(kernel.node)) is None:
             return
-        node = self.nodes[unit.node]
+        node = self.nodes[kernel.node]
         codes, scales = torch.from_numpy(weights.codes), torch.from_numpy(weights.scales)
         with self.module.graph.inserting_before(node):
-            bias = self._bias(unit, scales, weights)
+            bias = self._bias(kernel, scales, weights)
             zeros = torch.zeros_like(scales, dtype=torch.int64)
-            zero_points = add_constant(self.module, f"{unit.node}_weight_zero_points", zeros)
-            weight = self._per_channel(f"{unit.node}_weight", codes, scales, zero_points)
+            zero_points = add_constant(self.module, f"{kernel.node}_weight_zero_points", zeros)
+            weight = self._per_channel(f"{kernel.node}_weight", codes, scales, zero_points)
         node.args = (node.args[0], weight, bias, *node.args[3:])
 
-    def _bias(self, unit: Unit, weight_scales: Tensor, weights: Weights) -> Node:
-        name, bias = f"{unit.node}_bias", torch.from_numpy(weights.bias)
+    def _bias(self, kernel: Kernel, weight_scales: Tensor, weights: QuantizedWeights) -> Node:
+        name, bias = f"{kernel.node}_bias", torch.from_numpy(weights.bias)
         if not self.dialect.integer_bias:
             return add_constant(self.module, name, bias)
-        scales = weight_scales * self.decisions.activations[unit.inputs[0]].scale
+        scales = weight_scales * self.decisions.activations[kernel.inputs[0]].scale
         codes = (bias.double() / scales.double()).round().to(torch.int32)
         return self._per_channel(name, codes, scales, None)
 
@@ -141,23 +141,23 @@ class _Writer:
             ),
         )
 
-    def drop_clamp(self, unit: Unit) -> None:
-        q = self.decisions.activations.get(unit.output)
-        if unit.clamp is None or q is None or not q.saturates(unit.bounds):
+    def drop_clamp(self, kernel: Kernel) -> None:
+        q = self.decisions.activations.get(kernel.output)
+        if kernel.clamp is None or q is None or not q.saturates(kernel.bounds):
             return
-        clamp, node = self.nodes[unit.clamp], self.nodes[unit.node]
+        clamp, node = self.nodes[kernel.clamp], self.nodes[kernel.node]
         clamp.replace_all_uses_with(node)
-        self.producers[unit.output] = node
+        self.producers[kernel.output] = node
         self.module.graph.erase_node(clamp)
 
-    def write_products(self, unit: Unit) -> None:
+    def write_products(self, kernel: Kernel) -> None:
         """y = hardswish(x)        becomes        gate = dq(q(x * 1/6)), y = x * gate
 
         The gate hardsigmoid(x) = clamp(x / 6 + 1/2, 0, 1) costs no operator: the quantize has
         zero point 128 and so saturates at -1/2 and 1/2, and the dequantize reads the same codes
         with zero point 0, which adds the half.
         """
-        node, graph = self.nodes[unit.node], self.module.graph
+        node, graph = self.nodes[kernel.node], self.module.graph
         x = node.args[0]
         with graph.inserting_before(node):
             one = add_constant(self.module, f"{node.name}_one", torch.tensor(1, dtype=torch.uint8))
@@ -174,9 +174,9 @@ class _Writer:
             product = graph.call_function(aten.mul.Tensor, (x, gate))
         node.replace_all_uses_with(product)
         graph.erase_node(node)
-        self.producers[unit.output] = product
-        # Both read the tensor that the unit did.
-        self.kernels |= {scaled.name: unit, product.name: unit}
+        self.producers[kernel.output] = product
+        # Both read the tensor that the kernel did.
+        self.kernels |= {scaled.name: kernel, product.name: kernel}
 
     def quantize_tensor(self, name: str) -> None:
         """Quantize a tensor once, and give each of its int8 consumers a dequantize of its own.
@@ -220,8 +220,8 @@ class _Writer:
                 move.replace_input_with(value, rescaled)
 
     def _reads(self, consumer: str, tensor: str) -> bool:
-        unit = self.kernels.get(consumer)
-        return unit is not None and tensor in unit.inputs
+        kernel = self.kernels.get(consumer)
+        return kernel is not None and tensor in kernel.inputs
 
     def _quantization_args(self, q: QParams) -> tuple[float, int, int, int, torch.dtype]:
         if self.dialect.unsigned:

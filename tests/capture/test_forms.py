@@ -14,7 +14,7 @@ from deploy.capture.program import aten, calls, capture, graph_module
 from deploy.capture.proofs import prove_simplified
 from deploy.capture.simplify import simplify
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
-from deploy.quantization.kernels import find_units
+from deploy.quantization.kernels import find_kernels
 
 SHAPE = (1, 3, 16, 16)
 # Everything that computes with a weight, in the one form of each.
@@ -222,7 +222,7 @@ def test_each_form_keeps_its_numbers_and_is_one_that_int8_knows(name: str) -> No
         expected = torch.cat([network(photo[None]) for photo in photos])
         got = torch.cat([module(photo[None]) for photo in photos])
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
-    in_int8 = {unit.node for unit in find_units(module) if unit.kind in ("conv", "linear")}
+    in_int8 = {kernel.node for kernel in find_kernels(module) if kernel.kind in ("conv", "linear")}
     assert in_int8 == {node.name for node in calls(module, *PRODUCTS)}
     assert len(in_int8) == products
     prove_simplified(captured, simplified, photos.numpy())

@@ -58,7 +58,7 @@ def make_all(
     torch.export.save(program, folder / "float.pt2")
     np.save(folder / "crops.npy", crops(6, seed=1))
     pure = decide(program, inputs(12))
-    decisions = {"int8": pure.relieved(module, keep_float), "w8": pure.weights_only(module)}
+    decisions = {"int8": pure.keep_in_float(module, keep_float), "w8": pure.weights_only(module)}
     suffixes = {"executorch": ".pte", "onnx": ".onnx", "coreml": ".mlpackage"}
     results = {}
     for target in targets:

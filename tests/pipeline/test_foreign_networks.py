@@ -147,8 +147,8 @@ def test_the_artifacts_answer_as_the_network_does(
 
 def test_int8_covers_all_of_it(equalized: ExportedProgram, decisions: Decisions) -> None:
     module = graph_module(equalized)
-    assert int8_share(module, decisions.units) == (1, {})
-    assert short_of_int8(module, decisions.units) == []
+    assert int8_share(module, decisions.kernels) == (1, {})
+    assert short_of_int8(module, decisions.kernels) == []
 
 
 class Dynamic(nn.Module):
@@ -177,8 +177,10 @@ def test_what_int8_does_not_cover_is_told_with_its_share_and_the_reason() -> Non
         positions * 8 * 3 * 9,
         8 * 4,
     ]
-    units = [*decide(simplify(capture(Dynamic(), (1, 3, 16, 16))), torch.randn(4, 3, 16, 16)).units]
-    (warning,) = short_of_int8(module, units)
+    kernels = [
+        *decide(simplify(capture(Dynamic(), (1, 3, 16, 16))), torch.randn(4, 3, 16, 16)).kernels
+    ]
+    (warning,) = short_of_int8(module, kernels)
     assert warning.startswith("int8 covers 21 % of the multiply-accumulates")
     assert "55 % in conv2d with weights that are computed from the photo" in warning
     assert "24 % in transposed convolutions" in warning

@@ -15,7 +15,7 @@ from torch import nn
 
 from deploy.photos import PhotoSet, Sample
 from deploy.photos.images import normalize
-from deploy.quantization.calibration_check import judge_calibration
+from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.ptq import decide
 
 Crops = npt.NDArray[np.uint8]
@@ -51,7 +51,7 @@ def judge(
         warnings=(),
     )
     decisions = decide(program, torch.from_numpy(normalize(pictures, PREPROCESSING)))
-    return judge_calibration(program, decisions, photos, PREPROCESSING)
+    return check_calibration(program, decisions, photos, PREPROCESSING)
 
 
 def saved_anew(picture: Crops, quality: int, brightness: float = 1.0) -> Crops:

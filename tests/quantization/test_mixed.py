@@ -65,17 +65,17 @@ def test_the_error_of_a_mix_is_foretold(
     program: ExportedProgram, module: GraphModule, pure: Decisions, in_float: list[str]
 ) -> None:
     photos = inputs(16)
-    mix = pure.relieved(module, in_float)
+    mix = pure.keep_in_float(module, in_float)
     measured = error_energy(run(program, photos), simulate(module, mix, photos))
-    assert pure.sensitivity.energy(mix.units) == pytest.approx(measured, rel=0.5)
+    assert pure.sensitivity.energy(mix.kernels) == pytest.approx(measured, rel=0.5)
 
 
 def test_a_tensor_that_only_some_read_in_int8_costs_less_than_one_that_all_do(
     module: GraphModule, pure: Decisions
 ) -> None:
     """The stem's output goes to the block and to the addition; float makes it, float adds it."""
-    parts = pure.sensitivity.parts(pure.relieved(module, ["conv2d", "add"]).units)
-    assert 0 < parts["hardtanh"] < pure.sensitivity.parts(pure.units)["hardtanh"]
+    parts = pure.sensitivity.parts(pure.keep_in_float(module, ["conv2d", "add"]).kernels)
+    assert 0 < parts["hardtanh"] < pure.sensitivity.parts(pure.kernels)["hardtanh"]
 
 
 @pytest.mark.parametrize("dialect", [XNNPACK, ONNXRUNTIME])
@@ -85,7 +85,7 @@ def test_the_simulation_of_a_mix_is_the_program_that_is_written(
 ) -> None:
     program, photos = small_program(network), inputs(8)
     module = graph_module(program)
-    mix = decide(program, photos).relieved(module, ["conv2d", "add"])
+    mix = decide(program, photos).keep_in_float(module, ["conv2d", "add"])
     written = run(write_program(program, mix, dialect), photos)
     # onnxruntime's hard-swish is made of two products, a rounding more.
     bound = 60 if dialect is XNNPACK or network is Small else 30
@@ -98,7 +98,9 @@ def test_each_step_takes_error_away_and_none_is_beyond_the_budget(
     steps = list(greedy_steps(module, pure, budget=1.5))
     assert steps[0] == (frozenset(), 1.0)
     assert len(steps) > 2
-    energies = [pure.sensitivity.energy(pure.relieved(module, left).units) for left, _ in steps]
+    energies = [
+        pure.sensitivity.energy(pure.keep_in_float(module, left).kernels) for left, _ in steps
+    ]
     assert energies == sorted(energies, reverse=True)
     assert all(slowdown <= 1.5 for _, slowdown in steps)
     assert steps == list(greedy_steps(module, pure, budget=1.5))
@@ -109,8 +111,8 @@ def test_with_all_the_time_in_the_world_hardly_any_error_is_left(
 ) -> None:
     monkeypatch.setattr(mixed, "LARGEST_FLOAT_SHARE", 1.0)
     *_, (left_out, _) = greedy_steps(module, pure, budget=WHOLE)
-    rest = pure.relieved(module, left_out)
-    assert pure.sensitivity.energy(rest.units) < 0.02 * pure.sensitivity.energy(pure.units)
+    rest = pure.keep_in_float(module, left_out)
+    assert pure.sensitivity.energy(rest.kernels) < 0.02 * pure.sensitivity.energy(pure.kernels)
 
 
 class Padded(torch.nn.Module):
@@ -138,7 +140,7 @@ def test_no_convolution_is_in_float_between_int8_ones(
     pure = decide(program, inputs(8))
     spec = Spec(precision="int8", preprocessing=PREPROCESSING, labels=LABELS)
     for left_out, _ in greedy_steps(module, pure, budget=WHOLE):
-        mix = pure.relieved(module, left_out)
+        mix = pure.keep_in_float(module, left_out)
         path = tmp_path / "mix.onnx"
         onnx_export.export(write_program(program, mix, onnx_export.DIALECT), path, spec)
         in_float = onnx_export.count_operators(path).heavy_in_float()
@@ -146,9 +148,9 @@ def test_no_convolution_is_in_float_between_int8_ones(
 
 
 def test_at_most_a_quarter_of_the_work_is_in_float(module: GraphModule, pure: Decisions) -> None:
-    cost = CostModel(module, pure.units)
+    cost = CostModel(module, pure.kernels)
     for left_out, _ in greedy_steps(module, pure, budget=WHOLE):
-        assert cost.float_share(pure.relieved(module, left_out).units) <= 0.25
+        assert cost.float_share(pure.keep_in_float(module, left_out).kernels) <= 0.25
 
 
 def test_nothing_goes_to_float_where_int8_reaches_the_target(
@@ -172,10 +174,10 @@ def test_all_that_the_budget_buys_where_the_target_is_out_of_reach(
 def test_float_costs_time_and_so_does_going_back_and_forth(
     module: GraphModule, pure: Decisions
 ) -> None:
-    cost = CostModel(module, pure.units)
+    cost = CostModel(module, pure.kernels)
 
     def slowdown(*in_float: str) -> float:
-        return cost.slowdown(pure.relieved(module, in_float).units)
+        return cost.slowdown(pure.keep_in_float(module, in_float).kernels)
 
     assert slowdown() == 1
     assert slowdown("conv2d_1") > 1
@@ -188,8 +190,8 @@ def test_a_tensor_read_by_way_of_a_flatten_costs_what_it_does_without(
     module: GraphModule, pure: Decisions
 ) -> None:
     """The linear reads the mean's integers though a float operator makes the mean."""
-    parts = pure.sensitivity.parts(pure.relieved(module, ["mean"]).units)
-    assert parts["mean"] == pytest.approx(pure.sensitivity.parts(pure.units)["mean"])
+    parts = pure.sensitivity.parts(pure.keep_in_float(module, ["mean"]).kernels)
+    assert parts["mean"] == pytest.approx(pure.sensitivity.parts(pure.kernels)["mean"])
 
 
 def test_a_network_without_an_int8_kernel_is_refused_in_one_line() -> None:

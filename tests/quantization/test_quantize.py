@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.capture.program import aten, calls, capture, constant, graph_module
-from deploy.quantization.kernels import find_units
+from deploy.quantization.kernels import find_kernels
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.ranges import (
     QParams,
@@ -31,8 +31,8 @@ def operators(program: ExportedProgram) -> Counter[object]:
 
 def test_units_take_the_clamp_with_their_kernel() -> None:
     program = small_program()
-    units = find_units(graph_module(program))
-    assert [(u.kind, u.clamp is not None) for u in units] == [
+    kernels = find_kernels(graph_module(program))
+    assert [(u.kind, u.clamp is not None) for u in kernels] == [
         ("conv", True),
         ("conv", True),
         ("conv", True),
@@ -42,13 +42,13 @@ def test_units_take_the_clamp_with_their_kernel() -> None:
         ("pass", False),
         ("linear", False),
     ]
-    assert units[0].bounds == (0.0, 6.0)
+    assert kernels[0].bounds == (0.0, 6.0)
 
 
 def test_a_unit_kept_in_float_is_no_unit_and_is_counted() -> None:
     program, photos = small_program(), inputs(12)
     decisions = decide(program, photos, keep_float=["conv2d_1"])
-    assert "conv2d_1" not in {unit.node for unit in decisions.units}
+    assert "conv2d_1" not in {kernel.node for kernel in decisions.kernels}
     assert decisions.in_float == {"conv2d_1": "conv"}
     assert decisions.heavy_in_float() == {"conv": 1}
 
@@ -118,7 +118,7 @@ def test_a_tiny_weight_scale_never_lets_the_bias_overflow_int32() -> None:
     photos = torch.randn(4, *SHAPE[1:])
     decisions = decide(program, photos)
     weights = decisions.weights["conv2d"]
-    step = weights.scales * decisions.activations[decisions.units[0].inputs[0]].scale
+    step = weights.scales * decisions.activations[decisions.kernels[0].inputs[0]].scale
     steps = np.abs(weights.bias) / step
     assert (steps <= 2.0**30 * 1.001).all()
     integer = run(write_program(program, decisions, ONNXRUNTIME), photos)
@@ -184,15 +184,15 @@ def test_deterministic() -> None:
 def test_a_gate_has_all_of_zero_to_one() -> None:
     program = small_program(SmallV3)
     decisions = decide(program, inputs(12))
-    (gate,) = [unit for unit in decisions.units if unit.bounds == (0.0, 1.0)]
+    (gate,) = [kernel for kernel in decisions.kernels if kernel.bounds == (0.0, 1.0)]
     assert decisions.activations[gate.output] == QParams.from_range(0, 1)
 
 
 def test_no_code_before_a_hard_swish_is_spent_below_minus_three() -> None:
     decisions = decide(small_program(SmallV3), inputs(12) * 4)
-    for unit in decisions.units:
-        if unit.kind == "hardswish":
-            q = decisions.activations[unit.inputs[0]]
+    for kernel in decisions.kernels:
+        if kernel.kind == "hardswish":
+            q = decisions.activations[kernel.inputs[0]]
             assert (-128 - q.zero_point) * q.scale >= -3 - q.scale
 
 

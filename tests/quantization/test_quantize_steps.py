@@ -150,9 +150,9 @@ def test_what_is_relieved_is_no_longer_quantized() -> None:
     program, photos = small_program(), inputs(8)
     module = graph_module(program)
     decisions = decide(program, photos)
-    assert decisions.relieved(module, ["conv2d_1"]).in_float == {"conv2d_1": "conv"}
-    everything = [unit.node for unit in decisions.units]
-    none_left = decisions.relieved(module, everything)
+    assert decisions.keep_in_float(module, ["conv2d_1"]).in_float == {"conv2d_1": "conv"}
+    everything = [kernel.node for kernel in decisions.kernels]
+    none_left = decisions.keep_in_float(module, everything)
     assert none_left.activations == {}
     assert decibels(run(program, photos), simulate(module, none_left, photos)) > 100
 

@@ -60,13 +60,13 @@ def test_every_tensor_and_weight_is_ranked_by_its_share_of_the_whole_error(price
 
 def test_a_part_in_float_is_priced_as_the_mix_without_its_kernels(priced: Priced) -> None:
     module, pure, report = priced
-    cost = CostModel(module, pure.units)
+    cost = CostModel(module, pure.kernels)
     for part in report.parts:
-        mix = pure.relieved(module, part.in_float.kernels)
-        energy = pure.sensitivity.energy(mix.units)
+        mix = pure.keep_in_float(module, part.in_float.kernels)
+        energy = pure.sensitivity.energy(mix.kernels)
         assert part.in_float.db == power_ratio_db(pure.sensitivity.logits, energy)
         assert part.in_float.db > report.pure.predicted_db
-        assert part.in_float.slowdown == cost.slowdown(mix.units)
+        assert part.in_float.slowdown == cost.slowdown(mix.kernels)
 
 
 def test_auto_marks_exactly_what_its_mix_has_in_float(priced: Priced) -> None:
@@ -75,8 +75,10 @@ def test_auto_marks_exactly_what_its_mix_has_in_float(priced: Priced) -> None:
     assert report.auto.slowdown <= BUDGET
     assert report.pure.slowdown == 1
     assert report.auto.predicted_db > report.pure.predicted_db
-    kept = without(pure.units, report.auto.in_float)
-    in_int8 = {name for unit in kept for name in unit.tensors} | {unit.node for unit in kept}
+    kept = without(pure.kernels, report.auto.in_float)
+    in_int8 = {name for kernel in kept for name in kernel.tensors} | {
+        kernel.node for kernel in kept
+    }
     for part in report.parts:
         if part.kind == "weight":
             assert part.left_in_float == (part.node in report.auto.in_float)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.quantization.kernels import Unit
+from deploy.quantization.kernels import Kernel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +47,22 @@ class Sensitivity:
     weights: Mapping[str, float]
     moved: Mapping[str, tuple[str, str]]
 
-    def energy(self, units: Iterable[Unit]) -> float:
-        """Of a program in which `units` are in int8 and the rest in float."""
-        return sum(self.parts(units).values())
+    def energy(self, kernels: Iterable[Kernel]) -> float:
+        """Of a program in which `kernels` are in int8 and the rest in float."""
+        return sum(self.parts(kernels).values())
 
-    def parts(self, units: Iterable[Unit]) -> dict[str, float]:
+    def parts(self, kernels: Iterable[Kernel]) -> dict[str, float]:
         """The same by tensor and by node, greatest first.
 
         What an int8 kernel made exists in no other form; what a float operator made is read as it
         is by whoever computes in float.
         """
-        units = list(units)
-        made = {unit.output for unit in units if unit.kind != "pass"}
+        kernels = list(kernels)
+        made = {kernel.output for kernel in kernels if kernel.kind != "pass"}
         reading: dict[str, set[str]] = {}
-        for unit in units:
-            for name in unit.inputs:
-                source, reader = self.moved.get(name, (name, unit.reader))
+        for kernel in kernels:
+            for name in kernel.inputs:
+                source, reader = self.moved.get(name, (name, kernel.reader))
                 reading.setdefault(source, set()).add(reader)
         energies = {
             name: error.energy(None if name in made else reading[name])
@@ -70,7 +70,9 @@ class Sensitivity:
             if name in made or name in reading
         }
         weights = {
-            unit.node: self.weights[unit.node] for unit in units if unit.node in self.weights
+            kernel.node: self.weights[kernel.node]
+            for kernel in kernels
+            if kernel.node in self.weights
         }
         parts = {
             name: energies.get(name, 0.0) + weights.get(name, 0.0) for name in energies | weights

@@ -9,7 +9,7 @@ from typing import Literal
 from torch.fx import GraphModule, Node
 
 from deploy.quantization.cost_model import CostModel
-from deploy.quantization.kernels import Unit, without
+from deploy.quantization.kernels import Kernel, without
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.sensitivity.energies import Sensitivity
 from deploy.statistics.error_statistics import power_ratio_db
@@ -31,7 +31,7 @@ class InFloat:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class PricedPart:
     """A tensor, or a weight with its bias, in int8.
 
     `node` names it in the graph, a weight by the node that computes with it; `layer` is the module
@@ -51,33 +51,33 @@ class Part:
     left_in_float: bool
 
 
-def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Unit]) -> list[Part]:
-    """Every part that `pure` has in int8, worst first; `mix` are the units that stay in int8."""
+def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Kernel]) -> list[PricedPart]:
+    """Every part that `pure` has in int8, worst first; `mix` are the kernels that stay in int8."""
     nodes = {node.name: node for node in module.graph.nodes}
-    kernels = {unit.node: unit for unit in pure.units}
-    makers = {unit.output: unit for unit in pure.units}
-    in_int8 = {unit.node for unit in mix}
-    cost = CostModel(module, pure.units)
+    kernels = {kernel.node: kernel for kernel in pure.kernels}
+    makers = {kernel.output: kernel for kernel in pure.kernels}
+    in_int8 = {kernel.node for kernel in mix}
+    cost = CostModel(module, pure.kernels)
     sensitivity = pure.sensitivity
-    whole = sensitivity.energy(pure.units)
+    whole = sensitivity.energy(pure.kernels)
 
-    def part(kind: Kind, name: str, energy: float) -> Part:
+    def part(kind: Kind, name: str, energy: float) -> PricedPart:
         if kind == "weight":
-            unit, holding = kernels.get(name), {name}
+            kernel, holding = kernels.get(name), {name}
             shape = pure.weights[name].codes.shape
         else:
-            unit, holding = makers.get(name), _holding(pure, name)
+            kernel, holding = makers.get(name), _holding(pure, name)
             shape = tuple(nodes[name].meta["val"].shape[1:])
-        rest = without(pure.units, holding)
-        return Part(
+        rest = without(pure.kernels, holding)
+        return PricedPart(
             kind=kind,
             node=name,
             layer=_layer(nodes[name]),
-            operator=_operator(nodes, unit) if unit else _made_by(nodes[name]),
+            operator=_operator(nodes, kernel) if kernel else _made_by(nodes[name]),
             shape=shape,
             share=energy / whole if whole else 0.0,
             in_float=InFloat(
-                kernels=tuple(unit.node for unit in pure.units if unit.node in holding),
+                kernels=tuple(kernel.node for kernel in pure.kernels if kernel.node in holding),
                 db=predicted_db(sensitivity, rest),
                 slowdown=cost.slowdown(rest),
             ),
@@ -85,29 +85,29 @@ def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Unit]) -> li
         )
 
     # Asked for apart: a convolution without a clamp gives weight and output one name.
-    tensors = replace(sensitivity, weights={}).parts(pure.units)
-    weights = replace(sensitivity, tensors={}).parts(pure.units)
+    tensors = replace(sensitivity, weights={}).parts(pure.kernels)
+    weights = replace(sensitivity, tensors={}).parts(pure.kernels)
     parts = [part("tensor", name, energy) for name, energy in tensors.items()]
     parts += [part("weight", name, energy) for name, energy in weights.items()]
     return sorted(parts, key=lambda each: -each.share)
 
 
-def predicted_db(sensitivity: Sensitivity, units: Iterable[Unit]) -> float:
-    """Signal to error of the logits, to first order, where `units` are in int8; inf for none."""
-    return power_ratio_db(sensitivity.logits, sensitivity.energy(units))
+def predicted_db(sensitivity: Sensitivity, kernels: Iterable[Kernel]) -> float:
+    """Signal to error of the logits, to first order, where `kernels` are in int8; inf for none."""
+    return power_ratio_db(sensitivity.logits, sensitivity.energy(kernels))
 
 
 def _holding(pure: Decisions, tensor: str) -> set[str]:
     """The kernels that make or read `tensor`, as it is or flattened and the like."""
     moved = pure.sensitivity.moved
     names = {tensor, *(name for name, (source, _) in moved.items() if source == tensor)}
-    return {u.node for u in pure.units if u.kind != "pass" and names & set(u.tensors)}
+    return {u.node for u in pure.kernels if u.kind != "pass" and names & set(u.tensors)}
 
 
-def _operator(nodes: dict[str, Node], unit: Unit) -> str:
-    if unit.kind != "conv":
-        return unit.kind
-    weight = nodes[unit.node].args[1]
+def _operator(nodes: dict[str, Node], kernel: Kernel) -> str:
+    if kernel.kind != "conv":
+        return kernel.kind
+    weight = nodes[kernel.node].args[1]
     assert isinstance(weight, Node)
     return "depthwise" if weight.meta["val"].shape[1] == 1 else "conv"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from deploy.quantization.sensitivity.parts import Part
+    from deploy.quantization.sensitivity.parts import PricedPart
     from deploy.quantization.sensitivity.report import SensitivityReport
 
 # Nothing of when, and with what, it was drawn.
@@ -38,7 +38,7 @@ def check_picture(path: Path) -> None:
         raise UserError(f"{path.parent} is no folder: make it, or write the picture elsewhere")
 
 
-def draw_sensitivity(report: SensitivityReport, parts: Sequence[Part], path: Path) -> None:
+def draw_sensitivity(report: SensitivityReport, parts: Sequence[PricedPart], path: Path) -> None:
     """Draw `parts` of `report`, worst first, and write them to `path`, .png or .svg.
 
     The same report gives the same bytes. Raises UserError for a path that `check_picture` refuses,
@@ -73,7 +73,7 @@ def draw_sensitivity(report: SensitivityReport, parts: Sequence[Part], path: Pat
         ) from error
 
 
-def _draw_bars(axes: Axes, parts: Sequence[Part]) -> None:
+def _draw_bars(axes: Axes, parts: Sequence[PricedPart]) -> None:
     shares = [100 * part.share for part in parts]
     rows = range(len(parts))
     colors = [FLOAT if part.left_in_float else INT8 for part in parts]
@@ -88,7 +88,7 @@ def _draw_bars(axes: Axes, parts: Sequence[Part]) -> None:
 
 
 def _write_heading(
-    figure: Figure, height: float, report: SensitivityReport, parts: Sequence[Part]
+    figure: Figure, height: float, report: SensitivityReport, parts: Sequence[PricedPart]
 ) -> None:
     from matplotlib.patches import Patch
 
@@ -127,7 +127,7 @@ def shortened(name: str, longest: int) -> str:
     return name if len(name) <= longest else "..." + name[3 - longest :]
 
 
-def _label(part: Part) -> str:
+def _label(part: PricedPart) -> str:
     what = "weights" if part.kind == "weight" else part.operator
     return f"{shortened(part.layer, LONGEST_NAME)}  {what}"
 

@@ -16,7 +16,7 @@ from deploy.quantization.effort import DEFAULT_AGREEMENT
 from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
-from deploy.quantization.sensitivity.parts import Part, predicted_db, price_parts
+from deploy.quantization.sensitivity.parts import PricedPart, predicted_db, price_parts
 from deploy.quantization.simulate import simulate
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
 from deploy.support.reporter import Reporter, Silent
@@ -42,7 +42,7 @@ class SensitivityReport:
     """`parts`, worst first; `pure` is int8 alone, `auto` what `build --int8 auto` leaves of it."""
 
     network: str
-    parts: tuple[Part, ...]
+    parts: tuple[PricedPart, ...]
     pure: Outcome
     auto: Outcome
 
@@ -102,7 +102,7 @@ def report_sensitivity(
     def outcome(decisions: Decisions, slowdown: float, in_float: tuple[str, ...]) -> Outcome:
         logits = simulate(module, decisions, photos)
         return Outcome(
-            predicted_db=predicted_db(pure.sensitivity, decisions.units),
+            predicted_db=predicted_db(pure.sensitivity, decisions.kernels),
             measured=compare_logits(float_logits.numpy(), logits.numpy()),
             slowdown=slowdown,
             in_float=in_float,
@@ -110,7 +110,7 @@ def report_sensitivity(
 
     return SensitivityReport(
         network=network,
-        parts=tuple(price_parts(module, pure, mix.decisions.units)),
+        parts=tuple(price_parts(module, pure, mix.decisions.kernels)),
         pure=outcome(pure, 1.0, ()),
         auto=outcome(mix.decisions, mix.slowdown, mix.in_float),
     )
