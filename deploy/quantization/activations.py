@@ -36,7 +36,7 @@ def choose_activations(
     setting: RangeSetting,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, QParams], Sensitivity]:
-    """Parameters of every tensor that a kernel reads or writes, in graph order, and what each costs.
+    """Parameters of every tensor of a kernel, in graph order, and what each tensor costs.
 
     "measured" tries a few dozen ranges a tensor and takes the one whose error, followed to the
     logits of `photos`, is least; "mse" the least error in the tensor itself; "min-max" none.

@@ -76,7 +76,7 @@ def project(error: Tensor, gradients: Tensor) -> Tensor:
 
 
 class _Recorder(Interpreter):
-    """Runs the graph with gradients, keeping the tensors asked for. QuantizedWeights are tensors too.
+    """Runs the graph with gradients, keeping the tensors asked for. Weights are tensors too.
 
     Each reader of a tensor reads a copy of its own, by whose gradient its path is told from the
     others'.

@@ -20,7 +20,7 @@ DEPTHWISE_MAC, DEPTHWISE_FLOAT_MAC = 4.0, 5.0
 # int8 dot products take channels by the dozen: a photo's three leave them mostly empty.
 FEW_CHANNELS = 8
 FEW_CHANNELS_MAC = 3.0
-# QuantizedWeights are read once a photo, which is most of the time where there are few positions.
+# Weights are read once a photo, which is most of the time where there are few positions.
 WEIGHT_BYTE = 4.0
 # One element of an addition, product, pooling or activation, and of a conversion between the two.
 ELEMENT, FLOAT_ELEMENT = 4.0, 8.0

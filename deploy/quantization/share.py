@@ -40,7 +40,7 @@ def int8_share(module: GraphModule, kernels: Iterable[Kernel]) -> tuple[float, d
 
 
 def short_of_int8(module: GraphModule, kernels: Iterable[Kernel]) -> list[str]:
-    """A warning where int8 could cover less than ENOUGH of the work; `kernels` are all there are."""
+    """A warning where int8 could cover less than ENOUGH of the work; `kernels` are all of it."""
     share, reasons = int8_share(module, kernels)
     if share >= ENOUGH:
         return []
