@@ -23,8 +23,10 @@ from typing import IO
 from deploy.android.parsers.devices import AttachedDevice, parse_devices, parse_version
 from deploy.android.parsers.failures import failure_kind
 from deploy.protocol.faults import fault
+from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
 from deploy.support.lacking import lacking
+from deploy.support.printable import last_line
 
 LOCAL = "127.0.0.1"
 DEFAULT_PORT = 5037
@@ -36,10 +38,6 @@ _CONNECT_S = 15.0
 _FATAL = re.compile(r"^[\d\- :.]+ F adb *: (?:\S+:\d+ )?(?P<why>.+)$", re.MULTILINE)
 # How often to look whether the user has had enough.
 _LOOK_S = 0.2
-
-
-class CancelledError(Exception):
-    """The user pressed Ctrl-C while adb was at work: no failure of the phone's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,12 +193,6 @@ def find_adb() -> str:
         return named or adb_path()
     except RuntimeError as error:
         raise fault("server", f"there is no adb here ({error})") from error
-
-
-def last_line(text: str) -> str:
-    """The last line that is not blank."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
 
 
 def _what(arguments: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from deploy.android.adb import last_line
 from deploy.android.parsers.battery import parse_battery
 from deploy.android.parsers.disk import parse_available
 from deploy.android.parsers.load import busy_share, parse_meminfo, parse_stat
@@ -21,7 +20,7 @@ from deploy.protocol.faults import fault
 from deploy.results.core_sets import parse_core_list
 from deploy.results.records import Conditions, DeviceFacts, Temperature
 from deploy.support.errors import PhoneError
-from deploy.support.printable import printable
+from deploy.support.printable import last_line, printable
 
 _CPU = "/sys/devices/system/cpu"
 _BOOT_ID = "cat /proc/sys/kernel/random/boot_id"

@@ -11,10 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deploy.android.adb import Adb, last_line
+from deploy.android.adb import Adb
 from deploy.android.parsers.devices import AttachedDevice
 from deploy.android.phone import Phone
 from deploy.support.errors import PhoneError
+from deploy.support.printable import last_line
 
 _QUESTIONS = {
     "serialno": "getprop ro.serialno",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from deploy.android.adb import last_line
 from deploy.android.elf import abi_of
 from deploy.android.folders import ShellFolder
 from deploy.android.parsers.runner_log import RunnerLog, parse_runner_log
@@ -27,6 +26,7 @@ from deploy.protocol.messages import (
 )
 from deploy.support.errors import PhoneError
 from deploy.support.hashing import sha256_file
+from deploy.support.printable import last_line
 
 WITH_EVENTS = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
 _LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"

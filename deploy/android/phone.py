@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from deploy.android.adb import Adb, Finished, last_line
+from deploy.android.adb import Adb, Finished
 from deploy.android.parsers.devices import Connection, connection_of, is_address
 from deploy.android.parsers.failures import failure_kind
 from deploy.protocol.faults import fault
 from deploy.support.errors import PhoneError
+from deploy.support.printable import last_line
 
 # Slower than the slowest USB 2 port by an order.
 _BYTES_PER_S = 1_000_000

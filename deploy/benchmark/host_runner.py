@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 import deploy
-from deploy.android.adb import CancelledError, last_line
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import fault
 from deploy.protocol.messages import Request
+from deploy.support.cancel import CancelledError
 from deploy.support.children import child_environment
+from deploy.support.printable import last_line
 
 WHERE = "this computer"
 _LOOK_S = 0.1

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import deploy
-from deploy.android.adb import CancelledError
 from deploy.benchmark.plan import Arms, Opened, plan_arms
 from deploy.benchmark.session import Device, Session
 from deploy.benchmark.staging import stage
@@ -30,6 +29,7 @@ from deploy.results.records import (
     RunnerName,
     Settings,
 )
+from deploy.support.cancel import CancelledError
 from deploy.support.errors import DeployError, UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.lacking import lacking

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from deploy.android.adb import CancelledError
 from deploy.benchmark.runner import Ran, Runner
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.manifest import Artifact
@@ -25,6 +24,7 @@ from deploy.results.records import (
     MeasuredDevice,
     Settings,
 )
+from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
 from deploy.support.reporter import Reporter
 

@@ -19,6 +19,16 @@ def printable(text: str) -> str:
     return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
 
 
+def last_line(text: str) -> str:
+    """The last line that is not blank, "" where there is none: where programs say what is wrong.
+
+    >>> last_line("a\\n  b \\n\\n")
+    'b'
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
 def check_encoding(path: Path) -> None:
     """Refuse a bundle's path that runtimes cannot be handed: they take UTF-8 alone.
 
