@@ -13,11 +13,10 @@ from deploy.android.parsers.power import parse_keyguard, parse_power, parse_powe
 from deploy.android.parsers.properties import Description, describe, parse_properties
 from deploy.android.parsers.thermal import parse_thermal
 from deploy.android.phone import Phone
-from deploy.benchmark.core_facts import clocks_of, clusters_of
-from deploy.benchmark.parsers.cpu import parse_files
+from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
 from deploy.benchmark.runner import Runner
 from deploy.protocol.faults import fault
-from deploy.results.core_sets import parse_core_list
+from deploy.results.cores import parse_core_list
 from deploy.results.records import Conditions, DeviceFacts, Temperature
 from deploy.support.errors import PhoneError
 from deploy.support.printable import last_line, printable
@@ -93,7 +92,7 @@ class AndroidDevice:
             build=about.fingerprint,
             abi=about.abi or "unknown",
             ram_bytes=parse_meminfo(seen["mem"]),
-            clusters=clusters_of(
+            clusters=clusters(
                 parse_files(seen["clusters"]), parse_core_list(last_line(seen["present"]))
             ),
         )
@@ -130,7 +129,7 @@ class AndroidDevice:
             locked=parse_keyguard(seen["window"]).locked,
             power_save=parse_power_save(seen["saver"]),
             busy=busy_share(parse_stat(seen["stat"]), parse_stat(seen["later"])),
-            clocks=clocks_of(parse_files(seen["clocks"])),
+            clocks=clocks(parse_files(seen["clocks"])),
         )
 
     def warnings(self) -> Sequence[str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from deploy.benchmark.core_facts import clocks_of, clusters_of
 from deploy.benchmark.host_runner import HostRunner
+from deploy.benchmark.parsers.cpu import clocks, clusters
 from deploy.results.records import Conditions, DeviceFacts, Temperature
 
 HOST = "host"
@@ -39,7 +39,7 @@ class HostDevice:
             build=None,
             abi=system.machine or "unknown",
             ram_bytes=psutil.virtual_memory().total,
-            clusters=clusters_of(_cpufreq(), range(os.cpu_count() or 1)),
+            clusters=clusters(_cpufreq(), range(os.cpu_count() or 1)),
         )
 
     def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
@@ -55,7 +55,7 @@ class HostDevice:
             locked=None,
             power_save=None,
             busy=min(1.0, psutil.cpu_percent(_BUSY_S) / 100) if whole else None,
-            clocks=clocks_of(_cpufreq()),
+            clocks=clocks(_cpufreq()),
         )
 
     def warnings(self) -> Sequence[str]:

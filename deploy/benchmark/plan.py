@@ -9,7 +9,7 @@ from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
-from deploy.results.core_choice import mask_for
+from deploy.results.cores import mask_for
 from deploy.results.records import ArmKey, DeviceFacts, RunnerName
 from deploy.support.errors import UserError
 

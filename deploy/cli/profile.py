@@ -168,7 +168,7 @@ def profile(
         from deploy.benchmark.profile import open_bundles
         from deploy.benchmark.profile import profile as run
         from deploy.benchmark.session import default_block_timeout
-        from deploy.results.core_choice import normal
+        from deploy.results.cores import normal_choice
         from deploy.results.file import check_output, write_csv, write_results
         from deploy.results.judge import judge
         from deploy.results.records import Settings
@@ -197,7 +197,7 @@ def profile(
                 choose_runner(runner, runner_binary, opened, needed=on_phones),
                 cancelled,
             ),
-            Arms(runner=runner, threads=threads, cores=normal(cores) if cores else None),
+            Arms(runner=runner, threads=threads, cores=normal_choice(cores) if cores else None),
             Settings(
                 rounds=rounds,
                 iterations=iterations,

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.protocol.messages import decode_logits
-from deploy.results.core_choice import held_cores
+from deploy.results.cores import held_cores
 from deploy.results.records import (
     Arm,
     Conditions,

@@ -29,11 +29,12 @@ from deploy.android.parsers.properties import describe, parse_properties
 from deploy.android.parsers.runner_log import parse_runner_log
 from deploy.android.parsers.thermal import Sensor, parse_thermal
 from deploy.android.phone import Phone
-from deploy.benchmark.parsers.cpu import CoreClock, CoreCluster, clocks, clusters, parse_files
+from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
 from deploy.benchmark.parsers.per_op import OperatorTime, parse_profile
 from deploy.benchmark.parsers.process import parse_exit_info, parse_pidof, parse_status
 from deploy.benchmark.parsers.text import decimal, lines_of, whole, words
-from deploy.results.core_sets import cores_of, mask_of, parse_core_list
+from deploy.results.cores import cores_of, mask_of, parse_core_list
+from deploy.results.records import Cluster, CoreClock
 from deploy.support.errors import UserError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "phone"
@@ -515,9 +516,9 @@ def test_a_setting_that_is_not_set_is_none() -> None:
 
 def test_clusters_by_policies_slowest_first() -> None:
     assert clusters(parse_files(fixture("cpufreq_policies"))) == (
-        CoreCluster(cores=(0, 1, 2, 3), max_khz=1704000),
-        CoreCluster(cores=(4, 5, 6, 7), max_khz=2367000),
-        CoreCluster(cores=(8,), max_khz=2914000),
+        Cluster(cores=(0, 1, 2, 3), max_khz=1704000),
+        Cluster(cores=(4, 5, 6, 7), max_khz=2367000),
+        Cluster(cores=(8,), max_khz=2914000),
     )
 
 
@@ -530,8 +531,8 @@ def test_clusters_are_in_order_of_clock_and_not_of_number() -> None:
 
 def test_clusters_by_cores_where_policies_are_hidden() -> None:
     assert clusters(parse_files(fixture("cpufreq_cores"))) == (
-        CoreCluster(cores=(0, 1, 2, 3), max_khz=1500000),
-        CoreCluster(cores=(4, 5), max_khz=2100000),
+        Cluster(cores=(0, 1, 2, 3), max_khz=1500000),
+        Cluster(cores=(4, 5), max_khz=2100000),
     )
 
 
@@ -539,7 +540,7 @@ def test_policies_of_one_core_each_make_one_cluster() -> None:
     policy = "/sys/devices/system/cpu/cpufreq/policy"
     files = {f"{policy}{core}/related_cpus": f"{core}" for core in range(4)}
     files |= {f"{policy}{core}/cpuinfo_max_freq": "1800000" for core in range(4)}
-    assert clusters(files) == (CoreCluster(cores=(0, 1, 2, 3), max_khz=1800000),)
+    assert clusters(files) == (Cluster(cores=(0, 1, 2, 3), max_khz=1800000),)
 
 
 def test_a_file_that_cannot_be_read_is_unknown_for_its_cores_alone() -> None:

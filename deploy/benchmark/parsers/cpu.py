@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from deploy.benchmark.parsers.text import lines_of, whole
-from deploy.results.core_sets import parse_core_list
+from deploy.results.cores import parse_core_list
+from deploy.results.records import Cluster, CoreClock
 
 _CPU = "/sys/devices/system/cpu"
 _POLICY_CORES = re.compile(rf"({_CPU}/cpufreq/policy[0-9]+)/related_cpus")
 _CORE_FILE = re.compile(rf"{_CPU}/cpu([0-9]{{1,4}})/cpufreq/[a-z_]+")
 _FASTEST_KHZ = 100_000_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoreCluster:
-    """Cores whose highest clock is the same."""
-
-    cores: tuple[int, ...]
-    max_khz: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoreClock:
-    """A core's clock now, and the highest that the system allows it now, which falls with heat."""
-
-    core: int
-    khz: int | None
-    allowed_khz: int | None
 
 
 def parse_files(text: str) -> dict[str, str]:
@@ -42,18 +25,24 @@ def parse_files(text: str) -> dict[str, str]:
     return files
 
 
-def clusters(files: Mapping[str, str]) -> tuple[CoreCluster, ...]:
-    """The cores by their highest clock, slowest first; those of unknown clock are in none."""
+def clusters(files: Mapping[str, str], present: Sequence[int] = ()) -> tuple[Cluster, ...]:
+    """The cores by their highest clock, slowest first; those of unknown clock are in none.
+
+    `files`: path to content. Where they tell no clocks, as in most virtual machines, the cores
+    `present` are all alike; empty where these are not known either.
+    """
     by_clock: dict[int, list[int]] = {}
     for core, clock in _of_cores(files, "cpuinfo_max_freq").items():
         by_clock.setdefault(clock, []).append(core)
+    if not by_clock and present:
+        return (Cluster(cores=tuple(present), max_khz=None),)
     return tuple(
-        CoreCluster(cores=tuple(cores), max_khz=clock) for clock, cores in sorted(by_clock.items())
+        Cluster(cores=tuple(cores), max_khz=clock) for clock, cores in sorted(by_clock.items())
     )
 
 
 def clocks(files: Mapping[str, str]) -> tuple[CoreClock, ...]:
-    """The clocks of every core of which anything is known.
+    """The clock now of every core that tells one, and the highest allowed now, which heat lowers.
 
     A core that is offline has none, as far as the file `online` is there to tell: its own files
     may keep what was.

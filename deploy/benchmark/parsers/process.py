@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from deploy.benchmark.parsers.text import lines_of, whole, words
-from deploy.results.core_sets import parse_core_list
+from deploy.results.cores import parse_core_list
 
 _RECORD = re.compile(r"ApplicationExitInfo #[0-9]+:")
 _REASON = re.compile(r"(?<!\S)reason=([0-9]{1,9})(?: \((.{0,80}?)\))?(?= [a-z]+=|$)")
