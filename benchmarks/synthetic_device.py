@@ -22,7 +22,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from deploy.statistics import Block
+from deploy.statistics import TimedBlock
 
 SESSION_EFFECTS = (0.0, 0.005, 0.01)
 LARGEST_DRIFT = 0.05
@@ -50,7 +50,7 @@ class SyntheticDevice:
         slowdowns: Sequence[float] = (1.0,),
         rounds: int = 10,
         iterations: int = 20,
-    ) -> list[list[Block]]:
+    ) -> list[list[TimedBlock]]:
         """One session of interleaved arms (A B, B A, ...); one list of blocks an arm."""
         arms = len(slowdowns)
         # Blocks in the order they ran.
@@ -70,7 +70,7 @@ class SyntheticDevice:
         times *= self._throttling(random, shape)
         return [
             [
-                Block(round=index // arms, times=times[index])
+                TimedBlock(round=index // arms, times=times[index])
                 for index in np.flatnonzero(order == arm).tolist()
             ]
             for arm in range(arms)

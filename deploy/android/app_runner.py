@@ -13,8 +13,8 @@ from deploy.android.parsers.am import parse_started
 from deploy.android.parsers.deaths import DeathKind, parse_deaths
 from deploy.android.parsers.packages import AppVersion, parse_app_version, parse_package
 from deploy.android.parsers.power import parse_keyguard
+from deploy.android.parsers.processes import ExitInfo, parse_exit_info, parse_pidof
 from deploy.android.phone import Phone
-from deploy.benchmark.parsers.process import ExitRecord, parse_exit_info, parse_pidof
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
@@ -176,7 +176,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     return version
 
 
-def _why(record: ExitRecord, serial: str) -> PhoneError:
+def _why(record: ExitInfo, serial: str) -> PhoneError:
     detail = f"{record.reason_name}, status {record.status}"
     if record.description:
         detail += f", {record.description}"

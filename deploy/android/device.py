@@ -17,7 +17,7 @@ from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
 from deploy.benchmark.runner import Runner
 from deploy.protocol.faults import fault
 from deploy.results.cores import parse_core_list
-from deploy.results.records import Conditions, DeviceFacts, Temperature
+from deploy.results.records import Conditions, DeviceFacts
 from deploy.support.errors import PhoneError
 from deploy.support.printable import last_line, printable
 
@@ -118,10 +118,7 @@ class AndroidDevice:
             at_s=at_s,
             # A status that somebody forced says nothing of the heat.
             thermal_status=None if thermal.overridden else thermal.status,
-            temperatures=tuple(
-                Temperature(name=each.name, kind=each.kind, celsius=each.celsius)
-                for each in thermal.sensors
-            ),
+            temperatures=thermal.sensors,
             battery_celsius=None if battery.faked else battery.celsius,
             battery_level=None if battery.faked else battery.level,
             charging=None if battery.faked else _first_known(battery.charging, battery.powered),

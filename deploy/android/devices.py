@@ -25,7 +25,7 @@ from deploy.android.runner_binary import known_runner
 from deploy.assets import cache_folder
 from deploy.benchmark.host_device import HOST, HostDevice
 from deploy.benchmark.plan import Opened
-from deploy.benchmark.profile import Target
+from deploy.benchmark.profile import DeviceTarget
 from deploy.benchmark.runner import Runner
 from deploy.benchmark.session import Device
 from deploy.protocol.faults import fault
@@ -153,13 +153,13 @@ def the_phone(wanted: Sequence[str], server: Server) -> Phone:
 
 def targets(
     wanted: Sequence[str], server: Server, runner: PhoneRunner, cancelled: threading.Event
-) -> list[Target]:
+) -> list[DeviceTarget]:
     """The devices that the user named, to be opened each by its worker. Raises as above."""
-    found: list[Target] = []
+    found: list[DeviceTarget] = []
     phones = [name for name in wanted if name != HOST]
     if HOST in wanted:
         found.append(
-            Target(label=HOST, runner="host", open=lambda: nullcontext(HostDevice(cancelled)))
+            DeviceTarget(label=HOST, runner="host", open=lambda: nullcontext(HostDevice(cancelled)))
         )
     if phones or not wanted:
         adb = open_server(server, cancelled)
@@ -172,22 +172,22 @@ def targets(
     return found
 
 
-def _phone_target(phone: Phone, runner: PhoneRunner, also: Sequence[str] = ()) -> Target:
+def _phone_target(phone: Phone, runner: PhoneRunner, also: Sequence[str] = ()) -> DeviceTarget:
     @contextmanager
     def opened() -> Iterator[Device]:
         with alone(phone):
             yield AndroidDevice(phone, runner.make, also=also)
 
-    return Target(label=printable(phone.serial), runner=runner.name, open=opened)
+    return DeviceTarget(label=printable(phone.serial), runner=runner.name, open=opened)
 
 
-def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> Target:
+def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> DeviceTarget:
     """A phone that is there and cannot be used: it is told like one that fails."""
 
     def refuse() -> AbstractContextManager[Device]:
         raise unusable(attached)
 
-    return Target(label=printable(attached.serial), runner=runner.name, open=refuse)
+    return DeviceTarget(label=printable(attached.serial), runner=runner.name, open=refuse)
 
 
 @contextmanager

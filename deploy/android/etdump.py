@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.benchmark.parsers.per_op import OperatorTime
+from deploy.benchmark.parsers.per_op import OperatorTime, hottest_first
 from deploy.benchmark.parsers.text import words
 from deploy.protocol.faults import fault
 
@@ -29,19 +29,17 @@ def parse_etdump(data: bytes, where: str) -> tuple[OperatorTime, ...]:
         dump = deserialize_from_etdump_flatcc(data)
     except Exception as error:  # A decoder of files in a process of its own: it fails as it likes.
         raise fault("bad-answer", f"the ETDump of {where} cannot be read") from error
-    totals: dict[tuple[str, str], tuple[int, int]] = {}
-    for run in dump.run_data:
-        for event in run.events or ():
-            named = event.profile_event and _operator(event.profile_event)
-            if event.profile_event and named:
-                took = max(0, event.profile_event.end_time - event.profile_event.start_time)
-                calls, total = totals.get(named, (0, 0))
-                totals[named] = (calls + 1, total + took)
-    times = [
-        OperatorTime(name=name, operator=operator, calls=calls, total_ns=total)
-        for (name, operator), (calls, total) in totals.items()
-    ]
-    return tuple(sorted(times, key=lambda time: (-time.total_ns, time.name)))
+    events = (
+        event.profile_event
+        for run in dump.run_data
+        for event in run.events or ()
+        if event.profile_event
+    )
+    return hottest_first(
+        (*named, max(0, event.end_time - event.start_time))
+        for event in events
+        if (named := _operator(event))
+    )
 
 
 def _operator(event: ProfileEvent) -> tuple[str, str] | None:

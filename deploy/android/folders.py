@@ -8,8 +8,8 @@ import shlex
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from deploy.android.parsers.processes import parse_pidof
 from deploy.android.phone import Phone
-from deploy.benchmark.parsers.process import parse_pidof
 from deploy.protocol.faults import fault
 from deploy.support.hashing import sha256_file
 
@@ -32,7 +32,7 @@ class DeviceFolder(ABC):
 
     def make(self) -> None:
         """Make it, empty, whatever an earlier run left there."""
-        sweep(self.phone)
+        sweep_phone(self.phone)
         self._make()
         self._there.clear()
 
@@ -67,7 +67,7 @@ class DeviceFolder(ABC):
         """All of it."""
 
 
-def sweep(phone: Phone) -> None:
+def sweep_phone(phone: Phone) -> None:
     """End and remove what an earlier run, of whichever runner, left under the shell's user.
 
     When adb loses its phone only the shell there is told: a runner may go on without it.
@@ -96,7 +96,7 @@ class ShellFolder(DeviceFolder):
         return self.phone.shell(f"sha256sum {self.path}/{name}", timeout=_timeout(file)).out
 
     def remove(self) -> None:
-        sweep(self.phone)
+        sweep_phone(self.phone)
 
 
 class AppFolder(DeviceFolder):

@@ -11,9 +11,10 @@ import numpy as np
 
 from deploy.android.elf import abi_of
 from deploy.android.folders import ShellFolder
+from deploy.android.parsers.processes import parse_pidof
 from deploy.android.parsers.runner_log import RunnerLog, parse_runner_log
-from deploy.android.phone import Phone, Shell
-from deploy.benchmark.parsers.process import ProcessStatus, parse_pidof, parse_status
+from deploy.android.phone import Phone, ShellResult
+from deploy.benchmark.parsers.process import ProcessStatus, parse_status
 from deploy.benchmark.runner import Ran
 from deploy.protocol.faults import fault
 from deploy.protocol.messages import (
@@ -28,7 +29,7 @@ from deploy.support.errors import PhoneError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import last_line
 
-WITH_EVENTS = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
+_TRACING = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
 _LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"
 _TIME = re.compile(r"\d\d-\d\d \d\d:\d\d:\d\d\.000")
 _PROBE_S = 0.03
@@ -109,7 +110,7 @@ class NativeRunner:
         self._execute(request, timed, executions, mask, timeout, f" --etdump_path={name}")
         there = self._phone.shell(f"test -s {self._folder.path}/{name}")
         if there.code != 0:
-            raise fault("runner-missing", f"{self._binary.name} writes no ETDump: {WITH_EVENTS}")
+            raise fault("runner-missing", f"{self._binary.name} writes no ETDump: {_TRACING}")
         return self._folder.get(name)
 
     def stop(self) -> None:
@@ -149,7 +150,7 @@ class NativeRunner:
         timeout: float,
         output: str,
         more: str = "",
-    ) -> Shell:
+    ) -> ShellResult:
         pinned = f"taskset {mask} " if mask else ""
         # 0 leaves the number of threads to the runner, which is what leaving the option out does.
         threads = f" --cpu_threads={request.threads}" if request.threads else ""
@@ -167,7 +168,7 @@ class NativeRunner:
         """The last state of a process that runs as the timed one did; None if it was too quick."""
         output = f"{request.id}.watched"
         executions = max(_WATCHED, 1 + request.warmup + request.iterations)
-        ended: list[PhoneError | Shell] = []
+        ended: list[PhoneError | ShellResult] = []
 
         def execute() -> None:
             try:
@@ -189,7 +190,7 @@ class NativeRunner:
         self._phone.shell(f"rm -f {self._folder.path}/{output}-0.bin")
         return status
 
-    def _check(self, done: Shell, log: RunnerLog, executions: int) -> None:
+    def _check(self, done: ShellResult, log: RunnerLog, executions: int) -> None:
         """Raise what its exit code and its log say went wrong."""
         serial = self._phone.serial
         said = log.error or last_line(done.err) or f"exit code {done.code}"

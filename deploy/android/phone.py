@@ -24,7 +24,7 @@ _BACK_POLL_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shell:
+class ShellResult:
     """What a command on the phone gave, without carriage returns."""
 
     out: str
@@ -46,7 +46,7 @@ class Phone:
 
     def shell(
         self, command: str, *, timeout: float | None = None, stdin: Path | None = None
-    ) -> Shell:
+    ) -> ShellResult:
         """Run `command` in the phone's shell and see its end.
 
         A dropped connection may look like success to adb, so a mark with the exit code, made for
@@ -58,7 +58,7 @@ class Phone:
         end = re.search(rf"{mark}:([0-9]+)\s*\Z", out)
         if end is None:
             raise self._failure(done, "shell", f"lost {self.serial} in the middle of a command")
-        return Shell(out=out[: end.start()], err=done.stderr, code=int(end[1]))
+        return ShellResult(out=out[: end.start()], err=done.stderr, code=int(end[1]))
 
     def shell_each(
         self, commands: Mapping[str, str], *, timeout: float | None = None

@@ -48,7 +48,7 @@ def main() -> None:
     asked, answered = map(Path, sys.argv[1:])
     request = Request.model_validate_json(asked.read_bytes())
     try:
-        answer = run(request, asked.parent)
+        answer = run_block(request, asked.parent)
     except RefusedError as refused:
         answer = Answer.failed(request.id, refused.kind, str(refused))
     part = answered.with_suffix(".part")
@@ -56,7 +56,7 @@ def main() -> None:
     os.replace(part, answered)
 
 
-def run(request: Request, folder: Path) -> Answer:
+def run_block(request: Request, folder: Path) -> Answer:
     """The block. Raises RefusedError."""
     file = folder / request.artifact.file
     if sha256_file(file) != request.artifact.sha256:

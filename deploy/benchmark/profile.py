@@ -15,8 +15,8 @@ from pathlib import Path
 
 import deploy
 from deploy.benchmark.plan import Arms, Opened, plan_arms
-from deploy.benchmark.session import Device, Session
-from deploy.benchmark.staging import stage
+from deploy.benchmark.session import USUAL, Device, Patience, Session
+from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.protocol.faults import fault
@@ -43,7 +43,7 @@ _KEEP_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class DeviceTarget:
     """A device to be opened by its own worker: what to call it, and how to open it."""
 
     label: str
@@ -100,13 +100,14 @@ def open_bundles(
 
 def profile(
     bundles: Sequence[Opened],
-    targets: Sequence[Target],
+    targets: Sequence[DeviceTarget],
     arms: Arms,
     settings: Settings,
     *,
     reporters: Callable[[str], Reporter] = lambda label: Silent(),
     cancelled: threading.Event | None = None,
     keep: Callable[[Results], None] | None = None,
+    patience: Patience = USUAL,
 ) -> Profiled:
     """Measure every arm on every target, one worker a target; a target that fails harms no other.
 
@@ -133,16 +134,16 @@ def profile(
 
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as local:
         staged = [
-            stage(each.bundle, each.artifacts, _folder(Path(local), index))
+            stage_bundle(each.bundle, each.artifacts, _folder(Path(local), index))
             for index, each in enumerate(bundles)
         ]
 
-        def measure(target: Target) -> None:
+        def measure(target: DeviceTarget) -> None:
             with target.open() as device:
                 facts = device.facts()
                 plans = plan_arms(bundles, staged, replace(arms, runner=target.runner), facts)
                 reporter = reporters(target.label)
-                session = Session(device, facts, plans, settings, reporter, cancelled)
+                session = Session(device, facts, plans, settings, reporter, cancelled, patience)
                 sessions[target.label] = session
                 session.run()
 

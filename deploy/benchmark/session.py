@@ -28,8 +28,6 @@ from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
 from deploy.support.reporter import Reporter
 
-TRIES = 3
-_COOL_POLL_S = 1.0
 _START_BLOCK_S = 60.0
 # A phone may need this long for an inference of a network that is worth measuring.
 _SLOWEST_INFERENCE_S = 5.0
@@ -65,6 +63,18 @@ class Device(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often a session tries what may go better again, and how often it looks whether a hot
+    device has cooled."""
+
+    tries: int = 3
+    cool_poll_s: float = 1.0
+
+
+USUAL = Patience()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmPlan:
     """An arm to measure; `mask` holds its process to cores."""
 
@@ -73,6 +83,17 @@ class ArmPlan:
     bundle_id: str
     artifact: Artifact
     mask: str | None
+
+
+@dataclass
+class _Tried:
+    """One try of a block. `before` is None where the device could not even be looked at."""
+
+    waited_s: float = 0.0
+    cooled: bool | None = None
+    before: Conditions | None = None
+    ran: Ran | None = None
+    failure: PhoneError | None = None
 
 
 @dataclass
@@ -95,9 +116,10 @@ class Session:
         settings: Settings,
         reporter: Reporter,
         cancelled: threading.Event,
+        patience: Patience = USUAL,
     ) -> None:
         self._device, self._facts, self._settings = device, facts, settings
-        self._reporter, self._cancelled = reporter, cancelled
+        self._reporter, self._cancelled, self._patience = reporter, cancelled, patience
         self._arms = [_ArmState(plan) for plan in plans]
         self._began = time.monotonic()
         self._order = 0
@@ -165,27 +187,15 @@ class Session:
 
         Raises PhoneError where the phone is gone for good.
         """
-        for last in (False,) * (TRIES - 1) + (True,):
-            before: Conditions | None = None
-            ran: Ran | None = None
-            failure: PhoneError | None = None
-            try:
-                waited, cooled, before = self._wait_until_cool()
-                self._copy(state)
-                ran = self._device.runner.run(
-                    self._request(state, number),
-                    state.plan.mask,
-                    self._settings.block_timeout_s,
-                )
-                failure = _runner_failure(ran.answer)
-            except PhoneError as error:
-                failure = error
-            if failure is None or last or not helps_again(failure):
-                break
+        tried, tries = self._try(state, number), 1
+        while tried.failure and helps_again(tried.failure) and tries < self._patience.tries:
             # A try that failed is told, not kept: the next one is a whole block of its own.
-            self._warn(f"round {number + 1}, {state.plan.artifact.name}: {failure}")
-            self._recover()
-        if before is None:
+            self._warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
+            self._happened(self._device.recover())
+            self._start()
+            tried, tries = self._try(state, number), tries + 1
+        ran, failure = tried.ran, tried.failure
+        if tried.before is None:
             assert failure is not None
             raise failure
         state.given_up = failure is not None
@@ -194,13 +204,29 @@ class Session:
             order=self._order,
             threads_seen=ran.threads_seen if ran else None,
             cores_seen=ran.cores_seen if ran else None,
-            waited_s=waited,
-            cooled=cooled,
-            before=before,
+            waited_s=tried.waited_s,
+            cooled=tried.cooled,
+            before=tried.before,
             after=None if failure else self._conditions_after(),
             answer=ran.answer if ran else None,
             failure=_failure(failure) if failure else None,
         )
+
+    def _try(self, state: _ArmState, number: int) -> _Tried:
+        """Wait until it is cool, see that all files are there, run the block."""
+        tried = _Tried()
+        try:
+            tried.waited_s, tried.cooled, tried.before = self._wait_until_cool()
+            self._copy(state)
+            tried.ran = self._device.runner.run(
+                self._request(state, number),
+                state.plan.mask,
+                self._settings.block_timeout_s,
+            )
+            tried.failure = _runner_failure(tried.ran.answer)
+        except PhoneError as error:
+            tried.failure = error
+        return tried
 
     def _conditions_after(self) -> Conditions | None:
         """None where the phone is lost just then: that spoils no answer that is there, and the next
@@ -212,20 +238,18 @@ class Session:
             return None
 
     def _start(self) -> None:
-        for last in (False,) * (TRIES - 1) + (True,):
+        """Have the runner ready, tried again where that may help. Raises PhoneError."""
+        tries = 1
+        while True:
             try:
                 self._device.runner.start()
+                return
             except PhoneError as error:
-                if last or not helps_again(error):
+                if tries == self._patience.tries or not helps_again(error):
                     raise
                 self._warn(f"while preparing: {error}")
-                self._happened(self._device.recover())
-            else:
-                return
-
-    def _recover(self) -> None:
-        self._happened(self._device.recover())
-        self._start()
+            self._happened(self._device.recover())
+            tries += 1
 
     def _happened(self, what: str | None) -> None:
         if what:
@@ -270,11 +294,11 @@ class Session:
             if cool is not False or not self._cools or waited > self._settings.cool_timeout_s:
                 break
             self._reporter.stage(f"cooling, {_heat(now)}")
-            if self._cancelled.wait(_COOL_POLL_S):
+            if self._cancelled.wait(self._patience.cool_poll_s):
                 raise CancelledError
         if self._cancelled.is_set():
             raise CancelledError
-        if waited > _COOL_POLL_S:
+        if waited > self._patience.cool_poll_s:
             self._reporter.stage("measuring")
         if self._cools and cool is False:
             limit = f"{self._settings.cool_timeout_s:g} s"

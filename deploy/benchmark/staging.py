@@ -34,7 +34,7 @@ class StagedBundle:
         return {name: self.files[name] for name in names}
 
 
-def stage(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> StagedBundle:
+def stage_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> StagedBundle:
     """Write the golden inputs of `bundle` to `folder` and name the artifacts for a device."""
     files: dict[str, Path] = {}
     golden = []

@@ -51,7 +51,8 @@ def compare(
     from deploy.cli.tables.profile import comparison_facts, show_comparisons
     from deploy.results.compare import compare_files
     from deploy.results.file import read_results
-    from deploy.results.judge import judge, label
+    from deploy.results.judge import judge
+    from deploy.results.words import arm_label
     from deploy.support.errors import GateError
 
     compared = compare_files(
@@ -81,6 +82,6 @@ def compare(
         ratio = worst.comparison.ratio
         raise GateError(
             f"{len(slower)} of {len(compared.arms)} arms are slower by more than {fail_above:g} % "
-            f"({label(worst.b)}: {100 * (ratio - 1):.1f} %): find what changed, or raise "
+            f"({arm_label(worst.b.arm)}: {100 * (ratio - 1):.1f} %): find what changed, or raise "
             "--fail-above"
         )

@@ -1,4 +1,4 @@
-"""What `profile --per-op` shows."""
+"""`profile --per-op`: where the time goes, operator by operator."""
 
 from __future__ import annotations
 
@@ -12,42 +12,67 @@ import click
 from deploy.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
-    from deploy.android.per_op import OperatorProfile
-    from deploy.android.phone import Phone
-    from deploy.benchmark.plan import Opened
+    from deploy.android.devices import Server
+    from deploy.benchmark.per_op import OperatorProfile
 
 _SHOWN = 15
 
 
 def measure_per_op(
-    opened: Sequence[Opened], devices: Sequence[str], threads: Sequence[int] | None
+    bundles: Sequence[Path],
+    artifacts: Sequence[str],
+    devices: Sequence[str],
+    threads: Sequence[int] | None,
 ) -> list[OperatorProfile]:
     """A profile of each .onnx on this computer, with the first of `threads`. Raises UserError."""
-    from deploy.android.per_op import WITHOUT_EVENTS, profile_operators
     from deploy.benchmark.host_device import HOST
+    from deploy.benchmark.per_op import WITHOUT_EVENTS, profile_operators
+    from deploy.benchmark.profile import open_bundles
     from deploy.support.errors import UserError
+
+    opened = open_bundles(bundles, artifacts)
 
     if tuple(devices) not in ((), (HOST,)):
         raise UserError(
             f"--per-op is for this computer, or a phone with --runner native: give --device {HOST}"
         )
-    wanted = [(one, each) for one in opened for each in one.artifacts if each.format == "onnx"]
+    wanted = [
+        (bundle.bundle, artifact)
+        for bundle in opened
+        for artifact in bundle.artifacts
+        if artifact.format == "onnx"
+    ]
     if not wanted:
         raise UserError(WITHOUT_EVENTS)
-    return [profile_operators(one.bundle, each, _first(threads)) for one, each in wanted]
+    return [profile_operators(bundle, artifact, _first(threads)) for bundle, artifact in wanted]
 
 
 def trace_per_op(
-    opened: Sequence[Opened], phone: Phone, binary: Path, threads: Sequence[int] | None
+    bundles: Sequence[Path],
+    artifacts: Sequence[str],
+    devices: Sequence[str],
+    threads: Sequence[int] | None,
+    runner_binary: Path | None,
+    server: Server,
 ) -> list[OperatorProfile]:
-    """A profile of each .pte on `phone`, with the first of `threads`. Raises PhoneError."""
-    from deploy.android.per_op import trace_operators
+    """A profile of each .pte on the phone that is meant, with the first of `threads`.
 
-    return [
-        trace_operators(one, each, _first(threads), phone, binary)
-        for one in opened
-        for each in one.artifacts
-    ]
+    Raises PhoneError and UserError.
+    """
+    from deploy.android.devices import alone, the_phone
+    from deploy.android.per_op import trace_operators
+    from deploy.android.runner_binary import known_runner
+    from deploy.benchmark.profile import open_bundles
+
+    opened = open_bundles(bundles, artifacts, native=True)
+    binary = known_runner(runner_binary)
+    phone = the_phone(devices, server)
+    with alone(phone):
+        return [
+            trace_operators(bundle, artifact, _first(threads), phone, binary)
+            for bundle in opened
+            for artifact in bundle.artifacts
+        ]
 
 
 def _first(threads: Sequence[int] | None) -> int:
@@ -56,26 +81,26 @@ def _first(threads: Sequence[int] | None) -> int:
 
 def show_per_op(profiles: Sequence[OperatorProfile], as_json: bool) -> None:
     """The hottest operators of each, with their share of the time in operators."""
-    from deploy.results.judge import threads_text
+    from deploy.results.words import threads_text
 
     if as_json:
-        print_json({"profiles": [asdict(each) for each in profiles]})
+        print_json({"profiles": [asdict(profile) for profile in profiles]})
         return
-    for each in profiles:
-        total = sum(operator.total_ns for operator in each.operators) or 1
-        threads = threads_text(each.threads)
-        echo(click.style(f"{each.artifact}, {threads}, {each.where}", bold=True))
+    for profile in profiles:
+        total = sum(operator.total_ns for operator in profile.operators) or 1
+        threads = threads_text(profile.threads)
+        echo(click.style(f"{profile.artifact}, {threads}, {profile.where}", bold=True))
         rows = [
             [
                 operator.name if len(operator.name) <= 48 else f"...{operator.name[-45:]}",
                 operator.operator,
-                f"{operator.total_ns / each.runs / 1e3:.0f}",
+                f"{operator.total_ns / profile.runs / 1e3:.0f}",
                 f"{100 * operator.total_ns / total:.1f}",
             ]
-            for operator in each.operators[:_SHOWN]
+            for operator in profile.operators[:_SHOWN]
         ]
         print_table(["node", "operator", "us", "%"], rows)
-        rest = len(each.operators) - len(rows)
+        rest = len(profile.operators) - len(rows)
         if rest > 0:
             echo(f"and {rest} more")
         echo()

@@ -143,52 +143,31 @@ def profile(
     """
     if per_op:
         with watched(debug):
-            from deploy.android.devices import alone, the_phone
-            from deploy.android.runner_binary import known_runner
-            from deploy.benchmark.profile import open_bundles
             from deploy.support.errors import UserError
 
             if output is not None or csv is not None:
                 raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
             if runner == "native":
-                opened = open_bundles(bundles, artifacts, native=True)
-                binary = known_runner(runner_binary)
-                phone = the_phone(devices, server_named(adb_server, connect))
-                with alone(phone):
-                    profiles = trace_per_op(opened, phone, binary, threads)
+                server = server_named(adb_server, connect)
+                profiles = trace_per_op(bundles, artifacts, devices, threads, runner_binary, server)
             else:
-                profiles = measure_per_op(open_bundles(bundles, artifacts), devices, threads)
+                profiles = measure_per_op(bundles, artifacts, devices, threads)
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
         from deploy.android.devices import choose_runner, targets
-        from deploy.android.runner_binary import remember_runner
         from deploy.benchmark.host_device import HOST
         from deploy.benchmark.plan import Arms
         from deploy.benchmark.profile import open_bundles
         from deploy.benchmark.profile import profile as run
         from deploy.benchmark.session import default_block_timeout
         from deploy.results.cores import normal_choice
-        from deploy.results.file import check_output, write_csv, write_results
-        from deploy.results.judge import judge
         from deploy.results.records import Settings
-        from deploy.support.errors import DeployError, StorageError, UserError
 
-        for path in (output, csv):
-            if path is not None:
-                check_output(path)
-        if output is not None and output == csv:
-            raise UserError(f"{output} cannot be both -o and --csv: give two names")
+        _check_outputs(output, csv)
         on_phones = devices != (HOST,)
         opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
         cancelled = threading.Event()
-
-        def keep(results: Results) -> None:
-            # What can be written is, in case all else is lost; the end tells what cannot.
-            if output is not None:
-                with suppress(StorageError):
-                    write_results(results, output)
-
         profiled = run(
             opened,
             targets(
@@ -209,16 +188,51 @@ def profile(
             ),
             reporters=reporters,
             cancelled=cancelled,
-            keep=keep,
+            keep=lambda results: _keep(results, output),
         )
-    # Before anything is shown or judged, which may fail; told at the end, for a full disk must not
-    # take the figures away either.
+    if runner_binary is not None and _has_measured(profiled):
+        from deploy.android.runner_binary import remember_runner
+
+        remember_runner(runner_binary)
+    finish(profiled, output, csv, as_json)
+
+
+def _check_outputs(output: Path | None, csv: Path | None) -> None:
+    """Raise UserError where -o or --csv cannot be written, before anything is measured."""
+    from deploy.results.file import check_writable
+    from deploy.support.errors import UserError
+
+    for path in (output, csv):
+        if path is not None:
+            check_writable(path)
+    if output is not None and output == csv:
+        raise UserError(f"{output} cannot be both -o and --csv: give two names")
+
+
+def _keep(results: Results, output: Path | None) -> None:
+    """Write what there is so far, in case all else is lost; the end tells what cannot be."""
+    from deploy.results.file import write_results
+    from deploy.support.errors import StorageError
+
+    if output is not None:
+        with suppress(StorageError):
+            write_results(results, output)
+
+
+def finish(profiled: Profiled, output: Path | None, csv: Path | None, as_json: bool) -> None:
+    """Save and show what there is, then raise for what is missing or not to be believed.
+
+    Saved before anything is shown or judged, which may fail; what could not be saved is told at the
+    end, for a full disk must not take the figures away either.
+    """
+    from deploy.results.file import write_csv, write_results
+    from deploy.results.judge import judge
+    from deploy.support.errors import DeployError
+
     unsaved: list[DeployError] = [
         *_saved(write_results, profiled, output),
         *_saved(write_csv, profiled, csv),
     ]
-    if runner_binary is not None and _has_measured(profiled):
-        remember_runner(runner_binary)
     reports = judge(profiled.results)
     try:
         render(profiled, reports, as_json)
@@ -277,7 +291,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
 
 def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
     """Raise for the first thing that is missing or not to be believed."""
-    from deploy.results.judge import label
+    from deploy.results.words import arm_label
     from deploy.support.errors import GateError
 
     for error in profiled.failures.values():
@@ -289,6 +303,6 @@ def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> N
     invalid = [arm for arm in arms if not arm.valid]
     if invalid:
         raise GateError(
-            f"{len(invalid)} of {len(arms)} arms are INVALID: {label(invalid[0])}: "
+            f"{len(invalid)} of {len(arms)} arms are INVALID: {arm_label(invalid[0].arm)}: "
             f"{invalid[0].reasons[0]}"
         )

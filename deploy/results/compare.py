@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from deploy.results.judge import ArmReport, DeviceReport, label
+from deploy.results.judge import ArmReport, DeviceReport
 from deploy.results.records import ArmKey, DeviceFacts
+from deploy.results.words import arm_label
 from deploy.statistics import Comparison, compare_apart, compare_interleaved
 from deploy.support.errors import UserError
 from deploy.support.printable import printable
@@ -95,14 +96,13 @@ def compare_files(
             other = theirs.get(_identity(arm, several))
             if other is None:
                 continue
-            if empty := [each for each in (arm, other) if not each.blocks]:
-                why = empty[0].reasons[0]
-                tolerate(
-                    f"{label(arm)}: the {_place(empty[0], arm)} has no figures ({why})", missing
-                )
+            name = arm_label(arm.arm)
+            if empty := [report for report in (arm, other) if not report.blocks]:
+                place, why = _place(empty[0], arm), empty[0].reasons[0]
+                tolerate(f"{name}: the {place} has no figures ({why})", missing)
                 continue
             for problem in _problems(arm, other):
-                tolerate(f"{label(arm)}: {problem}", notes)
+                tolerate(f"{name}: {problem}", notes)
             arms.append(
                 ArmComparison(
                     device=second.device,

@@ -32,7 +32,7 @@ CSV_COLUMNS = (
 )
 
 
-def check_output(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raise UserError where nothing can be written to `path`, before any work is done."""
     if path.is_dir():
         raise UserError(f"{path} is a folder: name a file to write")

@@ -6,10 +6,10 @@ is drawn at random: the same times always give the same figures. benchmarks/meas
 is claimed here, on devices whose truth is known.
 """
 
-from deploy.statistics.block import Block, Blocks
+from deploy.statistics.block import Blocks, TimedBlock
 from deploy.statistics.comparison import (
+    Advice,
     Comparison,
-    Remedy,
     Verdict,
     compare_apart,
     compare_interleaved,
@@ -25,18 +25,18 @@ from deploy.statistics.stability import (
     never_cooled,
     signs_in_times,
 )
-from deploy.statistics.summary import Estimate, Summary, summarize
+from deploy.statistics.summary import Estimate, LatencySummary, summarize
 
 __all__ = [
-    "Block",
+    "Advice",
     "Blocks",
     "Comparison",
     "Estimate",
     "Interval",
-    "Remedy",
+    "LatencySummary",
     "Sign",
     "SignKind",
-    "Summary",
+    "TimedBlock",
     "Verdict",
     "clocks_lowered",
     "compare_apart",

@@ -13,7 +13,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Block:
+class TimedBlock:
     """One process of an arm: its round in the session, and its times in ns, float64 (n,).
 
     Raises ValueError for no times, and for one that is not a positive number.
@@ -28,7 +28,7 @@ class Block:
 
 
 # The blocks of one arm, in the order they ran.
-Blocks: TypeAlias = Sequence[Block]
+Blocks: TypeAlias = Sequence[TimedBlock]
 
 # Work on pairs of blocks grows with their square. Beyond this many, neighbours are averaged, which
 # keeps what the pairs tell, and bounds the work for any file.

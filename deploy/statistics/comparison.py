@@ -14,7 +14,7 @@ from deploy.statistics.quantiles import median
 from deploy.statistics.ranks import Shift, paired_shift, shift_apart
 
 Verdict = Literal["faster", "slower", "no difference", "cannot tell"]
-Remedy = Literal["more rounds", "profile both together"]
+Advice = Literal["more rounds", "profile both together"]
 
 # A difference that few would act on; 10 rounds on a calm device exclude it two times in three.
 MARGIN = 0.02
@@ -40,7 +40,7 @@ class Comparison:
     interval: Interval | None
     p_value: float
     verdict: Verdict
-    remedy: Remedy | None
+    remedy: Advice | None
     rounds: int | None
 
 
@@ -87,7 +87,7 @@ def compare_apart(
     return _compare(shift, log(1 + floor), margin, "profile both together")
 
 
-def _compare(shift: Shift, floor: float, margin: float, remedy: Remedy) -> Comparison:
+def _compare(shift: Shift, floor: float, margin: float, remedy: Advice) -> Comparison:
     interval = shift.interval()
     low, high = (interval.low - floor, interval.high + floor) if interval else (-inf, inf)
     verdict: Verdict

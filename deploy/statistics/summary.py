@@ -23,7 +23,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class LatencySummary:
     """An arm's times in ns; a quantile is None where the samples are too few to speak of it.
 
     `spread` is a share of the median: the median absolute deviation, times 1.4826 so that it is a
@@ -42,11 +42,11 @@ class Summary:
     throughput: float
 
 
-def summarize(blocks: Blocks) -> Summary:
+def summarize(blocks: Blocks) -> LatencySummary:
     """The figures of an arm. Raises ValueError where it has no block."""
     times = pooled(blocks)
     middle = median(times)
-    return Summary(
+    return LatencySummary(
         blocks=len(blocks),
         samples=len(times),
         p50=Estimate(value=middle, interval=quantile_interval(blocks, 0.5)),

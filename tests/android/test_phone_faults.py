@@ -27,7 +27,7 @@ from deploy.android.folders import SHELL_FOLDER
 from deploy.android.identity import read_identity
 from deploy.android.phone import Phone
 from deploy.benchmark.plan import Arms
-from deploy.benchmark.profile import Profiled, Target, open_bundles, profile
+from deploy.benchmark.profile import DeviceTarget, Profiled, open_bundles, profile
 from deploy.results.judge import judge
 from deploy.results.records import MeasuredDevice, Settings
 from deploy.support.errors import PhoneError, UserError
@@ -95,8 +95,8 @@ class Watching(Silent):
             self._on_progress(done)
 
 
-def _target(phone: Phone, runner: PhoneRunner) -> Target:
-    return Target(
+def _target(phone: Phone, runner: PhoneRunner) -> DeviceTarget:
+    return DeviceTarget(
         label=phone.serial,
         runner=runner.name,
         open=lambda: nullcontext(AndroidDevice(phone, runner.make)),

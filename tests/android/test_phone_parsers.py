@@ -25,16 +25,17 @@ from deploy.android.parsers.power import (
     parse_power_save,
     parse_setting,
 )
+from deploy.android.parsers.processes import parse_exit_info, parse_pidof
 from deploy.android.parsers.properties import describe, parse_properties
 from deploy.android.parsers.runner_log import parse_runner_log
-from deploy.android.parsers.thermal import Sensor, parse_thermal
+from deploy.android.parsers.thermal import parse_thermal
 from deploy.android.phone import Phone
 from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
 from deploy.benchmark.parsers.per_op import OperatorTime, parse_profile
-from deploy.benchmark.parsers.process import parse_exit_info, parse_pidof, parse_status
+from deploy.benchmark.parsers.process import parse_status
 from deploy.benchmark.parsers.text import decimal, lines_of, whole, words
 from deploy.results.cores import cores_of, mask_of, parse_core_list
-from deploy.results.records import Cluster, CoreClock
+from deploy.results.records import Cluster, CoreClock, Temperature
 from deploy.support.errors import UserError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "phone"
@@ -451,11 +452,11 @@ def test_current_temperatures_alone_and_degrees_alone() -> None:
     thermal = parse_thermal(fixture("thermal_android15"))
     assert (thermal.status, thermal.overridden) == (1, False)
     assert thermal.sensors == (
-        Sensor(name="CPU0", kind="CPU", celsius=57.9),
-        Sensor(name="VIRTUAL-SKIN", kind="SKIN", celsius=38.1),
-        Sensor(name="battery", kind="BATTERY", celsius=31.4),
-        Sensor(name="soc, therm", kind="SOC", celsius=41.5),
-        Sensor(name="new", kind="UNKNOWN", celsius=44.0),
+        Temperature(name="CPU0", kind="CPU", celsius=57.9),
+        Temperature(name="VIRTUAL-SKIN", kind="SKIN", celsius=38.1),
+        Temperature(name="battery", kind="BATTERY", celsius=31.4),
+        Temperature(name="soc, therm", kind="SOC", celsius=41.5),
+        Temperature(name="new", kind="UNKNOWN", celsius=44.0),
     )
 
 

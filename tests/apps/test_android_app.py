@@ -26,7 +26,7 @@ from small_build import build_here, recipe, write_photos
 from deploy.android.app_runner import ACTIVITY
 from deploy.android.folders import PACKAGE
 from deploy.android.parsers.packages import parse_app_version
-from deploy.benchmark.staging import stage
+from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.cli import app as cli
 from deploy.protocol.answers import parse_answer
@@ -186,7 +186,7 @@ def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
     """The harness's own files for a block of each artifact, and for one that must be refused."""
     folder.mkdir()
     artifacts = [each for each in bundle.manifest.artifacts if each.format == "onnx"]
-    staged = stage(bundle, artifacts, folder)
+    staged = stage_bundle(bundle, artifacts, folder)
     for name, file in staged.files.items():
         if not (folder / name).exists():
             shutil.copyfile(file, folder / name)

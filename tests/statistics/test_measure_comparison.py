@@ -8,20 +8,22 @@ from math import exp, log
 import numpy as np
 import pytest
 
-from deploy.statistics import Block, compare_apart, compare_interleaved, recommend
+from deploy.statistics import TimedBlock, compare_apart, compare_interleaved, recommend
 from deploy.statistics.block import Floats
 from deploy.statistics.ranks import paired_shift, shift_apart
 
 
-def arm(levels: list[float] | Floats) -> list[Block]:
+def arm(levels: list[float] | Floats) -> list[TimedBlock]:
     """Blocks whose median is 1 ms times a level."""
     return [
-        Block(round=index, times=1e6 * level * np.array([0.99, 1.0, 1.5]))
+        TimedBlock(round=index, times=1e6 * level * np.array([0.99, 1.0, 1.5]))
         for index, level in enumerate(levels)
     ]
 
 
-def noisy(seed: int, level: float = 1.0, *, rounds: int = 10, noise: float = 0.01) -> list[Block]:
+def noisy(
+    seed: int, level: float = 1.0, *, rounds: int = 10, noise: float = 0.01
+) -> list[TimedBlock]:
     return arm(level * np.exp(np.random.default_rng(seed).normal(0, noise, rounds)))
 
 

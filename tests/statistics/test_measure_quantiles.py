@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deploy.statistics import (
-    Block,
+    TimedBlock,
     enough_for,
     median,
     quantile,
@@ -19,20 +19,21 @@ from deploy.statistics import (
 from deploy.statistics.intervals import student
 
 
-def arm(*blocks: list[float]) -> list[Block]:
+def arm(*blocks: list[float]) -> list[TimedBlock]:
     return [
-        Block(round=index, times=np.array(times, np.float64)) for index, times in enumerate(blocks)
+        TimedBlock(round=index, times=np.array(times, np.float64))
+        for index, times in enumerate(blocks)
     ]
 
 
-def noisy_arm(*, rounds: int = 10, iterations: int = 40, between: float = 0.0) -> list[Block]:
+def noisy_arm(*, rounds: int = 10, iterations: int = 40, between: float = 0.0) -> list[TimedBlock]:
     random = np.random.default_rng(7)
     times = 1e6 * np.exp(random.normal(0, 0.02, (rounds, iterations)))
     times *= np.exp(random.normal(0, between, (rounds, 1)))
     return arm(*times.tolist())
 
 
-def width(blocks: list[Block], q: float = 0.5) -> float:
+def width(blocks: list[TimedBlock], q: float = 0.5) -> float:
     interval = quantile_interval(blocks, q)
     assert interval is not None
     return interval.high / interval.low - 1
@@ -121,7 +122,7 @@ def test_equal_times_have_an_interval_without_width_and_one_block_has_none() -> 
 @pytest.mark.parametrize("times", [[], [1.0, 0.0], [1.0, -1.0], [1.0, np.nan], [np.inf]])
 def test_a_block_of_no_times_or_impossible_ones_is_refused(times: list[float]) -> None:
     with pytest.raises(ValueError, match="positive and finite"):
-        Block(round=0, times=np.array(times))
+        TimedBlock(round=0, times=np.array(times))
 
 
 def test_a_summary_has_the_figures_of_an_arm() -> None:

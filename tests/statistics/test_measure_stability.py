@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deploy.statistics import Block, clocks_lowered, heated, never_cooled, signs_in_times
+from deploy.statistics import TimedBlock, clocks_lowered, heated, never_cooled, signs_in_times
 from deploy.statistics.block import Floats
 from deploy.statistics.stability import drift, spread, step
 
 NAN = float("nan")
 
 
-def arm(levels: list[float] | Floats, *, spikes: int = 0) -> list[Block]:
+def arm(levels: list[float] | Floats, *, spikes: int = 0) -> list[TimedBlock]:
     """Blocks of 20 samples whose median is 1 ms times a level; each has `spikes` of twice that."""
     times = np.array([1e6] * (20 - spikes) + [2e6] * spikes)
-    return [Block(round=index, times=level * times) for index, level in enumerate(levels)]
+    return [TimedBlock(round=index, times=level * times) for index, level in enumerate(levels)]
 
 
-def figures(blocks: list[Block]) -> dict[str, float]:
+def figures(blocks: list[TimedBlock]) -> dict[str, float]:
     return {sign.kind: sign.figure for sign in signs_in_times(blocks)}
 
 

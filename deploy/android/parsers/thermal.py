@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from deploy.benchmark.parsers.text import decimal, lines_of, truth, whole, words
+from deploy.results.records import Temperature
 
 # Another block holds cached values, which may be tens of degrees from the truth.
 _CURRENT = "Current temperatures from HAL:"
@@ -40,21 +41,12 @@ _WORST_STATUS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sensor:
-    """One sensor's temperature; `kind` such as CPU or SKIN."""
-
-    name: str
-    kind: str
-    celsius: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class Thermal:
     """`status` is 0 none to 6 shutdown; None where it is unknown or was forced (`overridden`)."""
 
     status: int | None
     overridden: bool | None
-    sensors: tuple[Sensor, ...]
+    sensors: tuple[Temperature, ...]
 
 
 def parse_thermal(text: str) -> Thermal:
@@ -66,7 +58,7 @@ def parse_thermal(text: str) -> Thermal:
     return Thermal(
         status=status if valid and overridden is not True else None,
         overridden=overridden,
-        sensors=_sensors(lines),
+        sensors=_temperatures(lines),
     )
 
 
@@ -75,25 +67,25 @@ def _value(lines: list[str], key: str) -> str | None:
     return next(values, None)
 
 
-def _sensors(lines: list[str]) -> tuple[Sensor, ...]:
-    found: list[Sensor] = []
+def _temperatures(lines: list[str]) -> tuple[Temperature, ...]:
+    found: list[Temperature] = []
     inside = False
     for line in lines:
         if not line.startswith(("\t", " ")):
             inside = line.rstrip() == _CURRENT
-        elif inside and (sensor := _sensor(line)) is not None:
+        elif inside and (sensor := _temperature(line)) is not None:
             found.append(sensor)
     return tuple(found)
 
 
-def _sensor(line: str) -> Sensor | None:
+def _temperature(line: str) -> Temperature | None:
     matched = _TEMPERATURE.fullmatch(line)
     if matched is None:
         return None
     celsius, kind = decimal(matched[1]), whole(matched[2])
     if not celsius or kind in _NOT_DEGREES or not _COLDEST_C <= celsius <= _HOTTEST_C:
         return None
-    return Sensor(
+    return Temperature(
         name=words(matched[3]) or "unnamed",
         kind=_KINDS.get(-1 if kind is None else kind, "UNKNOWN"),
         celsius=celsius,

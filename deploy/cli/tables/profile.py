@@ -177,12 +177,12 @@ def picture(arm: ArmReport) -> str:
 
 
 def _show_notes(report: DeviceReport) -> None:
-    from deploy.results.judge import label, threads_text
+    from deploy.results.words import arm_label, threads_text
 
     for warning in report.warnings:
         echo(f"note: {warning}")
     for arm in report.arms:
-        name = label(arm)
+        name = arm_label(arm.arm)
         for reason in arm.reasons:
             echo(f"INVALID: {name}: {reason}")
         for warning in arm.warnings:

@@ -1,0 +1,40 @@
+"""What reports call an arm, and what they say of a sign: in the words that people read."""
+
+from __future__ import annotations
+
+from deploy.results.records import Arm
+from deploy.statistics import Sign
+
+
+def describe_sign(sign: Sign) -> str:
+    """A sign in words: its figure, and what helps."""
+    percent = f"{100 * sign.figure:.0f} %"
+    blocks = "some blocks take"
+    texts = {
+        "too few rounds": f"too few rounds, {sign.figure:.0f}; give --rounds 6 or more",
+        "throttled": f"throttled: {blocks} {percent} more or less time; let it cool and rest",
+        "drifting": f"drifting: {percent} from the first block to the last",
+        "unstable": f"unstable: blocks spread by {percent}; close other programs, add --rounds",
+        "spikes": f"spikes: {percent} of the samples; close other programs",
+        "clocks lowered": f"throttled: a clock was lowered by {percent}; give a lower --cool-below",
+        "hot": f"hot: thermal status {sign.figure:.0f}; give a lower --cool-below",
+        "never cooled": f"hot: {sign.figure:.0f} blocks began too warm; give more --cool-timeout",
+    }
+    return texts[sign.kind]
+
+
+def arm_label(arm: Arm) -> str:
+    """Such as "onnx-int8, 2 threads, cores big"."""
+    key = arm.key
+    threads = [] if key.threads is None else [threads_text(key.threads)]
+    cores = [f"cores {key.cores}"] if key.cores else []
+    return ", ".join([arm.artifact, *threads, *cores])
+
+
+def threads_text(threads: int | None) -> str:
+    """A number of threads in words.
+
+    >>> threads_text(1), threads_text(4), threads_text(0)
+    ('1 thread', '4 threads', 'default threads')
+    """
+    return f"{threads or 'default'} thread{'' if threads == 1 else 's'}"
