@@ -1,4 +1,4 @@
-"""The protocol's records, results.json, and what reads them: strict, and never a traceback."""
+"""The protocol's records and what reads them, and the stored schemas: strict, no traceback."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ from deploy.protocol.messages import (
     TimedInput,
 )
 from deploy.results import records as results
-from deploy.results.cores import held_cores, mask_for, normal_choice
-from deploy.results.file import read_results
-from deploy.results.records import Cluster, DeviceFacts
-from deploy.support.errors import PhoneError, UserError
+from deploy.support.errors import PhoneError
 
 SCHEMAS = Path(__file__).parents[2] / "docs/schema"
 
@@ -170,74 +167,3 @@ def test_every_kind_ends_its_line_with_a_remedy() -> None:
         assert str(error).endswith(remedy.text)
         assert "\n" not in str(error)
         assert "\x1b" not in str(error)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "is not JSON"),
-        ("{}", "is wrong at"),
-        ('{"schema_version": 99}', "newer mobile-deploy"),
-    ],
-)
-def test_what_is_no_results_file_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    file = tmp_path / "r.json"
-    file.write_text(text)
-    with pytest.raises(UserError, match=said):
-        read_results(file)
-    with pytest.raises(UserError, match="cannot read"):
-        read_results(tmp_path / "none.json")
-
-
-def device(*clusters: tuple[int, ...]) -> DeviceFacts:
-    return DeviceFacts(
-        kind="android",
-        virtual=True,
-        id="x",
-        serial="x",
-        connection="usb",
-        manufacturer=None,
-        model="Virtual",
-        soc=None,
-        os="Android 14",
-        api=34,
-        build=None,
-        abi="arm64-v8a",
-        ram_bytes=None,
-        clusters=tuple(Cluster(cores=cores, max_khz=1000 + len(cores)) for cores in clusters),
-    )
-
-
-THREE = device((0, 1, 2, 3), (4, 5, 6), (7,))
-
-
-@pytest.mark.parametrize(
-    ("cores", "mask", "held"),
-    [
-        ("little", "f", (0, 1, 2, 3)),
-        ("big", "f0", (4, 5, 6, 7)),
-        ("all", "ff", tuple(range(8))),
-        ("80", "80", (7,)),
-        ("0xF0", "f0", (4, 5, 6, 7)),
-    ],
-)
-def test_cores_become_the_mask_that_taskset_takes(
-    cores: str, mask: str, held: tuple[int, ...]
-) -> None:
-    assert mask_for(normal_choice(cores), THREE) == mask
-    assert held_cores(normal_choice(cores), THREE) == held
-
-
-@pytest.mark.parametrize(
-    ("cores", "phone", "said"),
-    [
-        ("100", THREE, "has 8 cores"),
-        ("0", THREE, "big, little, all"),
-        ("fast", THREE, "big, little, all"),
-        ("big", device((0, 1, 2, 3)), "one kind of core"),
-        ("big", device(), "does not tell"),
-    ],
-)
-def test_cores_that_cannot_be_had_are_refused(cores: str, phone: DeviceFacts, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        mask_for(normal_choice(cores), phone)

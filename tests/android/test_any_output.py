@@ -1,0 +1,122 @@
+"""Every parser on every captured text: with CRLF, cut off anywhere, and garbled."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from phone_output import APP, fixtures
+
+from deploy.android.parsers.am import parse_started
+from deploy.android.parsers.battery import parse_battery
+from deploy.android.parsers.deaths import parse_deaths
+from deploy.android.parsers.devices import parse_devices, parse_version
+from deploy.android.parsers.disk import parse_available
+from deploy.android.parsers.failures import failure_kind
+from deploy.android.parsers.load import busy_share, parse_meminfo, parse_stat
+from deploy.android.parsers.packages import parse_app_version, parse_package
+from deploy.android.parsers.power import (
+    parse_keyguard,
+    parse_power,
+    parse_power_save,
+    parse_setting,
+)
+from deploy.android.parsers.processes import parse_exit_info, parse_pidof
+from deploy.android.parsers.properties import describe, parse_properties
+from deploy.android.parsers.runner_log import parse_runner_log
+from deploy.android.parsers.thermal import parse_thermal
+from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
+from deploy.benchmark.parsers.per_op import parse_profile
+from deploy.benchmark.parsers.process import parse_status
+from deploy.results.cores import cores_of, parse_core_list
+
+PARSERS: dict[str, Callable[[str], object]] = {
+    "am": parse_started,
+    "battery": parse_battery,
+    "core list": parse_core_list,
+    "cpu": lambda text: (clusters(parse_files(text)), clocks(parse_files(text))),
+    "deaths": lambda text: parse_deaths(text, APP),
+    "devices": parse_devices,
+    "disk": parse_available,
+    "exit info": parse_exit_info,
+    "failure of connect": lambda text: failure_kind(text, text, 0, "connect"),
+    "failure of push": lambda text: failure_kind(text, text, 1, "push"),
+    "failure of shell": lambda text: failure_kind(text, text, 1, "shell"),
+    "keyguard": parse_keyguard,
+    "mask": cores_of,
+    "meminfo": parse_meminfo,
+    "package": lambda text: parse_package(text, APP),
+    "app version": parse_app_version,
+    "pidof": parse_pidof,
+    "power": parse_power,
+    "power save": parse_power_save,
+    "profile": parse_profile,
+    "properties": lambda text: describe(parse_properties(text)),
+    "runner log": parse_runner_log,
+    "setting": parse_setting,
+    "stat": lambda text: busy_share(parse_stat(text), parse_stat(text)),
+    "status": parse_status,
+    "thermal": parse_thermal,
+    "version": parse_version,
+}
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+def test_carriage_returns_change_nothing(parser: Callable[[str], object]) -> None:
+    for text in fixtures().values():
+        expected = parser(text)
+        assert parser(text.replace("\n", "\r\n")) == expected
+        assert parser(text.replace("\n", "\r\r\n")) == expected
+
+
+@pytest.mark.parametrize("name", sorted(PARSERS.keys() - {"profile"}))
+def test_the_daemon_that_starts_first_changes_nothing(name: str) -> None:
+    """A profile is a file on this computer, so that no client speaks into it."""
+    parser = PARSERS[name]
+    noise = (
+        "* daemon not running; starting now at tcp:5037\n* daemon started successfully\n"
+        "* daemon not running. starting it now on port 5037 *\n"
+    )
+    for text in fixtures().values():
+        assert parser(noise + text) == parser(text)
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+def test_nothing_is_learnt_from_nothing(parser: Callable[[str], object]) -> None:
+    empty = parser("")
+    for text in ("\n", "\r\n\r\n", "\x00", "Permission Denial: can't dump", "Killed"):
+        # A text that is not the command's says as little as none; a push that fails is one anyhow.
+        if parser is not PARSERS["failure of push"] and parser is not PARSERS["setting"]:
+            assert parser(text) == empty
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+def test_no_text_is_too_garbled(parser: Callable[[str], object]) -> None:
+    """Each fixture cut off at many places, with stretches lost, doubled and overwritten."""
+    chance = random.Random(0)
+    strange = "\x00\r\n\t :=[]{}(),.-_/'\"%*#0123456789eE²٣\u2028\x1c\udc80\U0001f4f1Ñn"
+    for text in fixtures().values():
+        for _ in range(12):
+            parser(text[: chance.randrange(len(text) + 1)])
+            start = chance.randrange(len(text))
+            end = start + chance.randrange(40)
+            parser(text[:start] + text[end:])
+            parser(text[:end] + text[start:])
+            noise = "".join(chance.choices(strange, k=chance.randrange(1, 12)))
+            parser(text[:start] + noise + text[end:])
+            parser(text.replace("0", "9" * 5000, 1))
+    for _ in range(40):
+        parser("".join(chance.choices(strange, k=chance.randrange(200))))
+        parser(chance.randbytes(200).decode("utf-8", "replace"))
+        parser(chance.randbytes(200).decode("utf-8", "surrogateescape"))
+
+
+@pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
+def test_a_deep_or_endless_text_is_survived(parser: Callable[[str], object]) -> None:
+    endless = ("[", "a", "9", " ", "[a]: [", "cpu ", "a: ", "/a:", "device ", "1 ", "\n", "[]\n")
+    for part in endless:
+        parser(part * 8_000)
+        parser("List of devices attached\n" + part * 8_000)
+        parser("ApplicationExitInfo #0: pid=1 reason=1 (" + part * 8_000)
+        parser("cpu0" + part * 8_000 + "x")

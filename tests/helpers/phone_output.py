@@ -1,0 +1,18 @@
+"""What phones and adb printed once: the files of tests/fixtures/phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "phone"
+APP = "dev.mobiledeploy.demo"
+
+# Every parser, each a function of one text.
+
+
+def fixture(name: str) -> str:
+    return (FIXTURES / f"{name}.txt").read_text(encoding="utf-8")
+
+
+def fixtures() -> dict[str, str]:
+    return {path.stem: fixture(path.stem) for path in sorted(FIXTURES.glob("*.txt"))}
