@@ -129,7 +129,7 @@ class AppRunner:
             if record.pid == pid or (pid is None and later):
                 return _why(record, self._phone.serial)
         deaths = [
-            each for each in parse_deaths(said["log"], PACKAGE) if pid is None or each.pid == pid
+            death for death in parse_deaths(said["log"], PACKAGE) if pid is None or death.pid == pid
         ]
         where = f"the app on {self._phone.serial}"
         if not deaths:

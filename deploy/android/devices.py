@@ -103,14 +103,14 @@ def choose_phones(
     where there are several and none is named.
     """
     if ALL in wanted:
-        usable = tuple(each for each in attached if each.state == "device")
+        usable = tuple(entry for entry in attached if entry.state == "device")
         if not usable:
             raise unusable(attached[0]) if attached else fault("no-phone", "adb sees no phone")
         return usable
     if wanted:
-        by_serial = {each.serial: each for each in attached}
+        by_serial = {entry.serial: entry for entry in attached}
         for serial in wanted:
-            twins = [each.serial for each in attached if each.shared_serial == serial]
+            twins = [entry.serial for entry in attached if entry.shared_serial == serial]
             if twins:
                 raise UserError(
                     f"{len(twins)} phones have the serial number {printable(serial)}: give "
@@ -124,7 +124,7 @@ def choose_phones(
     if not attached:
         raise fault("no-phone", "adb sees no phone")
     if len(attached) > 1:
-        serials = ", ".join(printable(each.serial) for each in attached)
+        serials = ", ".join(printable(entry.serial) for entry in attached)
         raise UserError(f"adb sees {len(attached)} phones: give --device {ALL} or one of {serials}")
     if attached[0].state != "device":
         raise unusable(attached[0])
@@ -137,9 +137,9 @@ def seen_phones(
     """As `choose_phones`, and each phone once, though adb may list it by cable and by network."""
     if wanted and ALL not in wanted:
         return one_each(adb, choose_phones(attached, wanted))
-    seen = {each.attached.serial: each for each in one_each(adb, attached)}
-    chosen = choose_phones([each.attached for each in seen.values()], wanted)
-    return tuple(seen[each.serial] for each in chosen)
+    by_serial = {seen.attached.serial: seen for seen in one_each(adb, attached)}
+    chosen = choose_phones([seen.attached for seen in by_serial.values()], wanted)
+    return tuple(by_serial[entry.serial] for entry in chosen)
 
 
 def the_phone(wanted: Sequence[str], server: Server) -> Phone:
@@ -164,11 +164,11 @@ def targets(
     if phones or not wanted:
         adb = open_server(server, cancelled)
         attached = adb.devices()
-        for each in seen_phones(adb, attached, phones or server.connect):
-            found.append(_phone_target(each.open(adb), runner, each.also))
+        for seen in seen_phones(adb, attached, phones or server.connect):
+            found.append(_phone_target(seen.open(adb), runner, seen.also))
         if ALL in phones:
-            left = [each for each in attached if each.state != "device"]
-            found += [_refused_target(each, runner) for each in left]
+            left = [entry for entry in attached if entry.state != "device"]
+            found += [_refused_target(entry, runner) for entry in left]
     return found
 
 

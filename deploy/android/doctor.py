@@ -69,7 +69,7 @@ def examine(server: Server, executorch: str | None = None) -> Iterator[Finding]:
 
 def executorch_of(bundle: Bundle) -> str | None:
     """The version of ExecuTorch that the bundle's .pte artifacts need; None without any."""
-    of_pte = [each for each in bundle.manifest.artifacts if each.format == "executorch"]
+    of_pte = [artifact for artifact in bundle.manifest.artifacts if artifact.format == "executorch"]
     return of_pte[0].runtime.version if of_pte else None
 
 
@@ -99,11 +99,11 @@ def _asked_for() -> dict[str, SpecifierSet]:
         listed = importlib.metadata.requires(TOOL_NAME) or []
     except importlib.metadata.PackageNotFoundError:
         return {}
-    requirements = [Requirement(each) for each in listed]
+    requirements = [Requirement(text) for text in listed]
     return {
-        each.name: each.specifier
-        for each in requirements
-        if each.marker is None or each.marker.evaluate({"extra": ""})
+        requirement.name: requirement.specifier
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     }
 
 

@@ -76,22 +76,24 @@ def one_each(adb: Adb, attached: Sequence[AttachedDevice]) -> tuple[SeenPhone, .
 
     Only usable entries can be asked; every other, and one that does not tell, is a phone by itself.
     """
-    usable = [each for each in attached if each.state == "device"]
+    usable = [entry for entry in attached if entry.state == "device"]
     if len(usable) < 2:
-        return tuple(SeenPhone(attached=each) for each in attached)
-    return merge([(each, _identity(adb, each) if each in usable else None) for each in attached])
+        return tuple(SeenPhone(attached=entry) for entry in attached)
+    return merge(
+        [(entry, _identity(adb, entry) if entry in usable else None) for entry in attached]
+    )
 
 
 def merge(entries: Sequence[tuple[AttachedDevice, Identity | None]]) -> tuple[SeenPhone, ...]:
     """The phones behind entries that say who they are, None for one that does not."""
     groups: dict[object, list[AttachedDevice]] = {}
-    for each, identity in entries:
-        known = identity is not None and identity.is_known and not _is_emulator(each)
-        groups.setdefault(identity if known else each.serial, []).append(each)
+    for entry, identity in entries:
+        known = identity is not None and identity.is_known and not _is_emulator(entry)
+        groups.setdefault(identity if known else entry.serial, []).append(entry)
     seen: list[SeenPhone] = []
     for said, group in groups.items():
         if isinstance(said, Identity) and not _is_one(said, group):
-            seen += [SeenPhone(attached=each) for each in group]
+            seen += [SeenPhone(attached=entry) for entry in group]
         else:
             seen.append(best_of(group))
     return tuple(seen)
@@ -103,7 +105,7 @@ def _is_emulator(attached: AttachedDevice) -> bool:
 
 def _is_one(identity: Identity, entries: Sequence[AttachedDevice]) -> bool:
     """A boot id alone is shared by containers, of which none hangs on a cable."""
-    return bool(identity.android_id) or any(each.connection == "usb" for each in entries)
+    return bool(identity.android_id) or any(entry.connection == "usb" for entry in entries)
 
 
 def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:
@@ -115,5 +117,7 @@ def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:
 
 def best_of(entries: Sequence[AttachedDevice]) -> SeenPhone:
     """A phone by the best of its entries: the cable, else the first in adb's list."""
-    best = min(entries, key=lambda each: each.connection != "usb")
-    return SeenPhone(attached=best, also=tuple(each.serial for each in entries if each is not best))
+    best = min(entries, key=lambda entry: entry.connection != "usb")
+    return SeenPhone(
+        attached=best, also=tuple(entry.serial for entry in entries if entry is not best)
+    )

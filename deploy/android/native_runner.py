@@ -62,19 +62,19 @@ class NativeRunner:
         self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
-        timed = next(each for each in request.golden if each.index == request.input.golden)
+        timed = next(photo for photo in request.golden if photo.index == request.input.golden)
         # The runner counts its first inference and the warm-up among the executions.
         executions = 1 + request.warmup + request.iterations
         log, output = self._execute(request, timed, executions, mask, timeout)
         logits = [GoldenAnswer.of(timed.index, output)]
         seen: ProcessStatus | None = None
-        others = [each for each in request.golden if each.index != timed.index]
+        others = [photo for photo in request.golden if photo.index != timed.index]
         if others:
             # Looking into /proc disturbs, so it is done while nothing is timed.
             seen = self._watched(request, timed, mask, timeout)
             logits += [
-                GoldenAnswer.of(each.index, self._execute(request, each, 1, mask, timeout)[1])
-                for each in others
+                GoldenAnswer.of(photo.index, self._execute(request, photo, 1, mask, timeout)[1])
+                for photo in others
             ]
         return Ran(
             answer=Answer(
@@ -104,7 +104,7 @@ class NativeRunner:
     def trace(self, request: Request, mask: str | None, timeout: float) -> bytes:
         """The ETDump of a block, not to be timed otherwise. Raises PhoneError (runner-missing)
         where the runner was built without the event tracer, and so writes none."""
-        timed = next(each for each in request.golden if each.index == request.input.golden)
+        timed = next(photo for photo in request.golden if photo.index == request.input.golden)
         name = f"{request.id}.etdump"
         executions = 1 + request.warmup + request.iterations
         self._execute(request, timed, executions, mask, timeout, f" --etdump_path={name}")

@@ -62,8 +62,8 @@ def run_block(request: Request, folder: Path) -> Answer:
     if sha256_file(file) != request.artifact.sha256:
         raise RefusedError("file-differs", f"{request.artifact.file} has another hash")
     golden = {
-        each.index: np.fromfile(folder / each.file, "<f4").reshape(request.shape)
-        for each in request.golden
+        photo.index: np.fromfile(folder / photo.file, "<f4").reshape(request.shape)
+        for photo in request.golden
     }
     image = golden[request.input.golden] if request.input.golden is not None else _seeded(request)
     runtime, version, load = RUNTIMES[request.artifact.format]()
@@ -83,7 +83,7 @@ def run_block(request: Request, folder: Path) -> Answer:
         gc.collect()
         gc.disable()
         iterations = tuple(timed(call, image) for _ in range(request.iterations))
-        logits = tuple(GoldenAnswer.of(index, call(each)) for index, each in golden.items())
+        logits = tuple(GoldenAnswer.of(index, call(photo)) for index, photo in golden.items())
     except Exception as error:  # As above.
         raise RefusedError("run-failed", str(error)) from error
     return Answer(

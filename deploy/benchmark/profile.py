@@ -74,12 +74,16 @@ def open_bundles(
     opened = []
     for folder in folders:
         bundle = open_bundle(folder)
-        runnable = [each for each in bundle.manifest.artifacts if each.format in formats]
+        runnable = [
+            artifact for artifact in bundle.manifest.artifacts if artifact.format in formats
+        ]
         chosen = [
-            each for each in runnable if (each.name in artifacts if artifacts else each.verified)
+            artifact
+            for artifact in runnable
+            if (artifact.name in artifacts if artifacts else artifact.verified)
         ]
         if not chosen:
-            names = ", ".join(each.name for each in runnable) or "another bundle"
+            names = ", ".join(artifact.name for artifact in runnable) or "another bundle"
             raise UserError(
                 f"{printable(str(folder))} has no such artifact that runs there: take {names}"
             )
@@ -87,13 +91,13 @@ def open_bundles(
         manifest = sha256_file(folder / MANIFEST_FILE)
         label = labels[folder]
         opened.append(Opened(bundle=bundle, id=manifest, label=label, artifacts=tuple(chosen)))
-    found = {each.name for one in opened for each in one.artifacts}
+    found = {artifact.name for bundle in opened for artifact in bundle.artifacts}
     for name in artifacts:
         if name not in found:
             raise UserError(
                 f"no artifact {printable(name)} runs there: take {', '.join(sorted(found))}"
             )
-    if len({each.id for each in opened}) != len(opened):
+    if len({bundle.id for bundle in opened}) != len(opened):
         raise UserError("a bundle is named twice: give each once")
     return tuple(opened)
 
@@ -122,7 +126,7 @@ def profile(
         session=secrets.token_hex(8),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         settings=settings,
-        bundles=tuple(_facts(each) for each in bundles),
+        bundles=tuple(_facts(bundle) for bundle in bundles),
         devices=(),
     )
 
@@ -134,8 +138,8 @@ def profile(
 
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as local:
         staged = [
-            stage_bundle(each.bundle, each.artifacts, _folder(Path(local), index))
-            for index, each in enumerate(bundles)
+            stage_bundle(opened.bundle, opened.artifacts, _folder(Path(local), index))
+            for index, opened in enumerate(bundles)
         ]
 
         def measure(target: DeviceTarget) -> None:

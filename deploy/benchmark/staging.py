@@ -30,7 +30,7 @@ class StagedBundle:
 
     def files_for(self, artifact: Artifact) -> dict[str, Path]:
         """Name on the device to local file, of all that a block of `artifact` reads."""
-        names = [self.artifacts[artifact.name].file, *(each.file for each in self.golden)]
+        names = [self.artifacts[artifact.name].file, *(photo.file for photo in self.golden)]
         return {name: self.files[name] for name in names}
 
 

@@ -85,9 +85,9 @@ def _run(
         if removing is not None:
             removed = library.remove(removing, app, project)
         there = library.staged_bundles(app, project)
-        for each in there:
-            if each.problem is not None:
-                watcher.warn(f"the app cannot use {each.name}: {each.problem}")
+        for staged in there:
+            if staged.problem is not None:
+                watcher.warn(f"the app cannot use {staged.name}: {staged.problem}")
         warnings = watcher.warnings
     if as_json:
         print_json(_facts(app, project, there, removed, warnings))
@@ -107,13 +107,13 @@ def _facts(
         "project": str(project),
         "bundles": [
             {
-                "name": each.name,
-                "path": str(each.folder),
-                "bytes": each.bytes,
-                "artifacts": list(each.artifacts),
-                "problem": each.problem,
+                "name": staged.name,
+                "path": str(staged.folder),
+                "bytes": staged.bytes,
+                "artifacts": list(staged.artifacts),
+                "problem": staged.problem,
             }
-            for each in there
+            for staged in there
         ],
         "removed": removed.name if removed else None,
         "next": list(app.steps),
@@ -129,9 +129,11 @@ def _show(
     if not there:
         echo(f"no bundles in {project / app.bundles}")
         return
-    rows = [[each.name, ", ".join(each.artifacts), _megabytes(each.bytes)] for each in there]
+    rows = [
+        [staged.name, ", ".join(staged.artifacts), _megabytes(staged.bytes)] for staged in there
+    ]
     print_table(["bundle", "artifacts", "MB"], rows)
-    echo(f"\n{_megabytes(sum(each.bytes for each in there))} MB in {project / app.bundles}")
+    echo(f"\n{_megabytes(sum(staged.bytes for staged in there))} MB in {project / app.bundles}")
     if added:
         echo(f"\nNext, in {project}:\n")
         for step in app.steps:

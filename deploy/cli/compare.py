@@ -62,7 +62,7 @@ def compare(
         anyway=anyway,
     )
     if as_json:
-        arms = [comparison_facts(each) for each in compared.arms]
+        arms = [comparison_facts(arm) for arm in compared.arms]
         print_json({"arms": arms, "missing": list(compared.missing), "notes": list(compared.notes)})
     else:
         show_comparisons(compared.arms)
@@ -76,9 +76,9 @@ def compare(
         return
     if compared.missing:
         raise GateError(f"not all could be compared: {compared.missing[0]}")
-    slower = [each for each in compared.arms if each.slower_beyond(fail_above)]
+    slower = [arm for arm in compared.arms if arm.slower_beyond(fail_above)]
     if slower:
-        worst = max(slower, key=lambda each: each.comparison.ratio)
+        worst = max(slower, key=lambda arm: arm.comparison.ratio)
         ratio = worst.comparison.ratio
         raise GateError(
             f"{len(slower)} of {len(compared.arms)} arms are slower by more than {fail_above:g} % "

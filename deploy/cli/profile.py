@@ -268,13 +268,13 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
     from deploy.cli.tables import profile as tables
     from deploy.results.compare import compare_bundles
 
-    comparisons = [each for report in reports for each in compare_bundles(report)]
+    comparisons = [comparison for report in reports for comparison in compare_bundles(report)]
     if as_json:
         print_json(
             {
                 "session": profiled.results.session,
                 "devices": [tables.device_facts(report) for report in reports],
-                "comparisons": [tables.comparison_facts(each) for each in comparisons],
+                "comparisons": [tables.comparison_facts(comparison) for comparison in comparisons],
                 "failures": {name: str(error) for name, error in profiled.failures.items()},
                 "interrupted": profiled.interrupted,
             }

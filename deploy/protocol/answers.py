@@ -37,12 +37,12 @@ def _check_counts(answer: Answer, request: Request, where: str) -> None:
     if len(answer.iterations_ns) != request.iterations:
         timed = len(answer.iterations_ns)
         _refuse(where, f"has {timed} times, {request.iterations} were asked")
-    given = sorted(each.index for each in answer.logits)
-    if given != sorted(each.index for each in request.golden):
+    given = sorted(golden.index for golden in answer.logits)
+    if given != sorted(golden.index for golden in request.golden):
         _refuse(where, "has logits of other golden photos than were asked")
-    for each in answer.logits:
+    for golden in answer.logits:
         try:
-            each.values()
+            golden.values()
         except ValueError as error:
             _refuse(where, str(error))
 

@@ -100,7 +100,7 @@ class Request(Record):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        indices = [each.index for each in self.golden]
+        indices = [photo.index for photo in self.golden]
         if len(set(indices)) != len(indices):
             raise ValueError("a golden input is there twice")
         if self.input.golden is not None and self.input.golden not in indices:

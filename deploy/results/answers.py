@@ -19,7 +19,7 @@ def check_answers(
 ) -> tuple[ErrorStatistics | None, list[str]]:
     """The fullest answer against the float network, and every reason not to believe the answers."""
     given = [
-        {each.index: _comparable(each.values(), artifact) for each in block.answer.logits}
+        {answer.index: _comparable(answer.values(), artifact) for answer in block.answer.logits}
         for block in arm.blocks
         if block.answer and block.answer.status == "ok"
     ]
@@ -36,7 +36,7 @@ def check_answers(
     if not fullest:
         return None, ["it gave no answer that could be judged"]
     rows = sorted(fullest)
-    sized = all(len(values) == bundle.classes for each in given for values in each.values())
+    sized = all(len(values) == bundle.classes for logits in given for values in logits.values())
     if not sized or rows[-1] >= len(reference):
         return None, [f"its answers are not of {bundle.classes} classes"]
     candidate = np.stack([fullest[row] for row in rows])
@@ -47,7 +47,7 @@ def check_answers(
         for check in judge_golden(artifact.name, artifact.precision, statistics, program)
         if not check.passed
     ]
-    if not wrong and not all(_repeats(fullest, each) for each in given):
+    if not wrong and not all(_repeats(fullest, logits) for logits in given):
         wrong = ["wrong answers: the same photo got other answers in another block"]
     return statistics, wrong
 

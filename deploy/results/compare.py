@@ -139,7 +139,7 @@ def _pairs(
     first, second = _by_identity(before), _by_identity(after)
     shared = [key for key in first if key in second]
     if not shared and len(before) == len(after) == 1:
-        a, b = (printable(each.device.model) for each in (before[0], after[0]))
+        a, b = (printable(report.device.model) for report in (before[0], after[0]))
         tolerate(f"measured on different devices, {a} and {b}", notes)
         yield before[0], after[0]
         return
@@ -157,10 +157,10 @@ def _pairs(
 
 def _by_identity(reports: Sequence[DeviceReport]) -> dict[tuple[str | None, ...], DeviceReport]:
     """By what a phone is; where two of a file claim to be the same, by what adb calls them too."""
-    claims = [(each.device.id, each.device.model, each.device.soc) for each in reports]
+    claims = [(report.device.id, report.device.model, report.device.soc) for report in reports]
     return {
-        (*claim, each.device.serial if claims.count(claim) > 1 else None): each
-        for claim, each in zip(claims, reports, strict=True)
+        (*claim, report.device.serial if claims.count(claim) > 1 else None): report
+        for claim, report in zip(claims, reports, strict=True)
     }
 
 

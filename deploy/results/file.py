@@ -78,7 +78,9 @@ def read_results(path: Path) -> Results:
         ) from None
     except ValueError as error:
         _refuse(where, str(error))
-    known = {(bundle.id, each.name) for bundle in results.bundles for each in bundle.artifacts}
+    known = {
+        (bundle.id, artifact.name) for bundle in results.bundles for artifact in bundle.artifacts
+    }
     for device in results.devices:
         try:
             _check_logits(device)
@@ -128,8 +130,8 @@ def _check_logits(device: MeasuredDevice) -> None:
     """Raises ValueError for logits that cannot be decoded."""
     for arm in device.arms:
         for block in arm.blocks:
-            for each in block.answer.logits if block.answer else ():
-                each.values()
+            for golden in block.answer.logits if block.answer else ():
+                golden.values()
 
 
 def _refuse(where: str, what: str) -> NoReturn:

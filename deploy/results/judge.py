@@ -106,7 +106,7 @@ def _device_report(device: MeasuredDevice, bundles: dict[str, MeasuredBundle]) -
 
 
 def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmReport:
-    artifact = next(each for each in bundle.artifacts if each.name == arm.artifact)
+    artifact = next(made for made in bundle.artifacts if made.name == arm.artifact)
     answered = [block for block in arm.blocks if block.answer and block.answer.status == "ok"]
     answers = [block.answer for block in answered if block.answer]
     blocks = tuple(
@@ -141,10 +141,15 @@ def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmRep
 
 
 def _signs(arm: Arm, blocks: Sequence[TimedBlock], device: DeviceFacts) -> list[Sign]:
-    seen = [each for block in arm.blocks for each in (block.before, block.after) if each]
+    seen = [
+        conditions
+        for block in arm.blocks
+        for conditions in (block.before, block.after)
+        if conditions
+    ]
     around = [
         clocks_lowered(_allowed(held_cores(arm.key.cores, device), seen)),
-        heated([each.thermal_status for each in seen]),
+        heated([conditions.thermal_status for conditions in seen]),
         never_cooled([block.cooled for block in arm.blocks]),
     ]
     in_times = signs_in_times(blocks) if blocks else ()
@@ -154,11 +159,11 @@ def _signs(arm: Arm, blocks: Sequence[TimedBlock], device: DeviceFacts) -> list[
 def _allowed(held: Sequence[int], seen: Sequence[Conditions]) -> npt.NDArray[np.float64]:
     """The highest allowed clocks in kHz, (readings, cores), NaN where unknown; of the cores that
     the arm is held to, if it is."""
-    cores = sorted({clock.core for each in seen for clock in each.clocks})
+    cores = sorted({clock.core for conditions in seen for clock in conditions.clocks})
     cores = [core for core in cores if not held or core in held]
     table = np.full((len(seen), len(cores)), np.nan)
-    for row, each in enumerate(seen):
-        known = {clock.core: clock.allowed_khz for clock in each.clocks}
+    for row, conditions in enumerate(seen):
+        known = {clock.core: clock.allowed_khz for clock in conditions.clocks}
         for column, core in enumerate(cores):
             table[row, column] = known.get(core) or np.nan
     return table
@@ -169,19 +174,19 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
     before = [block.before for arm in device.arms for block in arm.blocks]
     android = device.device.kind == "android"
     conditions: dict[str, list[bool | None]] = {
-        "the screen was locked: some phones slow down then": [each.locked for each in before],
-        "it was charging, which heats it: connect by network": [each.charging for each in before],
-        "battery saver was on: turn it off": [each.power_save for each in before],
+        "the screen was locked: some phones slow down then": [then.locked for then in before],
+        "it was charging, which heats it: connect by network": [then.charging for then in before],
+        "battery saver was on: turn it off": [then.power_save for then in before],
         "the battery was low: some phones slow down then": [
-            each.battery_level is not None and each.battery_level < LOW_BATTERY for each in before
+            then.battery_level is not None and then.battery_level < LOW_BATTERY for then in before
         ],
         "other programs kept it busy": [
-            each.busy is not None and each.busy > BUSY_SHARE for each in before
+            then.busy is not None and then.busy > BUSY_SHARE for then in before
         ],
         f"its heat is unknown: {_TIMES_ALONE}": [
-            android and each.thermal_status is None for each in before
+            android and then.thermal_status is None for then in before
         ],
-        f"its clocks are unknown: {_TIMES_ALONE}": [android and not each.clocks for each in before],
+        f"its clocks are unknown: {_TIMES_ALONE}": [android and not then.clocks for then in before],
     }
     return [
         f"{text} ({sum(map(bool, seen))} of {len(seen)} blocks)"
@@ -203,7 +208,7 @@ def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
         if len(group) < 2:
             continue
         cheapest_first = sorted(group, key=lambda threads: threads or math.inf)
-        best = group[recommend({each: group[each].blocks for each in cheapest_first})]
+        best = group[recommend({threads: group[threads].blocks for threads in cheapest_first})]
         assert best.summary is not None
         found.append(
             Recommendation(

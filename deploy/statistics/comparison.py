@@ -65,7 +65,7 @@ def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comp
             remedy="more rounds",
             rounds=_USUAL_ROUNDS,
         )
-    of_a, of_b = (np.log(medians([blocks[each] for each in shared])) for blocks in of_round)
+    of_a, of_b = (np.log(medians([blocks[number] for number in shared])) for blocks in of_round)
     shift = paired_shift(of_b - of_a)
     comparison = _compare(shift, 0.0, margin, "more rounds")
     if comparison.remedy is None:

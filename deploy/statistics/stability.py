@@ -175,5 +175,5 @@ def never_cooled(cooled: Sequence[bool | None]) -> Sign | None:
 
     The figure is how many did.
     """
-    figure = sum(each is False for each in cooled)
+    figure = sum(state is False for state in cooled)
     return Sign(kind="never cooled", figure=figure, limit=1) if figure else None

@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-import pytest
+import time
+from pathlib import Path
 
-from deploy.android.devices import choose_phones
-from deploy.android.identity import Identity, SeenPhone, best_of, merge
+import pytest
+from adbutils._utils import adb_path
+from phone_sessions import (
+    adb_server,
+    own_server,
+    phone,
+)
+from virtual_phone_fixture import AdbServer, MakePhone
+
+from deploy.android.adb import Adb
+from deploy.android.devices import (
+    Server,
+    alone,
+    choose_phones,
+    open_server,
+    seen_phones,
+)
+from deploy.android.identity import Identity, SeenPhone, best_of, merge, read_identity
 from deploy.android.parsers.devices import parse_devices
-from deploy.support.errors import UserError
+from deploy.android.phone import Phone
+from deploy.support.errors import PhoneError, UserError
+
+__all__ = ["adb_server", "own_server", "phone"]
+
+pytestmark = pytest.mark.usefixtures("own_server")
 
 
 def test_phones_with_one_serial_number_are_told_apart_by_their_ports() -> None:
@@ -56,3 +78,90 @@ def test_entries_are_one_phone_only_where_no_other_would_say_the_same(
     seen = merge([(each, identity) for each in parse_devices(listed)])
     assert len(seen) == phones
     assert seen[0].attached.serial == serials[0]
+
+
+STATES = [
+    ("unauthorized", "unauthorized"),
+    ("offline", "offline"),
+    ("recovery", "not-booted"),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), STATES)
+def test_a_phone_that_cannot_be_used_is_refused_by_its_state(
+    phone: MakePhone, adb_server: AdbServer, fault: str, kind: str
+) -> None:
+    ailing = phone(faults=[fault])
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        states = {each.serial: each.state for each in adb.devices()}
+        if states.get(ailing.serial) not in (None, "device", "authorizing", "connecting"):
+            break
+        time.sleep(0.1)
+    with pytest.raises(PhoneError) as refused:
+        choose_phones(adb.devices(), [ailing.serial])
+    assert refused.value.kind == kind
+
+
+def test_no_phone_and_many_phones_say_what_to_do(phone: MakePhone, adb_server: AdbServer) -> None:
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    with pytest.raises(PhoneError) as none:
+        choose_phones([], [])
+    assert none.value.kind == "no-phone"
+    first, second = phone(), phone()
+    with pytest.raises(UserError, match="give --device all or one of"):
+        choose_phones(adb.devices(), [])
+    assert {each.serial for each in choose_phones(adb.devices(), ["all"])} == {
+        first.serial,
+        second.serial,
+    }
+    with pytest.raises(PhoneError) as unknown:
+        choose_phones(adb.devices(), ["nobody"])
+    assert unknown.value.kind == "not-found"
+
+
+def test_one_phone_by_two_transports_is_one_phone(phone: MakePhone, adb_server: AdbServer) -> None:
+    connected = phone()
+    again = connected.serial.replace("127.0.0.1", "localhost")
+    adb_server.run("connect", again, timeout=15)
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    try:
+        assert len(adb.devices()) == 2
+        (seen,) = seen_phones(adb, adb.devices(), [])
+        assert {seen.attached.serial, *seen.also} == {connected.serial, again}
+        assert len(seen_phones(adb, adb.devices(), ["all"])) == 1
+        assert len(seen_phones(adb, adb.devices(), [again, connected.serial])) == 1
+        with (
+            alone(Phone(adb, connected.serial)),
+            pytest.raises(PhoneError, match="another session"),
+            alone(Phone(adb, again)),
+        ):
+            pass
+    finally:
+        adb_server.run("disconnect", again)
+
+
+def test_two_phones_with_one_serial_number_are_two(phone: MakePhone, adb_server: AdbServer) -> None:
+    first, second = phone(), phone()
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    told = [read_identity(Phone(adb, each.serial)) for each in (first, second)]
+    assert told[0].serialno == told[1].serialno == first.phone.state.serial
+    assert len(seen_phones(adb, adb.devices(), ["all"])) == 2
+    with alone(Phone(adb, first.serial)), alone(Phone(adb, second.serial)):
+        pass
+
+
+def test_a_lock_needs_no_home(
+    phone: MakePhone, adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connected = phone()
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", "/proc/nowhere")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with alone(Phone(Adb(binary=adb_path(), port=adb_server.port), connected.serial)):
+        assert len(list(tmp_path.rglob("phone-*.lock"))) == 1
+
+
+def test_an_address_where_nobody_listens_is_refused(adb_server: AdbServer) -> None:
+    with pytest.raises(PhoneError, match="cannot connect to"):
+        open_server(Server(port=adb_server.port, connect=("127.0.0.1:9",)))

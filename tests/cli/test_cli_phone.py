@@ -10,10 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
 
+from deploy.cli import commands
+from deploy.cli.run import run
 from deploy.results.file import read_results
 
 Run = subprocess.CompletedProcess[str]
@@ -37,19 +40,33 @@ def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]
     )
 
 
-def run(environment: dict[str, str], *arguments: str) -> Run:
-    process = start(environment, *arguments)
-    out, err = process.communicate(timeout=300)
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+class Command(Protocol):
+    """`mobile-deploy ARGUMENTS...` in this process, which has imported what it needs."""
+
+    def __call__(self, *arguments: str) -> Run: ...
+
+
+@pytest.fixture
+def command(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str) -> Run:
+        capfd.readouterr()
+        code = run(commands, arguments)
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return command
 
 
 def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
 ) -> None:
     connected = phone()
     files = tmp_path / "results.json", tmp_path / "samples.csv"
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), "--device", connected.serial),
         *("--artifact", "onnx-int8", "--artifact", "executorch-int8"),
         *("--threads", "1,4", "--rounds", "6", "--iterations", "8"),
@@ -76,7 +93,7 @@ def test_the_facts_are_saved_whatever_stdout_takes(
     files = tmp_path / "results.json", tmp_path / "samples.csv"
     to = {"latin-1": f"> '{tmp_path}/shown'", "closed": ">&-", "full": "> /dev/full"}[stdout]
     line = [
-        *("profile", str(phone_bundle), "--device", "host", "--artifact", "executorch-int8"),
+        *("profile", str(phone_bundle), "--device", "host", "--artifact", "onnx-int8"),
         *("--threads", "1", "--rounds", "2", "--iterations", "2", "--warmup", "0"),
         *("-o", str(files[0]), "--csv", str(files[1])),
     ]
@@ -100,7 +117,7 @@ def test_the_facts_are_saved_whatever_stdout_takes(
 
 def test_two_bundles_are_compared_in_one_session(
     phone: MakePhone,
-    environment: dict[str, str],
+    command: Command,
     phone_bundle: Path,
     tmp_path: Path,
 ) -> None:
@@ -109,8 +126,7 @@ def test_two_bundles_are_compared_in_one_session(
     manifest = other / "manifest.json"
     # The same network in another bundle: any byte of its manifest makes it one.
     manifest.write_text(manifest.read_text() + "\n")
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), str(other), "--device", phone().serial),
         *("--artifact", "onnx-int8", "--threads", "2", "--rounds", "6", "--json"),
     )
@@ -122,10 +138,9 @@ def test_two_bundles_are_compared_in_one_session(
 
 
 def test_the_host_gives_a_real_figure_marked_as_its_own(
-    environment: dict[str, str], phone_bundle: Path
+    command: Command, phone_bundle: Path
 ) -> None:
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), "--device", "host", "--threads", "1", "--json"),
         *("--rounds", "1", "--artifact", "onnx-fp32", "--artifact", "executorch-int8"),
     )
@@ -142,23 +157,21 @@ def test_the_host_gives_a_real_figure_marked_as_its_own(
     assert "says nothing of how fast a phone is" in done.stderr
 
 
-def test_per_op_shows_where_the_time_goes(environment: dict[str, str], phone_bundle: Path) -> None:
-    done = run(environment, "profile", str(phone_bundle), "--per-op", "--json")
+def test_per_op_shows_where_the_time_goes(command: Command, phone_bundle: Path) -> None:
+    done = command("profile", str(phone_bundle), "--per-op", "--json")
     assert done.returncode == 0, done.stderr
     profiles = json.loads(done.stdout)["profiles"]
     assert [each["artifact"] for each in profiles] == ["onnx-fp32", "onnx-int8"]
     times = [operator["total_ns"] for operator in profiles[1]["operators"]]
     assert times == sorted(times, reverse=True)
     assert "QLinearConv" in {operator["operator"] for operator in profiles[1]["operators"]}
-    pte = run(
-        environment, "profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"
-    )
+    pte = command("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8")
     assert pte.returncode == 2
     assert "event tracer" in pte.stderr
 
 
 def test_per_op_of_a_phone_is_its_runners_etdump(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
 ) -> None:
     connected = phone()
     plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
@@ -168,12 +181,12 @@ def test_per_op_of_a_phone_is_its_runners_etdump(
         *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
         *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),
     )
-    done = run(environment, *asked, str(tracing))
+    done = command(*asked, str(tracing))
     assert done.returncode == 0, done.stderr
     (profile,) = json.loads(done.stdout)["profiles"]
     assert profile["where"] == "Virtual Pixel"
     assert profile["operators"][0]["operator"] == "delegate"
-    without = run(environment, *asked, str(plain))
+    without = command(*asked, str(plain))
     assert without.returncode == 1
     assert "writes no ETDump: build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON" in without.stderr
     assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
@@ -230,38 +243,36 @@ WRONG = {
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG.values(), ids=WRONG)
 def test_mistakes_get_one_line_and_2(
-    environment: dict[str, str], phone_bundle: Path, arguments: list[str], said: str
+    command: Command, phone_bundle: Path, arguments: list[str], said: str
 ) -> None:
     named = [str(phone_bundle) if each == "B" else each for each in arguments]
-    done = run(environment, *named)
+    done = command(*named)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 
 
-def test_without_a_phone_it_says_what_to_do(
-    environment: dict[str, str], phone_bundle: Path
-) -> None:
-    done = run(environment, "profile", str(phone_bundle))
+def test_without_a_phone_it_says_what_to_do(command: Command, phone_bundle: Path) -> None:
+    done = command("profile", str(phone_bundle))
     assert done.returncode == 1
     assert "adb sees no phone: plug one in" in done.stderr
-    doctor = run(environment, "doctor")
+    doctor = command("doctor")
     assert doctor.returncode == 1
     assert "BLOCKS  phones: none attached" in doctor.stdout
 
 
 def test_doctor_passes_a_healthy_phone_and_names_what_ails_another(
-    phone: MakePhone, environment: dict[str, str]
+    phone: MakePhone, command: Command
 ) -> None:
     phone(seed=1)
-    healthy = run(environment, "doctor")
+    healthy = command("doctor")
     assert healthy.returncode == 0, healthy.stdout
     assert "app: 0.1.0, ExecuTorch" in healthy.stdout
     phone(seed=2, faults=["unauthorized"])
     phone(seed=3, faults=["app-missing", "low-battery", "screen-locked"])
     time.sleep(1)
-    ailing = run(environment, "doctor", "--json")
+    ailing = command("doctor", "--json")
     assert ailing.returncode == 1
     found = [(each["state"], each["what"]) for each in json.loads(ailing.stdout)["findings"]]
     for state, words in [
@@ -283,14 +294,13 @@ def virtual(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_virtual_phone_of_the_command_line_is_measured(
     virtual: subprocess.Popen[str],
-    environment: dict[str, str],
+    command: Command,
     adb_server: AdbServer,
     phone_bundle: Path,
 ) -> None:
     assert virtual.stdout is not None
     serial = json.loads(virtual.stdout.readline())["serial"]
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), "--connect", serial, "--rounds", "6"),
         *("--artifact", "onnx-int8", "--threads", "1"),
     )
@@ -303,7 +313,7 @@ def test_a_virtual_phone_of_the_command_line_is_measured(
 
 
 def test_a_second_session_on_one_phone_is_refused(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path
+    phone: MakePhone, environment: dict[str, str], command: Command, phone_bundle: Path
 ) -> None:
     connected = phone()
     arguments = ["profile", str(phone_bundle), "--device", connected.serial, "--threads", "1"]
@@ -312,7 +322,7 @@ def test_a_second_session_on_one_phone_is_refused(
     while not any("block-0-" in each for each in connected.phone.commands):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    second = run(environment, *arguments)
+    second = command(*arguments)
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=60)
     assert second.returncode == 1
@@ -340,11 +350,10 @@ def test_being_told_to_terminate_keeps_what_there_is_too(
 
 
 def test_a_target_that_cannot_do_what_is_asked_loses_nothing_of_the_others(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
+    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "r.json"
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), "--device", "host", "--device", phone(seed=6).serial),
         *("--artifact", "onnx-int8", "--threads", "7", "--rounds", "6", "-o", str(file)),
     )
@@ -355,13 +364,12 @@ def test_a_target_that_cannot_do_what_is_asked_loses_nothing_of_the_others(
 
 
 def test_a_phone_that_is_there_and_cannot_be_used_is_told_among_all(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path
+    phone: MakePhone, command: Command, phone_bundle: Path
 ) -> None:
     phone(seed=7)
     phone(seed=8, faults=["unauthorized"])
     time.sleep(1)
-    done = run(
-        environment,
+    done = command(
         *("profile", str(phone_bundle), "--device", "all", "--artifact", "onnx-int8"),
         *("--threads", "1", "--rounds", "6"),
     )

@@ -86,8 +86,8 @@ def _death(entry: _Entry, later: list[_Entry], package: str) -> Death | None:
 
 def _next(entry: _Entry, later: list[_Entry], start: str) -> str | None:
     """The next line of the same writer whose start matches."""
-    same = [each for each in later if each.tag == entry.tag and each.pid == entry.pid]
-    return next((each.message for each in same if re.match(start, each.message)), None)
+    same = [line for line in later if line.tag == entry.tag and line.pid == entry.pid]
+    return next((line.message for line in same if re.match(start, line.message)), None)
 
 
 def _is_name(name: str | None, package: str) -> bool:

@@ -67,7 +67,7 @@ def parse_devices(text: str) -> tuple[AttachedDevice, ...]:
 
 
 def _device(line: str) -> AttachedDevice | None:
-    matched = next((found for each in _LINES if (found := each.fullmatch(line))), None)
+    matched = next((found for form in _LINES if (found := form.fullmatch(line))), None)
     if matched is None:
         return None
     serial = matched["serial"].rstrip()
@@ -103,7 +103,7 @@ def is_address(serial: str) -> bool:
 def _told_apart(device: AttachedDevice, all_of_them: Sequence[AttachedDevice]) -> AttachedDevice:
     """By its USB port where another has the same serial number, as cheap phones do."""
     port = device.properties.get("usb")
-    if port is None or sum(each.serial == device.serial for each in all_of_them) == 1:
+    if port is None or sum(other.serial == device.serial for other in all_of_them) == 1:
         return device
     return replace(device, serial=f"{_PORT}{port}", shared_serial=device.serial)
 

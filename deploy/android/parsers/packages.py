@@ -50,7 +50,7 @@ def parse_package(text: str, package: str) -> Package | None:
     return Package(
         version_name=words(entries.get("versionName")),
         version_code=whole(entries.get("versionCode")),
-        debuggable=any("DEBUGGABLE" in each for each in flags) if flags else None,
+        debuggable=any("DEBUGGABLE" in line for line in flags) if flags else None,
         primary_abi=words(entries.get("primaryCpuAbi")),
     )
 

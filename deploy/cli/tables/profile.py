@@ -64,29 +64,33 @@ def show_legend() -> None:
 def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
     """B against A, an arm a row; a table for each device and pair of bundles."""
     groups: dict[tuple[str, str, str, str], list[ArmComparison]] = {}
-    for each in comparisons:
-        a, b = each.a.bundle, each.b.bundle
-        groups.setdefault((each.device.id, each.device.model, a.label, b.label), []).append(each)
+    for compared in comparisons:
+        a, b = compared.a.bundle, compared.b.bundle
+        groups.setdefault((compared.device.id, compared.device.model, a.label, b.label), []).append(
+            compared
+        )
     for (_, model, a_label, b_label), group in groups.items():
         together = ", measured together" if group[0].together else ""
         echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
         header = ["artifact", "threads", "cores", "A ms", "B ms", "B/A", "95 %", "p", "B is"]
-        print_table(*_without_empty(header, [_comparison_row(each) for each in group]))
+        print_table(*_without_empty(header, [_comparison_row(compared) for compared in group]))
         echo()
 
 
-def _comparison_row(each: ArmComparison) -> list[str]:
-    key, found = each.key, each.comparison
+def _comparison_row(compared: ArmComparison) -> list[str]:
+    key, found = compared.key, compared.comparison
     return [
-        each.a.arm.artifact if key.runner != "native" else f"{each.a.arm.artifact} (native)",
+        compared.a.arm.artifact
+        if key.runner != "native"
+        else f"{compared.a.arm.artifact} (native)",
         "-" if key.threads is None else str(key.threads or "default"),
         key.cores or "-",
-        _p50(each.a),
-        _p50(each.b),
+        _p50(compared.a),
+        _p50(compared.b),
         f"{found.ratio:.3f}",
         _ratio_interval(found.interval),
         f"{found.p_value:.3f}",
-        found.verdict + (f" ({_remedy(each)})" if found.remedy else ""),
+        found.verdict + (f" ({_remedy(compared)})" if found.remedy else ""),
     ]
 
 
@@ -94,7 +98,7 @@ def device_facts(report: DeviceReport) -> dict[str, object]:
     return {
         "device": report.device.model_dump(mode="json"),
         "arms": [arm_facts(arm) for arm in report.arms],
-        "recommended": [asdict(each) for each in report.recommended],
+        "recommended": [asdict(best) for best in report.recommended],
         "warnings": list(report.warnings),
         "failure": report.failure,
         "interrupted": report.interrupted,
@@ -120,24 +124,24 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
     }
 
 
-def comparison_facts(each: ArmComparison) -> dict[str, object]:
+def comparison_facts(compared: ArmComparison) -> dict[str, object]:
     return {
-        "device": each.device.id,
-        "model": each.device.model,
-        "key": each.key.model_dump(mode="json"),
-        "a": each.a.bundle.label,
-        "b": each.b.bundle.label,
-        "together": each.together,
-        **asdict(each.comparison),
+        "device": compared.device.id,
+        "model": compared.device.model,
+        "key": compared.key.model_dump(mode="json"),
+        "a": compared.a.bundle.label,
+        "b": compared.b.bundle.label,
+        "together": compared.together,
+        **asdict(compared.comparison),
     }
 
 
 def _heading(device: DeviceFacts) -> str:
     clusters = " + ".join(
-        f"{len(each.cores)} x {each.max_khz / _GHZ_IN_KHZ:.2f} GHz"
-        if each.max_khz
-        else f"{len(each.cores)} cores"
-        for each in device.clusters
+        f"{len(cluster.cores)} x {cluster.max_khz / _GHZ_IN_KHZ:.2f} GHz"
+        if cluster.max_khz
+        else f"{len(cluster.cores)} cores"
+        for cluster in device.clusters
     )
     serial = [device.serial] if device.serial else []
     known = [text for text in (device.soc, device.os, device.abi, clusters, *serial) if text]
@@ -173,7 +177,7 @@ def picture(arm: ArmReport) -> str:
     height = max(max(medians) - low, _LEAST_HEIGHT * low)
     # All of one kind: old code pages have two of the eight blocks.
     bars = _BARS if fits(_BARS) else _PLAIN_BARS
-    return "".join(bars[round((len(bars) - 1) * (each - low) / height)] for each in medians)
+    return "".join(bars[round((len(bars) - 1) * (middle - low) / height)] for middle in medians)
 
 
 def _show_notes(report: DeviceReport) -> None:
@@ -187,10 +191,10 @@ def _show_notes(report: DeviceReport) -> None:
             echo(f"INVALID: {name}: {reason}")
         for warning in arm.warnings:
             echo(f"note: {name}: {warning}")
-    for each in report.recommended:
-        threads = threads_text(each.threads)
-        cores = f" on cores {each.cores}" if each.cores else ""
-        echo(f"recommended: {each.artifact} with {threads}{cores}: {_ms(each.p50_ns)} ms")
+    for best in report.recommended:
+        threads = threads_text(best.threads)
+        cores = f" on cores {best.cores}" if best.cores else ""
+        echo(f"recommended: {best.artifact} with {threads}{cores}: {_ms(best.p50_ns)} ms")
     if report.failure:
         echo(f"ended early: {report.failure}")
     if report.interrupted:
@@ -200,11 +204,11 @@ def _show_notes(report: DeviceReport) -> None:
 def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """Without the columns in which nothing is known."""
     kept = [column for column in range(len(header)) if any(row[column] != "-" for row in rows)]
-    return [header[each] for each in kept], [[row[each] for each in kept] for row in rows]
+    return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
 
 
-def _remedy(each: ArmComparison) -> str:
-    found = each.comparison
+def _remedy(compared: ArmComparison) -> str:
+    found = compared.comparison
     if found.remedy == "more rounds" and found.rounds:
         return f"about {found.rounds} rounds would tell"
     return "profile both together to tell" if found.remedy else ""
