@@ -15,11 +15,14 @@ from deploy.support.streams import fits
 if TYPE_CHECKING:
     from deploy.results.compare import ArmComparison
     from deploy.results.judge import ArmReport, DeviceReport
-    from deploy.results.records import DeviceFacts
+    from deploy.results.records import ArmKey, DeviceFacts
     from deploy.statistics import Estimate, Interval
 
 _MS, _MB, _GHZ_IN_KHZ = 1e6, 1e6, 1e6
 _BARS, _PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
+_ARM = ("artifact", "threads", "cores")
+# Of an arm's inferences; `_figures` has their cells.
+_FIGURES = ("p50 ms", "95 %", "p90", "p99", "min", "spread", "load", "first", "MB", "/s", "in time")
 # A calm arm is to look flat: the picture's height is at least this share of its lowest.
 _LEAST_HEIGHT = 0.25
 
@@ -31,27 +34,23 @@ def show_devices(reports: Sequence[DeviceReport]) -> None:
         if not any(arm.arm.blocks for arm in report.arms):
             echo(f"not measured: {report.failure or 'interrupted'}\n")
             continue
-        several = len({arm.bundle.id for arm in report.arms}) > 1
-        cores = any(arm.arm.key.cores for arm in report.arms)
-        header = ["artifact", "threads", *(["cores"] if cores else []), "p50 ms", "95 %"]
-        header += ["p90", "p99", "min", "spread", "load", "first", "MB", "/s"]
-        header += ["in time", "verdict"]
-        rows = []
-        for arm in report.arms:
-            key = arm.arm.key
-            name = f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact
-            rows.append(
-                [
-                    name,
-                    "-" if key.threads is None else str(key.threads or "default"),
-                    *([key.cores or "-"] if cores else []),
-                    *_figures(arm),
-                    "VALID" if arm.valid else "INVALID",
-                ]
-            )
-        print_table(*_without_empty(header, rows))
+        print_table(*_without_empty([*_ARM, *_FIGURES, "verdict"], _arm_rows(report)))
         _show_notes(report)
         echo()
+
+
+def _arm_rows(report: DeviceReport) -> list[list[str]]:
+    several = len({arm.bundle.id for arm in report.arms}) > 1
+    return [
+        [
+            f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact,
+            _threads(arm.arm.key),
+            arm.arm.key.cores or "-",
+            *_figures(arm),
+            "VALID" if arm.valid else "INVALID",
+        ]
+        for arm in report.arms
+    ]
 
 
 def show_legend() -> None:
@@ -65,14 +64,12 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
     """B against A, an arm a row; a table for each device and pair of bundles."""
     groups: dict[tuple[str, str, str, str], list[ArmComparison]] = {}
     for compared in comparisons:
-        a, b = compared.a.bundle, compared.b.bundle
-        groups.setdefault((compared.device.id, compared.device.model, a.label, b.label), []).append(
-            compared
-        )
+        device, a, b = compared.device, compared.a.bundle, compared.b.bundle
+        groups.setdefault((device.id, device.model, a.label, b.label), []).append(compared)
     for (_, model, a_label, b_label), group in groups.items():
         together = ", measured together" if group[0].together else ""
         echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
-        header = ["artifact", "threads", "cores", "A ms", "B ms", "B/A", "95 %", "p", "B is"]
+        header = [*_ARM, "A ms", "B ms", "B/A", "95 %", "p", "B is"]
         print_table(*_without_empty(header, [_comparison_row(compared) for compared in group]))
         echo()
 
@@ -80,10 +77,8 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
 def _comparison_row(compared: ArmComparison) -> list[str]:
     key, found = compared.key, compared.comparison
     return [
-        compared.a.arm.artifact
-        if key.runner != "native"
-        else f"{compared.a.arm.artifact} (native)",
-        "-" if key.threads is None else str(key.threads or "default"),
+        compared.a.arm.artifact + (" (native)" if key.runner == "native" else ""),
+        _threads(key),
         key.cores or "-",
         _p50(compared.a),
         _p50(compared.b),
@@ -149,10 +144,10 @@ def _heading(device: DeviceFacts) -> str:
 
 
 def _figures(arm: ArmReport) -> list[str]:
-    """The cells from p50 to the picture."""
+    """The cells of `_FIGURES`: from p50 to the picture."""
     summary = arm.summary
     if summary is None:
-        return ["-"] * 11
+        return ["-"] * len(_FIGURES)
     return [
         _ms(summary.p50.value),
         _ms_interval(summary.p50.interval),
@@ -199,6 +194,10 @@ def _show_notes(report: DeviceReport) -> None:
         echo(f"ended early: {report.failure}")
     if report.interrupted:
         echo("interrupted: these figures are of a part of the session")
+
+
+def _threads(key: ArmKey) -> str:
+    return "-" if key.threads is None else str(key.threads or "default")
 
 
 def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
