@@ -1,1 +1,1 @@
-"""Measuring a bundle on phones: what talks to them, what they answer, and what is kept of it."""
+"""Phones behind adb, as devices of the benchmark: reached, asked, given blocks to run."""

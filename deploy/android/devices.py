@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import BaseFileLock, FileLock, Timeout
-
 from deploy.android.adb import LOCAL, Adb, default_port, find_adb
 from deploy.android.app_runner import AppRunner
 from deploy.android.device import AndroidDevice
-from deploy.android.identity import SeenPhone, one_each, read_identity
+from deploy.android.identity import SeenPhone, one_each
+from deploy.android.lock import alone
 from deploy.android.native_runner import NativeRunner
 from deploy.android.parsers.devices import AttachedDevice
 from deploy.android.parsers.properties import Description
 from deploy.android.phone import Phone
 from deploy.android.runner_binary import known_runner
-from deploy.assets import cache_folder
+from deploy.benchmark.bundles import Opened
+from deploy.benchmark.device import Device
 from deploy.benchmark.host_device import HOST, HostDevice
-from deploy.benchmark.plan import Opened
 from deploy.benchmark.profile import DeviceTarget
 from deploy.benchmark.runner import Runner
-from deploy.benchmark.session import Device
 from deploy.protocol.faults import fault
 from deploy.results.records import RunnerName
-from deploy.support.errors import PhoneError, StorageError, UserError
+from deploy.support.errors import PhoneError, UserError
 from deploy.support.printable import printable
 
 ALL = "all"
@@ -188,52 +183,6 @@ def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> DeviceTarg
         raise unusable(attached)
 
     return DeviceTarget(label=printable(attached.serial), runner=runner.name, open=refuse)
-
-
-@contextmanager
-def alone(phone: Phone) -> Iterator[None]:
-    """Two sessions on one phone would measure each other. Raises PhoneError (busy).
-
-    By what it is, not by what adb calls it: that may be a cable or an address.
-    """
-    identity = read_identity(phone)
-    itself = identity.lasting if identity.is_known else f"{identity.serialno} {phone.serial}"
-    name = hashlib.sha256(itself.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    try:
-        lock = _locked(f"phone-{name}.lock")
-    except Timeout:
-        raise fault("busy", f"another session measures on {phone.serial}") from None
-    with lock:
-        yield
-
-
-def _locked(name: str) -> BaseFileLock:
-    """A lock of that name, taken. Raises Timeout where another process has it.
-
-    Among the temporary files where the cache cannot be written to; StorageError where neither can.
-    """
-    problem: Exception | None = None
-    for find in (cache_folder, _temporary_folder):
-        try:
-            folder = find() / "locks"
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / name, timeout=0)
-            lock.acquire()
-            return lock
-        except Timeout:
-            raise
-        except (OSError, NotImplementedError, StorageError) as error:
-            problem = problem or error
-    if isinstance(problem, StorageError):
-        raise problem
-    raise StorageError(
-        f"cannot lock the phone for this session ({problem}): set MOBILE_DEPLOY_CACHE to a folder "
-        "that this user may write to"
-    ) from problem
-
-
-def _temporary_folder() -> Path:
-    return Path(tempfile.gettempdir(), f"mobile-deploy-{os.getuid()}")
 
 
 def unusable(attached: AttachedDevice) -> PhoneError:

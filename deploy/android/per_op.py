@@ -9,8 +9,8 @@ from deploy.android.device import AndroidDevice
 from deploy.android.etdump import parse_etdump
 from deploy.android.native_runner import NativeRunner
 from deploy.android.phone import Phone
+from deploy.benchmark.bundles import Opened
 from deploy.benchmark.per_op import PROFILED_RUNS, OperatorProfile
-from deploy.benchmark.plan import Opened
 from deploy.benchmark.session import default_block_timeout
 from deploy.benchmark.staging import StagedBundle, stage_bundle
 from deploy.bundle.manifest import Artifact

@@ -5,28 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deploy.benchmark.bundles import Opened
 from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
-from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.results.cores import mask_for
 from deploy.results.records import ArmKey, DeviceFacts, RunnerName
 from deploy.support.errors import UserError
 
 DEFAULT_THREADS = (1, 2, 4)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opened:
-    """A bundle of which some artifacts are to be measured.
-
-    `id` is the hash of its manifest, `label` what to call it, unlike any other of the session.
-    """
-
-    bundle: Bundle
-    id: str
-    label: str
-    artifacts: tuple[Artifact, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,30 +14,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import deploy
-from deploy.benchmark.plan import Arms, Opened, plan_arms
-from deploy.benchmark.session import USUAL, Device, Patience, Session
+from deploy.benchmark.bundles import Opened, facts_of
+from deploy.benchmark.device import Device
+from deploy.benchmark.plan import Arms, plan_arms
+from deploy.benchmark.session import USUAL, Patience, Session
 from deploy.benchmark.staging import stage_bundle
-from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Tool
-from deploy.bundle.open import check_integrity, open_bundle
+from deploy.bundle.manifest import Tool
 from deploy.protocol.faults import fault
-from deploy.protocol.messages import encode_logits
 from deploy.results.records import (
     RESULTS_VERSION,
-    MeasuredArtifact,
-    MeasuredBundle,
     Results,
     RunnerName,
     Settings,
 )
 from deploy.support.cancel import CancelledError
-from deploy.support.errors import DeployError, UserError
-from deploy.support.hashing import sha256_file
+from deploy.support.errors import DeployError
 from deploy.support.lacking import lacking
-from deploy.support.printable import printable
 from deploy.support.reporter import Reporter, Silent
 
-# What a block can run: Core ML is measured by the iOS app, whose export has the same envelope.
-RUNNABLE = ("executorch", "onnx")
 _LOOK_S = 0.2
 _KEEP_S = 30.0
 
@@ -58,48 +52,6 @@ class Profiled:
     results: Results
     failures: dict[str, DeployError]
     interrupted: bool
-
-
-def open_bundles(
-    folders: Sequence[Path], artifacts: Sequence[str] = (), *, native: bool = False
-) -> tuple[Opened, ...]:
-    """The bundles, whole and unaltered, with the artifacts to measure.
-
-    `artifacts` names those wanted, none all that were verified; with `native` .pte alone. Raises
-    UserError where a bundle has nothing to measure, an artifact is unknown or a bundle is named
-    twice, and what `open_bundle` and `check_integrity` raise.
-    """
-    formats = ("executorch",) if native else RUNNABLE
-    labels = _labels(folders)
-    opened = []
-    for folder in folders:
-        bundle = open_bundle(folder)
-        runnable = [
-            artifact for artifact in bundle.manifest.artifacts if artifact.format in formats
-        ]
-        chosen = [
-            artifact
-            for artifact in runnable
-            if (artifact.name in artifacts if artifacts else artifact.verified)
-        ]
-        if not chosen:
-            names = ", ".join(artifact.name for artifact in runnable) or "another bundle"
-            raise UserError(
-                f"{printable(str(folder))} has no such artifact that runs there: take {names}"
-            )
-        check_integrity(bundle)
-        manifest = sha256_file(folder / MANIFEST_FILE)
-        label = labels[folder]
-        opened.append(Opened(bundle=bundle, id=manifest, label=label, artifacts=tuple(chosen)))
-    found = {artifact.name for bundle in opened for artifact in bundle.artifacts}
-    for name in artifacts:
-        if name not in found:
-            raise UserError(
-                f"no artifact {printable(name)} runs there: take {', '.join(sorted(found))}"
-            )
-    if len({bundle.id for bundle in opened}) != len(opened):
-        raise UserError("a bundle is named twice: give each once")
-    return tuple(opened)
 
 
 def profile(
@@ -126,7 +78,7 @@ def profile(
         session=secrets.token_hex(8),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         settings=settings,
-        bundles=tuple(_facts(bundle) for bundle in bundles),
+        bundles=tuple(facts_of(bundle) for bundle in bundles),
         devices=(),
     )
 
@@ -201,48 +153,7 @@ def _wait(
             cancelled.set()
 
 
-def _labels(folders: Sequence[Path]) -> dict[Path, str]:
-    """The folder's name, or as much of its path as tells it from the others'."""
-    labels: dict[Path, str] = {}
-    for folder in folders:
-        parts = folder.resolve().parts
-        others = [other.resolve().parts for other in folders if other != folder]
-        depth = 1
-        while depth < len(parts) and any(other[-depth:] == parts[-depth:] for other in others):
-            depth += 1
-        labels[folder] = printable("/".join(parts[-depth:])) or "bundle"
-    return labels
-
-
 def _folder(parent: Path, index: int) -> Path:
     folder = parent / str(index)
     folder.mkdir()
     return folder
-
-
-def _facts(opened: Opened) -> MeasuredBundle:
-    bundle, network = opened.bundle, opened.bundle.manifest.network
-    return MeasuredBundle(
-        id=opened.id,
-        label=opened.label,
-        network=network.name,
-        width=f"{network.width:g}" if network.width is not None else "-",
-        resolution=network.resolution,
-        classes=network.classes,
-        golden=bundle.manifest.golden.count,
-        float_logits=encode_logits(bundle.golden_logits_float()),
-        artifacts=tuple(
-            MeasuredArtifact(
-                name=artifact.name,
-                format=artifact.format,
-                precision=artifact.precision,
-                backend=artifact.backend,
-                bytes=artifact.bytes,
-                sha256=artifact.sha256,
-                own_logits=encode_logits(bundle.golden_logits(artifact.name))
-                if artifact.precision in QUANTIZED
-                else None,
-            )
-            for artifact in opened.artifacts
-        ),
-    )

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from deploy.benchmark.runner import Ran, Runner
+from deploy.benchmark.device import Device
+from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
@@ -31,35 +31,6 @@ from deploy.support.reporter import Reporter
 _START_BLOCK_S = 60.0
 # A phone may need this long for an inference of a network that is worth measuring.
 _SLOWEST_INFERENCE_S = 5.0
-
-
-class Device(Protocol):
-    """What a session needs of a phone, or of this computer."""
-
-    @property
-    def runner(self) -> Runner:
-        """What runs blocks on it."""
-
-    def facts(self) -> DeviceFacts:
-        """What it is. Raises PhoneError."""
-
-    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
-        """How it is now, `at_s` seconds into the session; heat and clocks alone where not `whole`.
-
-        Raises PhoneError.
-        """
-
-    def warnings(self) -> Sequence[str]:
-        """What is unfavourable, though it can be measured. Raises PhoneError."""
-
-    def recover(self) -> str | None:
-        """Wait until it can be talked to again; what happened meanwhile, where that is known.
-
-        Raises PhoneError.
-        """
-
-    def abandon(self) -> None:
-        """Leave nothing behind, also after a failure and after Ctrl-C. Raises PhoneError."""
 
 
 @dataclass(frozen=True, kw_only=True)

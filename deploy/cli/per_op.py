@@ -25,9 +25,9 @@ def measure_per_op(
     threads: Sequence[int] | None,
 ) -> list[OperatorProfile]:
     """A profile of each .onnx on this computer, with the first of `threads`. Raises UserError."""
+    from deploy.benchmark.bundles import open_bundles
     from deploy.benchmark.host_device import HOST
     from deploy.benchmark.per_op import WITHOUT_EVENTS, profile_operators
-    from deploy.benchmark.profile import open_bundles
     from deploy.support.errors import UserError
 
     opened = open_bundles(bundles, artifacts)
@@ -59,10 +59,11 @@ def trace_per_op(
 
     Raises PhoneError and UserError.
     """
-    from deploy.android.devices import alone, the_phone
+    from deploy.android.devices import the_phone
+    from deploy.android.lock import alone
     from deploy.android.per_op import trace_operators
     from deploy.android.runner_binary import known_runner
-    from deploy.benchmark.profile import open_bundles
+    from deploy.benchmark.bundles import open_bundles
 
     opened = open_bundles(bundles, artifacts, native=True)
     binary = known_runner(runner_binary)

@@ -156,9 +156,9 @@ def profile(
         return
     with watched_devices(debug) as reporters:
         from deploy.android.devices import choose_runner, targets
+        from deploy.benchmark.bundles import open_bundles
         from deploy.benchmark.host_device import HOST
         from deploy.benchmark.plan import Arms
-        from deploy.benchmark.profile import open_bundles
         from deploy.benchmark.profile import profile as run
         from deploy.benchmark.session import default_block_timeout
         from deploy.results.cores import normal_choice

@@ -17,12 +17,12 @@ from virtual_phone_fixture import AdbServer, MakePhone
 from deploy.android.adb import Adb
 from deploy.android.devices import (
     Server,
-    alone,
     choose_phones,
     open_server,
     seen_phones,
 )
 from deploy.android.identity import Identity, SeenPhone, best_of, merge, read_identity
+from deploy.android.lock import alone
 from deploy.android.parsers.devices import parse_devices
 from deploy.android.phone import Phone
 from deploy.support.errors import PhoneError, UserError

@@ -20,8 +20,9 @@ from deploy.android.adb import Adb
 from deploy.android.device import AndroidDevice
 from deploy.android.devices import PhoneRunner
 from deploy.android.phone import Phone
+from deploy.benchmark.bundles import open_bundles
 from deploy.benchmark.plan import Arms
-from deploy.benchmark.profile import DeviceTarget, Profiled, open_bundles, profile
+from deploy.benchmark.profile import DeviceTarget, Profiled, profile
 from deploy.benchmark.session import USUAL, Patience
 from deploy.results.records import MeasuredDevice, RunnerName, Settings
 from deploy.support.reporter import Silent
