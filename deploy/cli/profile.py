@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deploy.benchmark.profile import Profiled
     from deploy.results.judge import DeviceReport
     from deploy.results.records import Results, RunnerName
-    from deploy.support.errors import DeployError, StorageError
+    from deploy.support.errors import DeployError
 
 
 @click.command(epilog="Example: mobile-deploy profile bundles/mobilenet_v2 --device host")
@@ -190,11 +190,14 @@ def profile(
             cancelled=cancelled,
             keep=lambda results: _keep(results, output),
         )
+    # Before anything else, which may fail; told at the end, for a full disk must not take the
+    # figures away either.
+    unsaved = _save(profiled, output, csv)
     if runner_binary is not None and _has_measured(profiled):
         from deploy.android.runner_binary import remember_runner
 
         remember_runner(runner_binary)
-    finish(profiled, output, csv, as_json)
+    _conclude(profiled, unsaved, as_json)
 
 
 def _check_outputs(output: Path | None, csv: Path | None) -> None:
@@ -219,43 +222,37 @@ def _keep(results: Results, output: Path | None) -> None:
             write_results(results, output)
 
 
-def finish(profiled: Profiled, output: Path | None, csv: Path | None, as_json: bool) -> None:
-    """Save and show what there is, then raise for what is missing or not to be believed.
-
-    Saved before anything is shown or judged, which may fail; what could not be saved is told at the
-    end, for a full disk must not take the figures away either.
-    """
+def _save(profiled: Profiled, output: Path | None, csv: Path | None) -> list[DeployError]:
+    """Write what was asked for; why that failed."""
     from deploy.results.file import write_csv, write_results
+    from deploy.support.errors import StorageError
+
+    unsaved: list[DeployError] = []
+    for write, path in ((write_results, output), (write_csv, csv)):
+        try:
+            if path is not None:
+                write(profiled.results, path)
+        except StorageError as error:
+            unsaved.append(error)
+    return unsaved
+
+
+def _conclude(profiled: Profiled, unsaved: list[DeployError], as_json: bool) -> None:
+    """Show what there is, then raise for what could not be written, is missing, or is not to be
+    believed."""
     from deploy.results.judge import judge
     from deploy.support.errors import DeployError
 
-    unsaved: list[DeployError] = [
-        *_saved(write_results, profiled, output),
-        *_saved(write_csv, profiled, csv),
-    ]
     reports = judge(profiled.results)
     try:
         render(profiled, reports, as_json)
     except DeployError as error:
-        unsaved.append(error)
+        unsaved = [*unsaved, error]
     if unsaved:
         raise type(unsaved[0])("; ".join(map(str, unsaved)))
     if profiled.interrupted:
         raise KeyboardInterrupt
     fail_if_incomplete(profiled, reports)
-
-
-def _saved(
-    write: Callable[[Results, Path], None], profiled: Profiled, path: Path | None
-) -> Iterator[StorageError]:
-    """Write to `path`, if it is given; why that failed."""
-    from deploy.support.errors import StorageError
-
-    try:
-        if path is not None:
-            write(profiled.results, path)
-    except StorageError as error:
-        yield error
 
 
 def _has_measured(profiled: Profiled) -> bool:

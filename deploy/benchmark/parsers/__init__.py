@@ -1,1 +1,1 @@
-"""What Linux and runtimes write, read: pure functions from text to a record; none of them raises."""
+"""What Linux and runtimes write, read: functions from text to a record, none of which raises."""
