@@ -35,7 +35,7 @@ from deploy.results.compare import compare_files
 from deploy.results.file import read_results
 from deploy.results.judge import DeviceReport, judge
 from deploy.results.records import RESULTS_VERSION
-from deploy.statistics import Block
+from deploy.statistics import TimedBlock
 
 ROOT = Path(__file__).parents[2]
 IOS = ROOT / "ios_demo"
@@ -446,7 +446,7 @@ def test_two_exports_are_compared_arm_by_arm() -> None:
             replace(
                 arm,
                 blocks=tuple(
-                    Block(round=each.round, times=np.asarray(each.times) * 1.5)
+                    TimedBlock(round=each.round, times=np.asarray(each.times) * 1.5)
                     for each in arm.blocks
                 ),
             )
