@@ -27,7 +27,7 @@ from deploy.runtimes.processor import describe_int8, int8_saturates
 from deploy.support.errors import PhoneError
 from deploy.support.printable import printable
 
-State = Literal["ok", "warning", "blocks"]
+Severity = Literal["ok", "warning", "blocks"]
 
 # As pyproject.toml names them; what is not one of ours to break needs no line.
 PACKAGES = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "adbutils")
@@ -40,7 +40,7 @@ class Finding:
     """`what` was looked at, and what was found; of something amiss also what to do."""
 
     about: str
-    state: State
+    state: Severity
     what: str
 
 
@@ -178,7 +178,7 @@ def _conditions(name: str, now: Conditions) -> Iterator[Finding]:
         what = "status unknown (before Android 10, or forced): throttling shows in the times alone"
         yield Finding(about=f"{name} heat", state="warning", what=what)
     else:
-        state: State = "ok" if thermal == 0 else "warning"
+        state: Severity = "ok" if thermal == 0 else "warning"
         what = f"thermal status {thermal}" + ("" if thermal == 0 else ": let it cool")
         yield Finding(about=f"{name} heat", state=state, what=what)
     locked = now.locked

@@ -30,10 +30,11 @@ from deploy.protocol.messages import (
 )
 from deploy.support.hashing import sha256_file
 
-Input = npt.NDArray[np.float32]
+# As the network takes it.
+Photo = npt.NDArray[np.float32]
 # One inference: logits, float32 (classes,), which the next may overwrite.
-Call = Callable[[Input], npt.NDArray[np.float32]]
-Load = Callable[[Path, Request], Call]
+Inference = Callable[[Photo], npt.NDArray[np.float32]]
+Load = Callable[[Path, Request], Inference]
 
 
 class RefusedError(Exception):
@@ -105,7 +106,7 @@ def run_block(request: Request, folder: Path) -> Answer:
     )
 
 
-def timed(call: Call, image: Input) -> int:
+def timed(call: Inference, image: Photo) -> int:
     """Nanoseconds of one inference."""
     begin = time.perf_counter_ns()
     call(image)
@@ -121,14 +122,14 @@ def _executorch() -> tuple[str, str, Load]:
 
     runtime = Runtime.get()
 
-    def load(file: Path, request: Request) -> Call:
+    def load(file: Path, request: Request) -> Inference:
         if request.threads:
             # "Unsafe" once a model is loaded, since a delegate keeps the pool it was made with.
             portable_lib._unsafe_reset_threadpool(request.threads)
         method = runtime.load_program(file).load_method("forward")
         assert method is not None
 
-        def call(image: Input) -> npt.NDArray[np.float32]:
+        def call(image: Photo) -> npt.NDArray[np.float32]:
             logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(image)])[0].numpy()
             return logits.ravel()
 
@@ -142,11 +143,11 @@ def _onnx() -> tuple[str, str, Load]:
 
     from deploy.runtimes.onnx_session import open_session
 
-    def load(file: Path, request: Request) -> Call:
+    def load(file: Path, request: Request) -> Inference:
         session = open_session(file, threads=request.threads)
         name, output = request.artifact.input, request.artifact.output
 
-        def call(image: Input) -> npt.NDArray[np.float32]:
+        def call(image: Photo) -> npt.NDArray[np.float32]:
             logits: npt.NDArray[np.float32] = session.run([output], {name: image})[0]
             return logits.ravel()
 
@@ -161,7 +162,7 @@ RUNTIMES: dict[str, Callable[[], tuple[str, str, Load]]] = {
 }
 
 
-def _seeded(request: Request) -> Input:
+def _seeded(request: Request) -> Photo:
     generator = np.random.default_rng(request.input.seed)
     return generator.uniform(-1, 1, request.shape).astype(np.float32)
 

@@ -72,15 +72,7 @@ def profile(
     """
     cancelled = cancelled or threading.Event()
     sessions: dict[str, Session] = {}
-    empty = Results(
-        schema_version=RESULTS_VERSION,
-        tool=Tool(name="mobile-deploy", version=deploy.__version__),
-        session=secrets.token_hex(8),
-        started=datetime.now(UTC).isoformat(timespec="seconds"),
-        settings=settings,
-        bundles=tuple(facts_of(bundle) for bundle in bundles),
-        devices=(),
-    )
+    empty = _without_devices(bundles, settings)
 
     def so_far() -> Results:
         devices = tuple(
@@ -116,6 +108,19 @@ def profile(
         if (error := _error(future)) is not None
     }
     return Profiled(results=so_far(), failures=failures, interrupted=cancelled.is_set())
+
+
+def _without_devices(bundles: Sequence[Opened], settings: Settings) -> Results:
+    """The results of a session that begins now."""
+    return Results(
+        schema_version=RESULTS_VERSION,
+        tool=Tool(name="mobile-deploy", version=deploy.__version__),
+        session=secrets.token_hex(8),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        settings=settings,
+        bundles=tuple(facts_of(bundle) for bundle in bundles),
+        devices=(),
+    )
 
 
 def _error(future: Future[None]) -> DeployError | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from deploy.results.judge import ArmReport, DeviceReport
@@ -75,53 +75,71 @@ def compare_files(
     is not to be believed or has no figures, and where they have no arm in common; with `anyway` all
     but the last only end up in `missing` and `notes`.
     """
-    notes: list[str] = []
-    missing: list[str] = []
-
-    def tolerate(what: str, where: list[str]) -> None:
-        if not anyway:
-            raise UserError(
-                f"{what}: measure again, or say --anyway to compare what can be compared"
-            )
-        where.append(what)
-
-    arms = []
-    for first, second in _pairs(before, after, tolerate, notes, missing):
-        if first.interrupted or second.interrupted:
-            notes.append(f"{printable(second.device.model)}: a session was interrupted")
-        # One bundle in each file is taken to be the same one at two times, whatever its folder.
-        several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
-        theirs = {_identity(arm, several): arm for arm in second.arms}
-        for arm in first.arms:
-            other = theirs.get(_identity(arm, several))
-            if other is None:
-                continue
-            name = arm_label(arm.arm)
-            if empty := [report for report in (arm, other) if not report.blocks]:
-                place, why = _place(empty[0], arm), empty[0].reasons[0]
-                tolerate(f"{name}: the {place} has no figures ({why})", missing)
-                continue
-            for problem in _problems(arm, other):
-                tolerate(f"{name}: {problem}", notes)
-            arms.append(
-                ArmComparison(
-                    device=second.device,
-                    key=arm.arm.key,
-                    a=arm,
-                    b=other,
-                    together=False,
-                    comparison=compare_apart(arm.blocks, other.blocks, floor=floor),
-                )
-            )
+    tolerance = _Tolerance(anyway=anyway)
+    arms = tuple(
+        compared
+        for first, second in _pairs(before, after, tolerance)
+        for compared in _compare_devices(first, second, floor, tolerance)
+    )
     if not arms:
         raise UserError(
             "the two have no arm in common: measure the same network, artifacts, threads and "
             "runner in both"
         )
-    return FileComparison(arms=tuple(arms), missing=tuple(missing), notes=tuple(notes))
+    return FileComparison(arms=arms, missing=tuple(tolerance.missing), notes=tuple(tolerance.notes))
 
 
-Tolerate = Callable[[str, list[str]], None]
+@dataclass(kw_only=True)
+class _Tolerance:
+    """What hinders a comparison: refused, or kept to be told where `anyway` was said."""
+
+    anyway: bool
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, what: str) -> None:
+        self._check(what)
+        self.missing.append(what)
+
+    def compare_anyway(self, what: str) -> None:
+        self._check(what)
+        self.notes.append(what)
+
+    def _check(self, what: str) -> None:
+        if not self.anyway:
+            raise UserError(
+                f"{what}: measure again, or say --anyway to compare what can be compared"
+            )
+
+
+def _compare_devices(
+    first: DeviceReport, second: DeviceReport, floor: float, tolerance: _Tolerance
+) -> Iterator[ArmComparison]:
+    """The arms that both were asked for."""
+    if first.interrupted or second.interrupted:
+        tolerance.notes.append(f"{printable(second.device.model)}: a session was interrupted")
+    # One bundle in each file is taken to be the same one at two times, whatever its folder.
+    several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
+    theirs = {_identity(arm, several): arm for arm in second.arms}
+    for arm in first.arms:
+        other = theirs.get(_identity(arm, several))
+        if other is None:
+            continue
+        name = arm_label(arm.arm)
+        if empty := [report for report in (arm, other) if not report.blocks]:
+            place, why = _place(empty[0], arm), empty[0].reasons[0]
+            tolerance.leave_out(f"{name}: the {place} has no figures ({why})")
+            continue
+        for problem in _problems(arm, other):
+            tolerance.compare_anyway(f"{name}: {problem}")
+        yield ArmComparison(
+            device=second.device,
+            key=arm.arm.key,
+            a=arm,
+            b=other,
+            together=False,
+            comparison=compare_apart(arm.blocks, other.blocks, floor=floor),
+        )
 
 
 def _place(arm: ArmReport, first: ArmReport) -> str:
@@ -129,29 +147,25 @@ def _place(arm: ArmReport, first: ArmReport) -> str:
 
 
 def _pairs(
-    before: Sequence[DeviceReport],
-    after: Sequence[DeviceReport],
-    tolerate: Tolerate,
-    notes: list[str],
-    missing: list[str],
+    before: Sequence[DeviceReport], after: Sequence[DeviceReport], tolerance: _Tolerance
 ) -> Iterator[tuple[DeviceReport, DeviceReport]]:
     """The same device in both; or, where each file has one, these two, if that is tolerated."""
     first, second = _by_identity(before), _by_identity(after)
     shared = [key for key in first if key in second]
     if not shared and len(before) == len(after) == 1:
         a, b = (printable(report.device.model) for report in (before[0], after[0]))
-        tolerate(f"measured on different devices, {a} and {b}", notes)
+        tolerance.compare_anyway(f"measured on different devices, {a} and {b}")
         yield before[0], after[0]
         return
     if not shared:
         raise UserError("the two files have no device in common: measure both on one")
     for key, report in first.items():
+        name = printable(report.device.model)
         if key not in second:
-            name = printable(report.device.model)
-            tolerate(f"{name} ({printable(report.device.id)}) is in the first alone", missing)
+            tolerance.leave_out(f"{name} ({printable(report.device.id)}) is in the first alone")
             continue
         if report.device.build != second[key].device.build:
-            notes.append(f"{printable(report.device.model)} runs another system build than before")
+            tolerance.notes.append(f"{name} runs another system build than before")
         yield report, second[key]
 
 

@@ -22,7 +22,7 @@ RESULTS_VERSION = 1
 RunnerName = Literal["app", "native", "host"]
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(Record):
@@ -138,12 +138,12 @@ class Conditions(Record):
     )
     temperatures: tuple[Temperature, ...] = Field(description="Of every sensor that tells one.")
     battery_celsius: Celsius | None = Field(description="Temperature of the battery.")
-    battery_level: Share | None = Field(description="Charge of the battery.")
+    battery_level: Fraction | None = Field(description="Charge of the battery.")
     charging: bool | None = Field(description="Whether it is being charged.")
     screen_on: bool | None = Field(description="Whether the screen is on.")
     locked: bool | None = Field(description="Whether the lock screen is shown.")
     power_save: bool | None = Field(description="Whether battery saver is on.")
-    busy: Share | None = Field(description="Share of all cores' time not idle just before.")
+    busy: Fraction | None = Field(description="Share of all cores' time not idle just before.")
     clocks: tuple[CoreClock, ...] = Field(description="Of every core that tells one.")
 
 

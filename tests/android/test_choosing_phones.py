@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 from adbutils._utils import adb_path
-from phone_sessions import (
-    adb_server,
-    own_server,
-    phone,
-)
+from phone_sessions import own_server
 from virtual_phone_fixture import AdbServer, MakePhone
 
 from deploy.android.adb import Adb
@@ -27,7 +23,7 @@ from deploy.android.parsers.devices import parse_devices
 from deploy.android.phone import Phone
 from deploy.support.errors import PhoneError, UserError
 
-__all__ = ["adb_server", "own_server", "phone"]
+__all__ = ["own_server"]
 
 pytestmark = pytest.mark.usefixtures("own_server")
 

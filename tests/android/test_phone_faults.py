@@ -9,12 +9,10 @@ import pytest
 from phone_sessions import (
     FAST,
     Measure,
-    adb_server,
     left_behind,
     measure,
     only_device,
     own_server,
-    phone,
 )
 from virtual_phone_fixture import AdbServer, ConnectedPhone, MakePhone
 
@@ -22,7 +20,7 @@ from deploy.benchmark.session import Patience
 from deploy.results.records import RunnerName
 from deploy.virtual_phone.phone import VirtualPhone
 
-__all__ = ["adb_server", "measure", "own_server", "phone"]
+__all__ = ["measure", "own_server"]
 
 # Where a test waits for what never comes: a healthy block takes a third of a second.
 SOON_HUNG = FAST.model_copy(update={"block_timeout_s": 2})

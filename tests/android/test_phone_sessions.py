@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 from phone_sessions import (
-    ARM64_PROGRAM,
     FAST,
+    RUNNER,
     Measure,
-    adb_server,
     left_behind,
     measure,
     only_device,
     own_server,
-    phone,
 )
 from virtual_phone_fixture import MakePhone
 
@@ -24,7 +22,7 @@ from deploy.android.folders import SHELL_FOLDER
 from deploy.results.judge import judge
 from deploy.results.records import RunnerName
 
-__all__ = ["adb_server", "measure", "own_server", "phone"]
+__all__ = ["measure", "own_server"]
 
 
 @pytest.mark.parametrize("runner", ["app", "native"])
@@ -130,7 +128,7 @@ def test_a_runner_that_was_left_running_is_ended(phone: MakePhone, measure: Meas
     connected = phone()
     binary = f"{SHELL_FOLDER}/runner-0a"
     connected.shell(f"mkdir -p {SHELL_FOLDER}")
-    connected.shell(f"cat > {binary}; chmod 755 {binary}", input=ARM64_PROGRAM)
+    connected.shell(f"cat > {binary}; chmod 755 {binary}", input=RUNNER)
     connected.shell(f"echo x > {SHELL_FOLDER}-network-old.pte")
     assert len(left_behind(connected)) == 2
     only_device(measure(connected, runner="app"))

@@ -1,7 +1,6 @@
 """Sessions on virtual phones, in this process and soon over.
 
-A test module imports the fixtures: `from phone_sessions import adb_server, measure, own_server,
-phone`.
+A test module imports the fixtures: `from phone_sessions import measure, own_server`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Protocol
 
 import pytest
 from adbutils._utils import adb_path
-from virtual_phone_fixture import AdbServer, ConnectedPhone, adb_server, phone
+from virtual_phone_fixture import AdbServer, ConnectedPhone
 
 from deploy.android.adb import Adb
 from deploy.android.device import AndroidDevice
@@ -27,10 +26,8 @@ from deploy.benchmark.session import USUAL, Patience
 from deploy.results.records import MeasuredDevice, RunnerName, Settings
 from deploy.support.reporter import Silent
 
-__all__ = ["adb_server", "measure", "own_server", "phone"]
-
 # The first bytes of a program for arm64-v8a: all that anybody looks at.
-ARM64_PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
+RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
 FAST = Settings(
     rounds=2,
     iterations=5,
@@ -74,7 +71,7 @@ def own_server(adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_path: Path) -> Measure:
     binary = tmp_path / "executor_runner"
-    binary.write_bytes(ARM64_PROGRAM)
+    binary.write_bytes(RUNNER)
 
     def run(
         *phones: ConnectedPhone,
