@@ -13,7 +13,8 @@ from deploy.android.phone import Phone
 
 def test_devices_with_their_states_and_ways() -> None:
     found = [
-        (each.serial, each.state, each.connection) for each in parse_devices(fixture("devices_36"))
+        (entry.serial, entry.state, entry.connection)
+        for entry in parse_devices(fixture("devices_36"))
     ]
     assert found == [
         ("1A2B3C4D5E", "device", "usb"),
@@ -47,7 +48,8 @@ def test_tags_of_a_device() -> None:
 
 def test_the_short_list_is_read_too() -> None:
     found = [
-        (each.serial, each.state.split(" (")[0]) for each in parse_devices(fixture("devices_short"))
+        (entry.serial, entry.state.split(" (")[0])
+        for entry in parse_devices(fixture("devices_short"))
     ]
     assert found == [
         ("emulator-5554", "device"),

@@ -71,7 +71,7 @@ def test_entries_are_one_phone_only_where_no_other_would_say_the_same(
         f"{serial}\tdevice {'usb:1-3 ' if serial == 'R58' else ''}product:a\n" for serial in serials
     )
     identity = Identity(serialno=serialno, boot_id=BOOT, android_id=android_id)
-    seen = merge([(each, identity) for each in parse_devices(listed)])
+    seen = merge([(entry, identity) for entry in parse_devices(listed)])
     assert len(seen) == phones
     assert seen[0].attached.serial == serials[0]
 
@@ -91,7 +91,7 @@ def test_a_phone_that_cannot_be_used_is_refused_by_its_state(
     adb = Adb(binary=adb_path(), port=adb_server.port)
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        states = {each.serial: each.state for each in adb.devices()}
+        states = {entry.serial: entry.state for entry in adb.devices()}
         if states.get(ailing.serial) not in (None, "device", "authorizing", "connecting"):
             break
         time.sleep(0.1)
@@ -108,7 +108,7 @@ def test_no_phone_and_many_phones_say_what_to_do(phone: MakePhone, adb_server: A
     first, second = phone(), phone()
     with pytest.raises(UserError, match="give --device all or one of"):
         choose_phones(adb.devices(), [])
-    assert {each.serial for each in choose_phones(adb.devices(), ["all"])} == {
+    assert {entry.serial for entry in choose_phones(adb.devices(), ["all"])} == {
         first.serial,
         second.serial,
     }
@@ -141,7 +141,7 @@ def test_one_phone_by_two_transports_is_one_phone(phone: MakePhone, adb_server: 
 def test_two_phones_with_one_serial_number_are_two(phone: MakePhone, adb_server: AdbServer) -> None:
     first, second = phone(), phone()
     adb = Adb(binary=adb_path(), port=adb_server.port)
-    told = [read_identity(Phone(adb, each.serial)) for each in (first, second)]
+    told = [read_identity(Phone(adb, connected.serial)) for connected in (first, second)]
     assert told[0].serialno == told[1].serialno == first.phone.state.serial
     assert len(seen_phones(adb, adb.devices(), ["all"])) == 2
     with alone(Phone(adb, first.serial)), alone(Phone(adb, second.serial)):

@@ -117,7 +117,7 @@ def test_one_phone_that_fails_does_not_lose_the_others_results(
 ) -> None:
     healthy, ailing = phone(seed=1), phone(seed=2, faults=["app-missing"])
     profiled = measure(healthy, ailing)
-    by_serial = {each.device.serial: each for each in profiled.results.devices}
+    by_serial = {device.device.serial: device for device in profiled.results.devices}
     assert by_serial[healthy.serial].failure is None
     assert all(block.answer for block in by_serial[healthy.serial].arms[0].blocks)
     failure = by_serial[ailing.serial].failure

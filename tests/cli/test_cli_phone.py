@@ -161,7 +161,7 @@ def test_per_op_shows_where_the_time_goes(command: Command, phone_bundle: Path) 
     done = command("profile", str(phone_bundle), "--per-op", "--json")
     assert done.returncode == 0, done.stderr
     profiles = json.loads(done.stdout)["profiles"]
-    assert [each["artifact"] for each in profiles] == ["onnx-fp32", "onnx-int8"]
+    assert [profile["artifact"] for profile in profiles] == ["onnx-fp32", "onnx-int8"]
     times = [operator["total_ns"] for operator in profiles[1]["operators"]]
     assert times == sorted(times, reverse=True)
     assert "QLinearConv" in {operator["operator"] for operator in profiles[1]["operators"]}
@@ -203,7 +203,7 @@ def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(
         *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
     )
     deadline = time.monotonic() + 60
-    while not any("block-2-" in each for each in connected.phone.commands):
+    while not any("block-2-" in said for said in connected.phone.commands):
         assert time.monotonic() < deadline, process.stderr
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
@@ -246,7 +246,7 @@ WRONG = {
 def test_mistakes_get_one_line_and_2(
     command: Command, phone_bundle: Path, arguments: list[str], said: str
 ) -> None:
-    named = [str(phone_bundle) if each == "B" else each for each in arguments]
+    named = [str(phone_bundle) if argument == "B" else argument for argument in arguments]
     done = command(*named)
     assert done.returncode == 2, done.stderr
     assert said in done.stderr
@@ -275,14 +275,16 @@ def test_doctor_passes_a_healthy_phone_and_names_what_ails_another(
     time.sleep(1)
     ailing = command("doctor", "--json")
     assert ailing.returncode == 1
-    found = [(each["state"], each["what"]) for each in json.loads(ailing.stdout)["findings"]]
+    found = [
+        (finding["state"], finding["what"]) for finding in json.loads(ailing.stdout)["findings"]
+    ]
     for state, words in [
         ("blocks", "accept this computer's key"),
         ("warning", "is not installed"),
         ("warning", "low, charge it"),
         ("warning", "locked"),
     ]:
-        assert any(state == each and words in what for each, what in found), words
+        assert any(seen == state and words in what for seen, what in found), words
 
 
 @pytest.fixture
@@ -320,7 +322,7 @@ def test_a_second_session_on_one_phone_is_refused(
     arguments = ["profile", str(phone_bundle), "--device", connected.serial, "--threads", "1"]
     first = start(environment, *arguments, "--rounds", "500", "--artifact", "onnx-int8")
     deadline = time.monotonic() + 60
-    while not any("block-0-" in each for each in connected.phone.commands):
+    while not any("block-0-" in said for said in connected.phone.commands):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     second = command(*arguments)
@@ -340,7 +342,7 @@ def test_being_told_to_terminate_keeps_what_there_is_too(
         *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
     )
     deadline = time.monotonic() + 60
-    while not any("block-1-" in each for each in connected.phone.commands):
+    while not any("block-1-" in said for said in connected.phone.commands):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()

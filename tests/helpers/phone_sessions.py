@@ -92,8 +92,8 @@ def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_pat
         return profile(
             open_bundles([folder or phone_bundle], [artifact], native=runner == "native"),
             [
-                _target(Phone(adb, each.serial, command_s=command_s, back_s=back_s), made)
-                for each in phones
+                _target(Phone(adb, connected.serial, command_s=command_s, back_s=back_s), made)
+                for connected in phones
             ],
             Arms(runner=runner, threads=(2,), cores=None),
             settings,

@@ -111,9 +111,11 @@ def session(
             push_ns=10**9,
             blocks=tuple(
                 block(
-                    each.round, each.round * len(slowdowns) + index, each.times.astype(int).tolist()
+                    timed.round,
+                    timed.round * len(slowdowns) + index,
+                    timed.times.astype(int).tolist(),
                 )
-                for each in blocks
+                for timed in blocks
             ),
         )
         for index, (bundle, blocks) in enumerate(zip(bundles, measured, strict=True))

@@ -137,8 +137,10 @@ def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:
                 "id": given.id,
                 "iterations": len(given.iterations_ns) or 1,
                 "golden": tuple(
-                    GoldenInput(index=each.index, file=f"golden-{each.index}.f32", sha256="b" * 64)
-                    for each in given.logits
+                    GoldenInput(
+                        index=golden.index, file=f"golden-{golden.index}.f32", sha256="b" * 64
+                    )
+                    for golden in given.logits
                 ),
             }
         )

@@ -53,7 +53,7 @@ INVALID = {
 def test_what_makes_an_arm_invalid(results: Results, reason: str) -> None:
     arm = only_arm(results)
     assert not arm.valid
-    assert any(reason in each for each in arm.reasons), arm.reasons
+    assert any(reason in said for said in arm.reasons), arm.reasons
 
 
 def test_bundles_of_one_session_are_compared_in_its_rounds() -> None:
@@ -67,9 +67,9 @@ def test_bundles_of_one_session_are_compared_in_its_rounds() -> None:
 def test_two_files_tell_a_large_difference_and_not_a_small_one() -> None:
     before = judge(session())
     slower = compare_files(before, judge(session((1.2,), seed=1)), floor=0.03)
-    assert [each.comparison.verdict for each in slower.arms] == ["slower"]
+    assert [arm.comparison.verdict for arm in slower.arms] == ["slower"]
     near = compare_files(before, judge(session((1.02,), seed=1)), floor=0.03)
-    assert [each.comparison.verdict for each in near.arms] == ["cannot tell"]
+    assert [arm.comparison.verdict for arm in near.arms] == ["cannot tell"]
     assert near.arms[0].comparison.remedy == "profile both together"
 
 
@@ -120,7 +120,7 @@ def test_phones_that_share_a_serial_number_are_told_apart() -> None:
         }
     )
     compared = compare_files(judge(both), judge(both), floor=0.03)
-    assert [each.comparison.ratio for each in compared.arms] == [1.0, 1.0]
+    assert [arm.comparison.ratio for arm in compared.arms] == [1.0, 1.0]
 
 
 def test_a_lowered_clock_of_another_core_is_not_the_arms() -> None:
