@@ -147,7 +147,7 @@ class Session:
         total = self._settings.rounds * len(self._arms)
         self._reporter.stage("measuring")
         for number in range(self._settings.rounds):
-            for state in self._arms[:: 1 if number % 2 == 0 else -1]:
+            for state in self._arms if number % 2 == 0 else reversed(self._arms):
                 if not state.given_up:
                     state.blocks.append(self._block(state, number))
                 self._order += 1
@@ -162,7 +162,7 @@ class Session:
         while tried.failure and helps_again(tried.failure) and tries < self._patience.tries:
             # A try that failed is told, not kept: the next one is a whole block of its own.
             self._warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
-            self._happened(self._device.recover())
+            self._recover()
             self._start()
             tried, tries = self._try(state, number), tries + 1
         ran, failure = tried.ran, tried.failure
@@ -216,15 +216,16 @@ class Session:
                 self._device.runner.start()
                 return
             except PhoneError as error:
-                if tries == self._patience.tries or not helps_again(error):
+                if tries >= self._patience.tries or not helps_again(error):
                     raise
                 self._warn(f"while preparing: {error}")
-            self._happened(self._device.recover())
+            self._recover()
             tries += 1
 
-    def _happened(self, what: str | None) -> None:
-        if what:
-            self._warn(what)
+    def _recover(self) -> None:
+        happened = self._device.recover()
+        if happened:
+            self._warn(happened)
 
     def _copy(self, state: _ArmState) -> None:
         """See that all files are there; how long the artifact took holds for all of its arms."""
