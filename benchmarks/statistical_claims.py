@@ -55,7 +55,7 @@ def interleaved(
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
-    (a,), (b,) = (device.measure(random, slowdowns=(factor,)) for factor in (1.0, slowdown))
+    (a,), (b,) = (device.measure(random, slowdowns=(each,)) for each in (1.0, slowdown))
     return compare_apart(a, b).verdict
 
 
