@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,12 +156,26 @@ def plan(tmp_path: Path) -> ArmPlan:
 
 
 def measure(
-    device: Ailing, plan: ArmPlan, patience: Patience = USUAL, settings: Settings = SETTINGS
+    device: Ailing, *plans: ArmPlan, patience: Patience = USUAL, settings: Settings = SETTINGS
 ) -> MeasuredDevice:
     session = Session(
-        device, device.facts(), [plan], settings, Silent(), threading.Event(), patience
+        device, device.facts(), plans, settings, Silent(), threading.Event(), patience
     )
     return session.run()
+
+
+def test_arms_take_turns_there_and_back(plan: ArmPlan) -> None:
+    other = replace(plan, key=plan.key.model_copy(update={"threads": 2}))
+    first, second = measure(Ailing(), plan, other).arms
+    assert [block.order for block in first.blocks] == [0, 3]
+    assert [block.order for block in second.blocks] == [1, 2]
+
+
+def test_an_arm_that_is_given_up_keeps_no_other_from_its_turns(plan: ArmPlan) -> None:
+    other = replace(plan, key=plan.key.model_copy(update={"threads": 2}))
+    first, second = measure(Ailing(runs=["no-space"]), plan, other).arms
+    assert [block.failure is None for block in first.blocks] == [False]
+    assert [block.failure is None for block in second.blocks] == [True, True]
 
 
 def test_golden_photos_are_all_answered_in_the_first_round_alone(plan: ArmPlan) -> None:
@@ -177,7 +192,7 @@ def test_what_stays_is_tried_as_often_as_told_and_the_arm_given_up(
     plan: ArmPlan, tries: int
 ) -> None:
     device = Ailing(runs=["hung"] * 9)
-    measured = measure(device, plan, Patience(tries=tries))
+    measured = measure(device, plan, patience=Patience(tries=tries))
     (block,) = measured.arms[0].blocks
     assert block.failure is not None
     assert block.failure.kind == "hung"
@@ -237,7 +252,7 @@ def test_a_hot_device_is_waited_for_once_and_then_only_looked_at(plan: ArmPlan) 
     # Hot, cool; then hot until the wait is given up, and hot still.
     device = Ailing(battery=[40.0, 30.0, 30.0, 40.0])
     settings = SETTINGS.model_copy(update={"rounds": 4, "cool_timeout_s": 0.1})
-    measured = measure(device, plan, EAGER, settings)
+    measured = measure(device, plan, patience=EAGER, settings=settings)
     assert [block.cooled for block in measured.arms[0].blocks] == [True, False, False, False]
     waits = [block.waited_s for block in measured.arms[0].blocks]
     assert waits[1] >= 0.1
