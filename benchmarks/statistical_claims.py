@@ -1,6 +1,6 @@
 """What `deploy.statistics` claims of itself: trials on a synthetic device that come out or do not.
 
-benchmarks/measuring.py runs each 2000 times, tests/statistics/test_measure_claims.py fewer.
+measuring.py runs each 2000 times, tests/statistics/test_measure_claims.py fewer.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def interleaved(
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
-    (a,), (b,) = (device.measure(random, slowdowns=(each,)) for each in (1.0, slowdown))
+    (a,), (b,) = (device.measure(random, slowdowns=(slower,)) for slower in (1.0, slowdown))
     return compare_apart(a, b).verdict
 
 

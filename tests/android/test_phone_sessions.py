@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 from phone_sessions import (
     FAST,
-    RUNNER,
     Measure,
     left_behind,
     measure,
     only_device,
     own_server,
 )
-from virtual_phone_fixture import MakePhone
+from virtual_phone_fixture import RUNNER, MakePhone
 
 from deploy.android.folders import SHELL_FOLDER
 from deploy.results.judge import judge

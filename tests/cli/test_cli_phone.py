@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from virtual_phone_fixture import AdbServer, MakePhone
+from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
 
 from deploy.cli import commands
 from deploy.cli.run import run
@@ -174,10 +174,9 @@ def test_per_op_of_a_phone_is_its_runners_etdump(
     phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
 ) -> None:
     connected = phone()
-    elf = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
     plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
-    plain.write_bytes(elf)
-    tracing.write_bytes(elf + b"event_tracer")
+    plain.write_bytes(RUNNER)
+    tracing.write_bytes(RUNNER + b"event_tracer")
     asked = (
         *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
         *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),

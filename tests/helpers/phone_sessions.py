@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pytest
 from adbutils._utils import adb_path
-from virtual_phone_fixture import AdbServer, ConnectedPhone
+from virtual_phone_fixture import RUNNER, AdbServer, ConnectedPhone
 
 from deploy.android.adb import Adb
 from deploy.android.device import AndroidDevice
@@ -26,8 +26,6 @@ from deploy.benchmark.session import USUAL, Patience
 from deploy.results.records import MeasuredDevice, RunnerName, Settings
 from deploy.support.reporter import Silent
 
-# The first bytes of a program for arm64-v8a: all that anybody looks at.
-RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
 FAST = Settings(
     rounds=2,
     iterations=5,
