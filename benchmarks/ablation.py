@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
+from shared import read_crops
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
@@ -28,8 +28,7 @@ from deploy.capture.program import constant, graph_module, run_program
 from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
 from deploy.exporters.interface import Spec
-from deploy.photos.folder import find_photos
-from deploy.photos.images import crop, decode, normalize
+from deploy.photos.images import normalize
 from deploy.pipeline.recipe import make_targets
 from deploy.quantization.calibrate import Observer, run_each
 from deploy.quantization.cross_layer_equalization import equalize
@@ -57,9 +56,7 @@ def main(calibration: Path, judging: Path, network: str, weights: str) -> None:
     with hidden_output():
         prepared = prepare(NetworkSpec(network, weights=weights), calibration, Silent())
         plan = prepared.plan
-        crops = np.stack(
-            [crop(decode(path, path.name), plan.preprocessing) for path in find_photos(judging)]
-        )
+        crops = read_crops(judging, plan.preprocessing)
         judged = normalize(crops, plan.preprocessing)
         reference = run_program(prepared.captured, judged)
         targets, rows = make_targets(precisions=["int8"]), []

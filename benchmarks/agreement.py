@@ -18,14 +18,14 @@ import click
 import numpy as np
 import numpy.typing as npt
 import torch
-from latency_artifacts import INPUTS, NETWORK, Arm, make_peers
+from latency_artifacts import Arm, make_peers, save_for_peers
+from shared import read_crops
 
 from deploy.capture.prepare import prepare
 from deploy.capture.program import run_program
 from deploy.capture.spec import NetworkSpec
 from deploy.cli.output import print_table
-from deploy.photos.folder import find_photos
-from deploy.photos.images import crop, decode, normalize
+from deploy.photos.images import normalize
 from deploy.pipeline.build import build
 from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.quantization.effort import EFFORTS, MODES
@@ -81,7 +81,7 @@ class Judge:
             median_db=round(float(np.median(by_photo)), 2),
             sure=int(sure.sum()),
             sure_agree=int((same & sure).sum()),
-            bytes=sum(each.stat().st_size for each in files if each.is_file()),
+            bytes=sum(path.stat().st_size for path in files if path.is_file()),
         )
 
 
@@ -121,12 +121,9 @@ def main(
 def make_judge(recipe: Recipe, judging: Path, scratch: Path) -> Judge:
     """Read the photos; leave the float program and inputs in `scratch` for the peers."""
     prepared = prepare(recipe.network, recipe.photos, Silent())
-    torch.export.save(prepared.captured, scratch / NETWORK)
-    np.save(scratch / INPUTS, prepared.calibration)
+    save_for_peers(prepared, prepared.calibration, scratch)
     preprocessing = prepared.plan.preprocessing
-    crops = np.stack(
-        [crop(decode(path, path.name), preprocessing) for path in find_photos(judging)]
-    )
+    crops = read_crops(judging, preprocessing)
     logits = run_program(prepared.captured, normalize(crops, preprocessing))
     return Judge(crops, preprocessing, logits)
 

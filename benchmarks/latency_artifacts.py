@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from deploy.bundle.manifest import MANIFEST_FILE
-from deploy.capture.prepare import prepare
+from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.spec import NetworkSpec
 from deploy.pipeline.build import build
 from deploy.pipeline.recipe import Recipe, make_targets
@@ -54,7 +55,8 @@ def make_arms(
     )
     with hidden_output():
         if not (folder / INPUTS).exists():
-            save_network(pure, folder)
+            prepared = prepare(pure.network, pure.photos, Silent())
+            save_for_peers(prepared, prepared.calibration[:CALIBRATION_INPUTS], folder)
         for recipe in (pure, auto):
             if not (recipe.output / MANIFEST_FILE).exists():
                 build(recipe)
@@ -100,9 +102,8 @@ def make_peers(script: str, arms: Sequence[Arm], folder: Path) -> None:
         raise SystemExit(f"{script} failed:\n{done.stdout[-4000:]}")
 
 
-def save_network(recipe: Recipe, folder: Path) -> None:
-    """Write the float program as its author wrote it, and inputs to calibrate the peers on."""
+def save_for_peers(prepared: Prepared, inputs: npt.NDArray[np.float32], folder: Path) -> None:
+    """Write the float program as its author wrote it, and `inputs` (N, 3, H, W) to calibrate on."""
     folder.mkdir(parents=True, exist_ok=True)
-    prepared = prepare(recipe.network, recipe.photos, Silent())
     torch.export.save(prepared.captured, folder / NETWORK)
-    np.save(folder / INPUTS, prepared.calibration[:CALIBRATION_INPUTS])
+    np.save(folder / INPUTS, inputs)

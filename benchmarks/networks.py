@@ -32,6 +32,7 @@ from statistics import median
 
 import numpy as np
 import numpy.typing as npt
+from shared import print_header, print_row
 
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, open_bundle
@@ -88,7 +89,7 @@ def main() -> int:
         for network in options.networks
         for width, resolution in product(options.widths or WIDTHS[network], options.resolutions)
     ]
-    print(f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|", flush=True)
+    print_header(*COLUMNS)
     failed = []
     with tempfile.TemporaryDirectory() as scratch:
         for variant in variants:
@@ -100,7 +101,7 @@ def main() -> int:
                 failed.append(variant.name)
                 continue
             for row in rows(variant, bundle):
-                print(f"| {' | '.join(row)} |", flush=True)
+                print_row(*row)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
