@@ -1,4 +1,8 @@
-"""The backends, one row each. A new one is a row here, a file in export/ and one in runtimes/."""
+"""The backends, one row each: all that is known of one but how it is written and how it is run.
+
+A new one is a row here, an exporter (`deploy.exporters.interface` says what that has) and a runtime
+(`deploy.runtimes`). Imports no toolkit, so that a help text may ask.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,52 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
-from deploy.bundle.manifest import Format, Precision, Runtime
+Precision = Literal["fp32", "fp16", "int8", "w8"]
+# What runs a block of a measurement: our app, ExecuTorch's own runner on a phone, this computer.
+RunnerName = Literal["app", "native", "host"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimePromise:
+    """A runtime that loads the artifacts: in this very version ("exact"), or in later ones too."""
+
+    name: str
+    version: str
+    rule: Literal["exact", "at least"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backend:
-    """`precisions` are all that it has, `defaults` those made unless others are asked for.
+    """`format` is what users and manifests call it, `engine` what runs it.
 
-    `runtime` is the oldest that loads its artifacts, if their operators do not ask for a newer one
-    (`deploy.exporters.onnx_minimum`). `effort` is about how long one takes to make
-    and prove, so that the longest can be started first. `toolkit` is what takes seconds to import.
-    `writer` is a package, and a library in it without which it cannot write.
+    `exporter` and `classifier` are the modules that write and run its artifacts. An artifact is a
+    file or a folder named with `suffix`. `precisions` are all that it has, `defaults` those made
+    unless others are asked for; `runtime` is the oldest that loads its artifacts, if their
+    operators do not ask for a newer one. `effort` is about how long one takes to make and prove, so
+    that the longest can be started first; `reference_rank` which float artifact `evaluate` compares
+    with: the lowest, as the nearest to the float network. `runners` can measure it;
+    `ends_in_softmax` if it gives probabilities. `packages` are those it needs, `toolkit` the module
+    that takes seconds to import, `writer` a package, and a library in it without which it cannot
+    write.
     """
 
-    format: Format
+    format: str
+    engine: str
     suffix: str
+    exporter: str
+    classifier: str
     precisions: tuple[Precision, ...]
     defaults: tuple[Precision, ...]
-    runtime: Runtime
+    runtime: RuntimePromise
     effort: int
+    reference_rank: int
+    runners: frozenset[RunnerName]
+    packages: tuple[str, ...]
     toolkit: str
+    is_folder: bool = False
+    ends_in_softmax: bool = False
     writer: tuple[str, str] | None = None
 
     @property
@@ -47,34 +76,60 @@ BACKENDS: dict[str, Backend] = {
     for backend in (
         Backend(
             format="executorch",
+            engine="xnnpack",
             suffix=".pte",
+            exporter="deploy.exporters.executorch",
+            classifier="deploy.runtimes.executorch",
             precisions=("fp32", "int8"),
             defaults=("fp32", "int8"),
             # A .pte is promised to load in the very version that wrote it.
-            runtime=Runtime(name="ExecuTorch", version=version("executorch"), rule="exact"),
+            runtime=RuntimePromise(name="ExecuTorch", version=version("executorch"), rule="exact"),
             effort=3,
+            reference_rank=1,
+            runners=frozenset({"app", "native", "host"}),
+            packages=("executorch",),
             toolkit="executorch.exir",
         ),
         Backend(
             format="onnx",
+            engine="onnxruntime-cpu",
             suffix=".onnx",
+            exporter="deploy.exporters.onnx",
+            classifier="deploy.runtimes.onnx",
             precisions=("fp32", "int8"),
             defaults=("fp32", "int8"),
             # The first with opset 20 and IR 10: tests/runtimes/test_onnxruntime_versions.py.
-            runtime=Runtime(name="ONNX Runtime", version="1.18", rule="at least"),
+            runtime=RuntimePromise(name="ONNX Runtime", version="1.18", rule="at least"),
             effort=1,
+            reference_rank=0,
+            runners=frozenset({"app", "host"}),
+            packages=("onnx", "onnxruntime", "onnxscript"),
             toolkit="onnxscript",
         ),
         Backend(
             format="coreml",
+            engine="coreml",
             suffix=".mlpackage",
+            is_folder=True,
+            exporter="deploy.exporters.coreml",
+            classifier="deploy.runtimes.coreml",
             precisions=("fp32", "fp16", "int8", "w8"),
             defaults=("fp16", "int8"),
-            runtime=Runtime(name="iOS", version="17.0", rule="at least"),
+            runtime=RuntimePromise(name="iOS", version="17.0", rule="at least"),
             effort=3,
+            reference_rank=2,
+            ends_in_softmax=True,
+            # The iOS app measures it, and exports results.json itself.
+            runners=frozenset(),
+            packages=("coremltools",),
             toolkit="coremltools",
             # Missing on Linux for arm64, where pip makes the package of its sources.
             writer=("coremltools", "libmilstoragepython"),
         ),
     )
 }
+
+
+def packages() -> tuple[str, ...]:
+    """The packages that decide what artifacts are: torch, and each backend's own."""
+    return ("torch", *sorted({name for row in BACKENDS.values() for name in row.packages}))

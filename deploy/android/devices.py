@@ -18,13 +18,13 @@ from deploy.android.parsers.devices import AttachedDevice
 from deploy.android.parsers.properties import Description
 from deploy.android.phone import Phone
 from deploy.android.runner_binary import known_runner
+from deploy.backends import RunnerName
 from deploy.benchmark.bundles import Opened
 from deploy.benchmark.device import Device
 from deploy.benchmark.host_device import HOST, HostDevice
 from deploy.benchmark.profile import DeviceTarget
 from deploy.benchmark.runner import Runner
 from deploy.protocol.faults import fault
-from deploy.results.records import RunnerName
 from deploy.support.errors import PhoneError, UserError
 from deploy.support.printable import printable
 

@@ -18,6 +18,7 @@ from deploy.android.identity import SeenPhone, one_each
 from deploy.android.parsers.disk import parse_available
 from deploy.android.parsers.power import parse_setting
 from deploy.android.phone import Phone
+from deploy.backends import packages
 from deploy.bundle.manifest import TOOL_NAME
 from deploy.bundle.open import Bundle
 from deploy.protocol.faults import REMEDIES
@@ -29,8 +30,6 @@ from deploy.support.printable import printable
 
 Severity = Literal["ok", "warning", "blocks"]
 
-# As pyproject.toml names them; what is not one of ours to break needs no line.
-PACKAGES = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "adbutils")
 _FEWEST_BYTES = 300_000_000
 _WARM_C = 38.0
 
@@ -76,7 +75,7 @@ def executorch_of(bundle: Bundle) -> str | None:
 def _packages() -> Iterator[Finding]:
     """Each with the version that is installed, against the one that ours asks for."""
     asked = _asked_for()
-    for name in PACKAGES:
+    for name in (*packages(), "adbutils"):
         version, wanted = _installed(name), asked.get(name, SpecifierSet())
         if version is None:
             what = f"not installed: pip install '{name}{wanted}'"

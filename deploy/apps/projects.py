@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deploy
-from deploy.bundle.manifest import Format
 from deploy.support.errors import UserError
 from deploy.support.printable import printable
 
@@ -24,7 +23,7 @@ class App:
     folder: str
     marker: str
     bundles: str
-    formats: tuple[Format, ...]
+    formats: tuple[str, ...]
     steps: tuple[str, ...]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.backends import BACKENDS, RunnerName
 from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.protocol.messages import encode_logits
@@ -14,8 +15,7 @@ from deploy.support.errors import UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import printable
 
-# What a block can run: Core ML is measured by the iOS app, whose export has the same envelope.
-RUNNABLE = ("executorch", "onnx")
+APP_OR_HOST: frozenset[RunnerName] = frozenset({"app", "host"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,21 +32,25 @@ class Opened:
 
 
 def open_bundles(
-    folders: Sequence[Path], artifacts: Sequence[str] = (), *, native: bool = False
+    folders: Sequence[Path],
+    artifacts: Sequence[str] = (),
+    *,
+    runners: frozenset[RunnerName] = APP_OR_HOST,
 ) -> tuple[Opened, ...]:
     """The bundles, whole and unaltered, with the artifacts to measure.
 
-    `artifacts` names those wanted, none all that were verified; with `native` .pte alone. Raises
-    UserError where a bundle has nothing to measure, an artifact is unknown or a bundle is named
-    twice, and what `open_bundle` and `check_integrity` raise.
+    `artifacts` names those wanted, none all that were verified, of those that one of `runners` can
+    run. Raises UserError where a bundle has nothing to measure, an artifact is unknown or a bundle
+    is named twice, and what `open_bundle` and `check_integrity` raise.
     """
-    formats = ("executorch",) if native else RUNNABLE
     labels = _labels(folders)
     opened = []
     for folder in folders:
         bundle = open_bundle(folder)
         runnable = [
-            artifact for artifact in bundle.manifest.artifacts if artifact.format in formats
+            artifact
+            for artifact in bundle.manifest.artifacts
+            if runners & BACKENDS[artifact.format].runners
         ]
         chosen = [
             artifact

@@ -11,7 +11,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +27,11 @@ from deploy.protocol.messages import (
     RunnerErrorKind,
     RunnerFacts,
 )
+from deploy.runtimes import Inference, module_of
 from deploy.support.hashing import sha256_file
 
 # As the network takes it.
 Photo = npt.NDArray[np.float32]
-# One inference: logits, float32 (classes,), which the next may overwrite.
-Inference = Callable[[Photo], npt.NDArray[np.float32]]
-Load = Callable[[Path, Request], Inference]
 
 
 class RefusedError(Exception):
@@ -67,11 +64,16 @@ def run_block(request: Request, folder: Path) -> Answer:
         for photo in request.golden
     }
     image = golden[request.input.golden] if request.input.golden is not None else _seeded(request)
-    runtime, version, load = RUNTIMES[request.artifact.format]()
+    runtime = module_of(request.artifact.format).timed()
     memory_before = psutil.Process().memory_info().rss
     try:
         begin = time.perf_counter_ns()
-        call = load(file, request)
+        call = runtime.open(
+            file,
+            threads=request.threads,
+            input=request.artifact.input,
+            output=request.artifact.output,
+        )
         load_ns = time.perf_counter_ns() - begin
     except Exception as error:  # Runtimes raise what they like; its words go into the answer.
         kind: RunnerErrorKind = "operator-missing" if "perator" in str(error) else "load-failed"
@@ -93,7 +95,10 @@ def run_block(request: Request, folder: Path) -> Answer:
         status="ok",
         error=None,
         runner=RunnerFacts(
-            name="host", version=deploy.__version__, runtime=runtime, runtime_version=version
+            name="host",
+            version=deploy.__version__,
+            runtime=runtime.runtime,
+            runtime_version=runtime.version,
         ),
         load_ns=load_ns,
         first_ns=first_ns,
@@ -111,55 +116,6 @@ def timed(call: Inference, image: Photo) -> int:
     begin = time.perf_counter_ns()
     call(image)
     return time.perf_counter_ns() - begin
-
-
-def _executorch() -> tuple[str, str, Load]:
-    from importlib.metadata import version
-
-    import torch
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
-
-    runtime = Runtime.get()
-
-    def load(file: Path, request: Request) -> Inference:
-        if request.threads:
-            # "Unsafe" once a model is loaded, since a delegate keeps the pool it was made with.
-            portable_lib._unsafe_reset_threadpool(request.threads)
-        method = runtime.load_program(file).load_method("forward")
-        assert method is not None
-
-        def call(image: Photo) -> npt.NDArray[np.float32]:
-            logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(image)])[0].numpy()
-            return logits.ravel()
-
-        return call
-
-    return "ExecuTorch", version("executorch"), load
-
-
-def _onnx() -> tuple[str, str, Load]:
-    import onnxruntime
-
-    from deploy.runtimes.onnx_session import open_session
-
-    def load(file: Path, request: Request) -> Inference:
-        session = open_session(file, threads=request.threads)
-        name, output = request.artifact.input, request.artifact.output
-
-        def call(image: Photo) -> npt.NDArray[np.float32]:
-            logits: npt.NDArray[np.float32] = session.run([output], {name: image})[0]
-            return logits.ravel()
-
-        return call
-
-    return "ONNX Runtime", onnxruntime.__version__, load
-
-
-RUNTIMES: dict[str, Callable[[], tuple[str, str, Load]]] = {
-    "executorch": _executorch,
-    "onnx": _onnx,
-}
 
 
 def _seeded(request: Request) -> Photo:

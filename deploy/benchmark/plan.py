@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deploy.backends import RunnerName
 from deploy.benchmark.bundles import Opened
 from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.open import Bundle
 from deploy.results.cores import mask_for
-from deploy.results.records import ArmKey, DeviceFacts, RunnerName
+from deploy.results.records import ArmKey, DeviceFacts
 from deploy.support.errors import UserError
 
 DEFAULT_THREADS = (1, 2, 4)

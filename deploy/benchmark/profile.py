@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import deploy
+from deploy.backends import RunnerName
 from deploy.benchmark.bundles import Opened, facts_of
 from deploy.benchmark.device import Device
 from deploy.benchmark.plan import Arms, plan_arms
@@ -24,7 +25,6 @@ from deploy.protocol.faults import fault
 from deploy.results.records import (
     RESULTS_VERSION,
     Results,
-    RunnerName,
     Settings,
 )
 from deploy.support.cancel import CancelledError

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.backends import BACKENDS
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.photos.images import normalize
 from deploy.protocol.messages import GoldenInput, RequestedArtifact
-
-_SUFFIX = {"executorch": "pte", "onnx": "onnx"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +48,7 @@ def stage_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) ->
         golden.append(GoldenInput(index=index, file=name, sha256=digest))
     requested = {}
     for artifact in artifacts:
-        name = f"network-{artifact.sha256[:12]}.{_SUFFIX[artifact.format]}"
+        name = f"network-{artifact.sha256[:12]}{BACKENDS[artifact.format].suffix}"
         files[name] = bundle.path_of(artifact)
         requested[artifact.name] = RequestedArtifact(
             file=name,

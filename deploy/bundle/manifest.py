@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from deploy.backends import BACKENDS, Precision
 from deploy.bundle.fields import (
     Count,
     Line,
@@ -33,18 +34,24 @@ SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 TOOL_NAME = "mobile-deploy"
 
-Format = Literal["executorch", "onnx", "coreml"]
-Backend = Literal["xnnpack", "onnxruntime-cpu", "coreml"]
-Precision = Literal["fp32", "fp16", "int8", "w8"]
+
+def _is_format(name: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f"is no format: known are {', '.join(BACKENDS)}")
+    return name
+
+
+Format = Annotated[
+    str, AfterValidator(_is_format), WithJsonSchema({"enum": [*BACKENDS], "type": "string"})
+]
+# Which of them an artifact has follows from its format.
+Engine = Annotated[
+    str,
+    WithJsonSchema({"enum": [row.engine for row in BACKENDS.values()], "type": "string"}),
+]
 # Those whose artifacts answer for a program of their own, beside the float network.
 QUANTIZED: frozenset[Precision] = frozenset({"int8", "w8"})
 PhotoSource = Literal["bundled samples", "folder"]
-
-BACKEND_OF: dict[Format, Backend] = {
-    "executorch": "xnnpack",
-    "onnx": "onnxruntime-cpu",
-    "coreml": "coreml",
-}
 
 
 class Tool(Record):
@@ -209,7 +216,7 @@ class Artifact(FileRecord):
 
     name: Name = Field(description="What commands and golden files call it.")
     format: Format = Field(description="executorch: .pte; onnx: .onnx; coreml: a folder.")
-    backend: Backend = Field(description="What runs it.")
+    backend: Engine = Field(description="What runs it.")
     precision: Precision = Field(description="int8: weights and activations; w8: weights alone.")
     bytes: Positive = Field(description="Size of the file, or of all files in the folder.")
     runtime: Runtime = Field(description="The oldest runtime that loads it.")
@@ -223,11 +230,11 @@ class Artifact(FileRecord):
     @property
     def is_folder(self) -> bool:
         """Whether the artifact is a folder of files: a Core ML package."""
-        return self.format == "coreml"
+        return BACKENDS[self.format].is_folder
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        expected = BACKEND_OF[self.format]
+        expected = BACKENDS[self.format].engine
         _require(self.backend == expected, f"{self.format} runs on {expected}")
         reason = self.unverified_reason is not None
         _require(reason != self.verified, "unverified_reason is for what is not verified")

@@ -12,7 +12,7 @@ from deploy.capture.program import graph_module
 from deploy.capture.spec import UNTRAINED, NetworkSpec
 from deploy.capture.user.export import export_user_network
 from deploy.capture.user.reference import Reference, parse_reference
-from deploy.photos.preprocessing import read_preprocessing
+from deploy.photos.preprocessing import parse_size, read_preprocessing
 from deploy.support.errors import UserError
 from models.accuracy import Published
 from models.cost import NetworkCost, count_cost
@@ -56,24 +56,30 @@ def parse_variant(
     >>> own.name, own.resolution, own.weights
     ('my_nets.py:make_net', (128, 96), None)
     """
-    match = re.fullmatch(r"(.+?)(?::([0-9.]+))?(?:@([0-9]{1,6})(?:x([0-9]{1,6}))?)?", text)
+    match = re.fullmatch(r"(.+?)(?::([0-9.]+))?(?:@([0-9x]+))?", text)
     if match is None or "@" in match[1]:
         raise UserError(
             f"{text!r} is no network: give NETWORK:WIDTH@RESOLUTION, such as mobilenet_v2:0.5@160"
         )
-    name, own_width, height, across = match.groups()
+    name, own_width, size = match.groups()
     try:
         width = float(own_width) if own_width else width
     except ValueError as error:
         raise UserError(
             f"{text!r}: width {own_width!r} is no number: give one such as 0.5"
         ) from error
+    try:
+        resolution = parse_size(size) if size else resolution
+    except ValueError as error:
+        raise UserError(
+            f"{text!r}: resolution {size!r} is no size: give one such as 160 or 160x224"
+        ) from error
     return NetworkSpec(
         name,
         weights=None if parse_reference(name) else UNTRAINED,
         width=width,
         padding=padding,
-        resolution=(int(height), int(across or height)) if height else resolution,
+        resolution=resolution,
         classes=classes,
     )
 

@@ -125,20 +125,20 @@ def _show(
     app: App, project: Path, there: tuple[Staged, ...], removed: Staged | None, added: bool
 ) -> None:
     if removed:
-        echo(f"removed {removed.name}, {_megabytes(removed.bytes)} MB\n")
+        echo(f"removed {removed.name}, {_in_megabytes(removed.bytes)} MB\n")
     if not there:
         echo(f"no bundles in {project / app.bundles}")
         return
     rows = [
-        [staged.name, ", ".join(staged.artifacts), _megabytes(staged.bytes)] for staged in there
+        [staged.name, ", ".join(staged.artifacts), _in_megabytes(staged.bytes)] for staged in there
     ]
     print_table(["bundle", "artifacts", "MB"], rows)
-    echo(f"\n{_megabytes(sum(staged.bytes for staged in there))} MB in {project / app.bundles}")
+    echo(f"\n{_in_megabytes(sum(staged.bytes for staged in there))} MB in {project / app.bundles}")
     if added:
         echo(f"\nNext, in {project}:\n")
         for step in app.steps:
             echo(f"    {step}")
 
 
-def _megabytes(size: int) -> str:
+def _in_megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}"

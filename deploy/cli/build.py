@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.backends import BACKENDS
 from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     "--formats",
     type=name_list,
     metavar="LIST",
-    help="Of executorch, onnx and coreml, with commas between.  [default: all]",
+    help=f"Of {', '.join(BACKENDS)}, with commas between.  [default: all]",
 )
 @click.option(
     "--precisions",

@@ -76,12 +76,14 @@ def height_and_width(value: str) -> tuple[int, int]:
     >>> height_and_width("224"), height_and_width("160x224")
     ((224, 224), (160, 224))
     """
-    sides = re.fullmatch("([0-9]{1,6})(?:x([0-9]{1,6}))?", value.lower())
-    if sides is None:
+    from deploy.photos.preprocessing import parse_size
+
+    try:
+        return parse_size(value)
+    except ValueError as error:
         raise click.BadParameter(
             f"{value!r} is no size: give pixels such as 224, or height x width such as 160x224"
-        )
-    return int(sides[1]), int(sides[2] or sides[1])
+        ) from error
 
 
 def number_list(value: str) -> tuple[int, ...]:

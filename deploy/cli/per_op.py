@@ -65,7 +65,7 @@ def trace_per_op(
     from deploy.android.runner_binary import known_runner
     from deploy.benchmark.bundles import open_bundles
 
-    opened = open_bundles(bundles, artifacts, native=True)
+    opened = open_bundles(bundles, artifacts, runners=frozenset({"native"}))
     binary = known_runner(runner_binary)
     phone = the_phone(devices, server)
     with alone(phone):

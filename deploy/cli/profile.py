@@ -17,9 +17,10 @@ from deploy.cli.phone_progress import watched_devices
 from deploy.cli.progress import watched
 
 if TYPE_CHECKING:
+    from deploy.backends import RunnerName
     from deploy.benchmark.profile import Profiled
     from deploy.results.judge import DeviceReport
-    from deploy.results.records import Results, RunnerName
+    from deploy.results.records import Results
     from deploy.support.errors import DeployError
 
 
@@ -156,7 +157,7 @@ def profile(
         return
     with watched_devices(debug) as reporters:
         from deploy.android.devices import choose_runner, targets
-        from deploy.benchmark.bundles import open_bundles
+        from deploy.benchmark.bundles import APP_OR_HOST, open_bundles
         from deploy.benchmark.host_device import HOST
         from deploy.benchmark.plan import Arms
         from deploy.benchmark.profile import profile as run
@@ -166,7 +167,10 @@ def profile(
 
         _check_outputs(output, csv)
         on_phones = devices != (HOST,)
-        opened = open_bundles(bundles, artifacts, native=on_phones and runner == "native")
+        native = on_phones and runner == "native"
+        opened = open_bundles(
+            bundles, artifacts, runners=frozenset({"native"}) if native else APP_OR_HOST
+        )
         cancelled = threading.Event()
         profiled = run(
             opened,

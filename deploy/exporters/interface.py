@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.bundle.manifest import Precision
+from deploy.backends import Precision
 from models.preprocessing import Preprocessing
 
 

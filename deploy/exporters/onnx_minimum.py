@@ -8,7 +8,7 @@ night.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,4 +59,4 @@ def oldest_runtime(path: Path) -> Runtime:
         if op_type == need.op_type and need.attributes.items() <= attributes.items()
     ]
     newest = max(versions, key=lambda version: [int(part) for part in version.split(".")])
-    return runtime.model_copy(update={"version": newest})
+    return Runtime(**asdict(runtime) | {"version": newest})

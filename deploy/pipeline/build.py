@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from deploy.backends import BACKENDS
-from deploy.bundle.manifest import QUANTIZED, Manifest, Precision
+from deploy.backends import BACKENDS, Precision
+from deploy.bundle.manifest import QUANTIZED, Manifest
 from deploy.bundle.write import check_target, staged
 from deploy.capture.macs import node_macs
 from deploy.capture.prepare import Prepared, prepare
@@ -164,6 +164,7 @@ class _Workshop:
                 make,
                 Job(
                     target=target,
+                    backend=BACKENDS[target.format],
                     path=self._folder / self._recipe.file_name(target),
                     program=file,
                     decisions=decisions.get(target.precision),

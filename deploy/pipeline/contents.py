@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 import deploy
+from deploy.backends import BACKENDS, Precision, packages
 from deploy.bundle.manifest import (
-    BACKEND_OF,
     QUANTIZED,
     SCHEMA_VERSION,
     Artifact,
@@ -26,7 +26,6 @@ from deploy.bundle.manifest import (
     Measured,
     Network,
     Operators,
-    Precision,
     Tool,
 )
 from deploy.bundle.write import (
@@ -46,7 +45,6 @@ from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.support.json_text import finite
 
-TOOLKITS = ("torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxscript")
 SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
 
 
@@ -93,7 +91,7 @@ def write_contents(
             digest=photos.digest,
             split=SPLIT,
         ),
-        toolkits={name: version(name) for name in TOOLKITS},
+        toolkits={name: version(name) for name in packages()},
         artifacts=tuple(_artifact(folder, one, decisions) for one in judged),
         golden=_golden(folder, photos, judged, golden_logits),
         verification=file_record(folder, "verification.json"),
@@ -110,7 +108,7 @@ def _artifact(folder: Path, judged: Judged, decisions: Mapping[Precision, Decisi
         sha256=sha256_folder(path) if path.is_dir() else sha256_file(path),
         name=made.target.name,
         format=made.target.format,
-        backend=BACKEND_OF[made.target.format],
+        backend=BACKENDS[made.target.format].engine,
         precision=made.target.precision,
         bytes=size_of(path),
         runtime=made.runtime,

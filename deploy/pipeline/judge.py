@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.bundle.manifest import Precision
+from deploy.backends import Precision
 from deploy.pipeline.make import Made
 from deploy.quantization.ptq import Decisions
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits

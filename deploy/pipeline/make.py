@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 import torch.ao.quantization.fx._decomposed
 from torch.export import ExportedProgram
 
-from deploy.backends import BACKENDS
+from deploy.backends import Backend
 from deploy.bundle.manifest import ArtifactInput, ArtifactOutput, Runtime
 from deploy.capture.program import run_program
 from deploy.exporters.interface import Spec
@@ -28,7 +28,6 @@ from deploy.photos.images import normalize
 from deploy.pipeline.recipe import Target
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.write import write_program
-from deploy.runtimes import load
 from deploy.runtimes.mil.evaluate import UnknownOperatorError
 from deploy.support.errors import DeployError, ExportError, StorageError
 from deploy.support.lacking import lacking
@@ -41,12 +40,13 @@ LOCKSTEP_PHOTOS = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """`program` is a saved float program; with `decisions` the artifact is int8.
+    """`program` is a saved float program; with `decisions` the artifact is int8 or w8.
 
     `crops` is a .npy of uint8 (N, H, W, 3): the photos that the artifact is run on.
     """
 
     target: Target
+    backend: Backend
     path: Path
     program: Path
     decisions: Decisions | None
@@ -82,7 +82,7 @@ def make(job: Job) -> Made:
     Raises UnknownOperatorError for a Core ML operator that cannot be evaluated, unless allowed.
     """
     start = time.perf_counter()
-    exporter = importlib.import_module(f"deploy.exporters.{job.target.format}")
+    exporter = importlib.import_module(job.backend.exporter)
     program = _load_program(job.program)
     if job.decisions is not None:
         program = write_program(program, job.decisions, exporter.DIALECT)
@@ -95,7 +95,8 @@ def make(job: Job) -> Made:
     try:
         if hasattr(exporter, "prove"):
             checks = exporter.prove(converted, job.path, job.spec, crops[:LOCKSTEP_PHOTOS])
-        logits = load(job.target.format, job.path, job.spec.preprocessing).logits(crops)
+        runtime = importlib.import_module(job.backend.classifier)
+        logits = runtime.load(job.path, job.spec.preprocessing).logits(crops)
     except UnknownOperatorError as error:
         if not job.allow_unverified:
             raise
@@ -140,7 +141,7 @@ def _oldest_runtime(exporter: ModuleType, job: Job) -> Runtime:
     if hasattr(exporter, "oldest_runtime"):
         runtime: Runtime = exporter.oldest_runtime(job.path)
         return runtime
-    return BACKENDS[job.target.format].runtime
+    return Runtime(**asdict(job.backend.runtime))
 
 
 @lru_cache(2)  # The float program and the equalized one.

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.backends import BACKENDS
-from deploy.bundle.manifest import Format, Precision
+from deploy.backends import BACKENDS, Precision
 from deploy.capture.spec import NetworkSpec
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS, MODES
 from deploy.support.choices import one_of
@@ -18,7 +17,7 @@ from deploy.support.errors import UserError
 class Target:
     """One artifact to make."""
 
-    format: Format
+    format: str
     precision: Precision
 
     @property

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from deploy.bundle.fields import Count, Line, Positive, Record, Sha256
-from deploy.bundle.manifest import Backend, Format
+from deploy.bundle.manifest import Engine, Format
 from deploy.support.json_text import json_text
 
 PROTOCOL_VERSION = 1
@@ -61,7 +61,7 @@ class RequestedArtifact(Record):
     file: DeviceName = Field(description="A file beside the request.")
     sha256: Sha256 = Field(description="SHA-256 of its bytes.")
     format: Format = Field(description="executorch, onnx or coreml.")
-    backend: Backend = Field(description="What runs it.")
+    backend: Engine = Field(description="What runs it.")
     input: Line = Field(description="Name of its input.")
     output: Line = Field(description="Name of the output that holds the logits.")
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
 
-from deploy.bundle.manifest import Precision
+from deploy.backends import Precision
 from deploy.capture.prepare import Prepared
 from deploy.capture.program import graph_module
 from deploy.quantization.calibration_check import check_calibration

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +30,11 @@ from deploy.quantization.ranges import (
 )
 from deploy.quantization.sensitivity.energies import Sensitivity
 from deploy.support.errors import UserError
+from deploy.support.reporter import Progress, silent
 
 # Runtimes keep a bias as int32 in steps of (input scale * weight scale); half the range is left
 # to the sums.
 LARGEST_BIAS_CODE = 2.0**30
-
-# Called with the name of a step, how many photos are done and how many there are.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +98,7 @@ def decide(
     keep_float: Iterable[str] = (),
     steps: Steps | None = None,
     effort: Effort = EFFORTS["normal"],
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
 
@@ -113,7 +112,7 @@ def decide(
             "nothing of the network has an int8 kernel: leave int8 out with --precisions fp32,fp16"
         )
     observed = {name for kernel in kernels if kernel.kind != "pass" for name in kernel.tensors}
-    statistics = observe_tensors(module, observed, photos, progress=_named(progress, "ranges"))
+    statistics = observe_tensors(module, observed, photos, progress=partial(progress, "ranges"))
     rounding = photos[: effort.rounding] if steps.learned_rounding else None
     weights, errors = _weights(module, kernels, statistics, rounding, progress)
     activations, sensitivity = choose_activations(
@@ -123,7 +122,7 @@ def decide(
         errors,
         photos[: effort.pricing],
         setting=steps.ranges,
-        progress=_named(progress, "errors"),
+        progress=partial(progress, "errors"),
     )
     return Decisions(
         kernels=tuple(kernels),
@@ -139,7 +138,7 @@ def _weights(
     kernels: Iterable[Kernel],
     statistics: Mapping[str, TensorStatistics],
     rounding_photos: Tensor | None,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[dict[str, QuantizedWeights], dict[str, dict[str, Tensor]]]:
     """The weights of each convolution and linear, and what that adds to weight and bias, by the
     names of the nodes that read them."""
@@ -151,7 +150,7 @@ def _weights(
             module,
             [kernel.node for kernel in products],
             rounding_photos,
-            progress=_named(progress, "weights"),
+            progress=partial(progress, "weights"),
         )
     chosen, errors = {}, {}
     for kernel in products:
@@ -175,10 +174,6 @@ def _weights(
         if bias_node is not None:
             errors[kernel.node][_name(bias_node)] = new_bias - bias
     return chosen, errors
-
-
-def _named(progress: Progress | None, step: str) -> Callable[[int, int], None] | None:
-    return None if progress is None else lambda done, total: progress(step, done, total)
 
 
 def _name(node: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from deploy.backends import BACKENDS
 from deploy.protocol.messages import decode_logits
 from deploy.results.records import Arm, MeasuredArtifact, MeasuredBundle
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
@@ -57,7 +58,7 @@ def _comparable(
 ) -> npt.NDArray[np.float32]:
     """Logits (..., classes) as they are; of Core ML, whose packages end in a softmax, the
     probabilities: their logarithms lack a constant, and what float16 is too coarse for."""
-    if artifact.format != "coreml" or not logits.size:
+    if not BACKENDS[artifact.format].ends_in_softmax or not logits.size:
         return logits
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), np.float32)

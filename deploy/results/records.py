@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from deploy.backends import Precision, RunnerName
 from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
-from deploy.bundle.manifest import Backend, Format, Precision, Tool
+from deploy.bundle.manifest import Engine, Format, Tool
 from deploy.protocol.messages import Answer, Nanoseconds
 from deploy.support.json_text import json_text
 
 RESULTS_VERSION = 1
 
-RunnerName = Literal["app", "native", "host"]
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -45,7 +45,7 @@ class MeasuredArtifact(Record):
     name: Name = Field(description="As in the bundle's manifest.")
     format: Format = Field(description="executorch, onnx or coreml.")
     precision: Precision = Field(description="Of weights and activations.")
-    backend: Backend = Field(description="What runs it.")
+    backend: Engine = Field(description="What runs it.")
     bytes: Positive = Field(description="Size of the file, or of all files in the folder.")
     sha256: Sha256 = Field(description="As in the bundle's manifest.")
     own_logits: str | None = Field(
@@ -77,7 +77,7 @@ class ArmKey(Record):
     network: Line = Field(description="The network with width and resolution, as text.")
     format: Format = Field(description="Of the artifact.")
     precision: Precision = Field(description="Of the artifact.")
-    backend: Backend = Field(description="What ran it.")
+    backend: Engine = Field(description="What ran it.")
     runner: RunnerName = Field(description="Whose process it ran in.")
     threads: Annotated[int, Field(ge=0, le=64)] | None = Field(
         description="0: the runtime's own choice. null where it cannot be set (iOS)."

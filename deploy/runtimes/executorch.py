@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from deploy.photos.images import normalize
+from deploy.runtimes import Inference, Timed
 from deploy.support.errors import GateError
-from models.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from models.preprocessing import Preprocessing
 
 # Of the flatbuffer of a program, behind the offset of its root.
 IDENTIFIER = b"ET12"
@@ -18,6 +22,28 @@ IDENTIFIER = b"ET12"
 
 def load(path: Path, preprocessing: Preprocessing) -> ExecuTorchClassifier:
     return ExecuTorchClassifier(path, preprocessing)
+
+
+def timed() -> Timed:
+    from executorch.extension.pybindings import portable_lib
+    from executorch.runtime import Runtime
+
+    runtime = Runtime.get()
+
+    def open_timed(file: Path, *, threads: int, input: str, output: str) -> Inference:
+        if threads:
+            # "Unsafe" once a model is loaded, since a delegate keeps the pool it was made with.
+            portable_lib._unsafe_reset_threadpool(threads)
+        method = runtime.load_program(file).load_method("forward")
+        assert method is not None
+
+        def infer(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(photo)])[0].numpy()
+            return logits.ravel()
+
+        return infer
+
+    return Timed(runtime="ExecuTorch", version=version("executorch"), open=open_timed)
 
 
 class ExecuTorchClassifier:
@@ -45,6 +71,8 @@ class ExecuTorchClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
+        from deploy.photos.images import normalize  # Not where a block is timed: it takes memory.
+
         inputs = torch.from_numpy(normalize(crops, self._preprocessing))
         # The runtime reuses the memory of its output: each must be copied out.
         rows = [self._method.execute([row[None]])[0].numpy().copy() for row in inputs]

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from deploy.photos.images import normalize
+from deploy.runtimes import Inference, Timed
 from deploy.runtimes.onnx_session import open_session
 from deploy.support.errors import GateError
-from models.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from models.preprocessing import Preprocessing
 
 
 def load(path: Path, preprocessing: Preprocessing) -> OnnxClassifier:
     return OnnxClassifier(path, preprocessing)
+
+
+def timed() -> Timed:
+    import onnxruntime
+
+    def open_timed(file: Path, *, threads: int, input: str, output: str) -> Inference:
+        session = open_session(file, threads=threads)
+
+        def infer(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            logits: npt.NDArray[np.float32] = session.run([output], {input: photo})[0]
+            return logits.ravel()
+
+        return infer
+
+    return Timed(runtime="ONNX Runtime", version=onnxruntime.__version__, open=open_timed)
 
 
 class OnnxClassifier:
@@ -34,5 +52,7 @@ class OnnxClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
+        from deploy.photos.images import normalize  # Not where a block is timed: it takes memory.
+
         inputs = normalize(crops, self._preprocessing)
         return np.concatenate([self._session.run(None, {self._input: x[None]})[0] for x in inputs])

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.bundle.manifest import Artifact
+from deploy.backends import BACKENDS
+from deploy.bundle.manifest import QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.labels import imagenet_wordnet_ids
 from deploy.photos import LabelledPhotos, find_labelled
@@ -26,9 +27,6 @@ from models.preprocessing import Preprocessing
 Classify = Callable[[npt.NDArray[np.uint8]], Logits]
 
 _BATCH = 8
-
-# Float artifacts to compare with, the nearest to the float network first.
-_REFERENCES = ("onnx-fp32", "executorch-fp32", "coreml-fp32", "coreml-fp16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +96,18 @@ def evaluate_bundle(
 
 
 def _reference(bundle: Bundle) -> str | None:
-    verified = {artifact.name for artifact in bundle.manifest.artifacts if artifact.verified}
-    return next((name for name in _REFERENCES if name in verified), None)
+    """The float artifact that is nearest to the float network; None without any."""
+    verified = [
+        artifact
+        for artifact in bundle.manifest.artifacts
+        if artifact.verified and artifact.precision not in QUANTIZED
+    ]
+    nearest = min(
+        verified,
+        key=lambda found: (BACKENDS[found.format].reference_rank, found.precision != "fp32"),
+        default=None,
+    )
+    return nearest.name if nearest else None
 
 
 def _choose(bundle: Bundle, names: Collection[str], reference: str | None) -> list[Artifact]:

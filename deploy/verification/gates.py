@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deploy.bundle.manifest import Precision
+from deploy.backends import Precision
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.errors import GateError
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.bundle.manifest import Format
 from deploy.protocol.messages import RunnerErrorKind
 
 Array = npt.NDArray[np.float32]
@@ -48,7 +47,7 @@ class HostRuntimes:
 
     def logits(
         self,
-        form: Format,
+        form: str,
         artifact: bytes,
         data: bytes | None,
         shape: tuple[int, ...] | None = None,
@@ -85,7 +84,7 @@ def _run(model: Model, data: bytes | None, shape: tuple[int, ...] | None) -> Arr
     return np.asarray(output, np.float32).reshape(-1)
 
 
-def _load(form: Format, artifact: bytes) -> Model:
+def _load(form: str, artifact: bytes) -> Model:
     loaders = {"executorch": _load_executorch, "onnx": _load_onnx}
     if form not in loaders:
         raise RuntimeFailureError("runtime-missing", f"no runtime for {form} on Android")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 import pytest
@@ -21,6 +21,7 @@ from bundle_factory import make_bundle
 
 import deploy
 from deploy.bundle.open import open_bundle
+from deploy.capture.spec import NetworkSpec
 from deploy.cli import build, commands, evaluate, run, verify
 from deploy.cli.build import default_output
 from deploy.cli.options import height_and_width, name_list
@@ -263,10 +264,12 @@ def test_lists_and_sizes_are_parsed() -> None:
 
 
 def test_the_default_folder_names_what_is_not_as_published() -> None:
-    assert default_output("mobilenet_v2", 1.0, None) == Path("bundles/mobilenet_v2")
-    assert default_output("mobilenet_v2", 1.0, (224, 224)) == Path("bundles/mobilenet_v2")
-    assert default_output("mobilenet_v2", 0.5, (160, 160)).name == "mobilenet_v2_0.5_160"
-    assert default_output("mobilenet_v2", 1.0, (160, 224)).name == "mobilenet_v2_160x224"
+    def name(**options: Any) -> str:
+        return str(default_output(NetworkSpec("mobilenet_v2", **options)))
+
+    assert name() == name(resolution=(224, 224)) == "bundles/mobilenet_v2"
+    assert name(width=0.5, resolution=(160, 160)) == "bundles/mobilenet_v2_0.5_160"
+    assert name(resolution=(160, 224)) == "bundles/mobilenet_v2_160x224"
 
 
 NOISE = """

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from deploy.backends import BACKENDS, Precision
 from deploy.bundle.manifest import (
-    BACKEND_OF,
     Artifact,
     ArtifactInput,
     ArtifactOutput,
     Calibration,
-    Format,
     Golden,
     GoldenLogits,
     GoldenPhoto,
@@ -23,7 +22,6 @@ from deploy.bundle.manifest import (
     Measured,
     Network,
     Operators,
-    Precision,
     Runtime,
     Tool,
     Weights,
@@ -84,7 +82,7 @@ def make_bundle(folder: Path, *, seed: int = 0, photos: int = 8) -> Manifest:
 
 
 def _artifact(
-    folder: Path, file: str, format: Format, precision: Precision, random: np.random.Generator
+    folder: Path, file: str, format: str, precision: Precision, random: np.random.Generator
 ) -> Artifact:
     path = folder / file
     if format == "coreml":
@@ -99,7 +97,7 @@ def _artifact(
         sha256=sha256_folder(path) if format == "coreml" else sha256_file(path),
         bytes=size_of(path),
         format=format,
-        backend=BACKEND_OF[format],
+        backend=BACKENDS[format].engine,
         precision=precision,
         runtime=Runtime(name=format, version="1.0", rule="at least"),
         input=ArtifactInput(kind="tensor", name="input", shape=(1, 3, SIDE, SIDE)),

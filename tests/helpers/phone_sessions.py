@@ -88,7 +88,7 @@ def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_pat
         adb = Adb(binary=adb_path(), port=adb_server.port, cancelled=cancelled)
         made = PhoneRunner(name=runner, binary=binary)
         return profile(
-            open_bundles([folder or phone_bundle], [artifact], native=runner == "native"),
+            open_bundles([folder or phone_bundle], [artifact], runners=frozenset({runner})),
             [
                 _target(Phone(adb, connected.serial, command_s=command_s, back_s=back_s), made)
                 for connected in phones
