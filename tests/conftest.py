@@ -1,32 +1,27 @@
-"""Shared by all tests: one cache for the session, and one real build."""
+"""Shared by all tests: one cache for the session, one real build, one small one."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
+from command_line import run_installed, run_process
 from filelock import FileLock
+from session_builds import REAL_BUILD, SMALL_BUILD, CommandBuild
+from small_photos import write_photos
 
 from deploy.runtimes.processor import describe_int8
 
 # Fixtures that several folders use: started for those alone that ask for them.
 pytest_plugins = ["virtual_phone_fixture"]
 
-# The README's main job. `--json` changes what is printed, not what is done.
-REAL_BUILD = "mobile-deploy build mobilenet_v2"
-
 
 # What takes minutes starts first, so that no worker is left alone with it at the end.
-LONGEST = ("test_readme", "test_user_network_build", "test_trained_networks", "test_pipeline")
+LONGEST = ("test_readme", "test_android_app", "test_cli_build", "test_pipeline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,15 +35,6 @@ def pytest_report_header() -> str:
     return f"int8 on {describe_int8()}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class RealBundle:
-    """Where the build was started, the bundle below it, and the JSON that it printed."""
-
-    workplace: Path
-    folder: Path
-    answer: dict[str, Any]
-
-
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> Iterator[None]:
     """Ctrl-C as on a terminal: what a shell starts in the background inherits it ignored."""
@@ -58,10 +44,11 @@ def interruptible() -> Iterator[None]:
 
 
 Make = Callable[[Path], None]
+Share = Callable[[str, Make], Path]
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Share:
     """`shared_folder(name, make)`: a folder that `make` fills once for all workers of this run."""
     own = tmp_path_factory.getbasetemp()
     base = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -80,7 +67,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Ma
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(shared_folder: Callable[[str, Make], Path]) -> Iterator[Path]:
+def cache(shared_folder: Share) -> Iterator[Path]:
     """An empty cache, so that no earlier run's files help, shared by the whole session.
 
     MOBILE_DEPLOY_CACHE, where it is set, is taken as it is: the tests then fetch nothing.
@@ -93,68 +80,31 @@ def cache(shared_folder: Callable[[str, Make], Path]) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def real_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> RealBundle:
+def real_build(cache: Path, shared_folder: Share) -> CommandBuild:
     """The main job as the README has it, on the real weights and photos, run once."""
 
     def make(folder: Path) -> None:
-        done = run_command(f"{REAL_BUILD} --json", folder)
+        done = run_installed(f"{REAL_BUILD} --json", folder)
         assert done.returncode == 0, done.stderr
-        (folder / "answer.json").write_text(done.stdout, encoding="utf-8")
+        CommandBuild.save(done, folder)
 
-    workplace = shared_folder("real", make)
-    return RealBundle(
-        workplace=workplace,
-        folder=workplace / "bundles/mobilenet_v2",
-        answer=json.loads((workplace / "answer.json").read_bytes()),
-    )
+    return CommandBuild.read(shared_folder("real", make))
 
 
 @pytest.fixture(scope="session")
-def phone_bundle(cache: Path, shared_folder: Callable[[str, Make], Path]) -> Path:
-    """A real bundle, small enough to run anywhere in no time: .pte and .onnx, fp32 and int8."""
+def command_build(cache: Path, shared_folder: Share) -> CommandBuild:
+    """A narrow network at low resolution by the command, on photos of three classes, run once."""
 
     def make(folder: Path) -> None:
-        # Not for the tests that need none of it: torch takes seconds to import.
-        from small_build import build_here, recipe, write_photos
+        write_photos(folder / "photos", 12, size=(120, 90), classes=3)
+        done = run_process(*SMALL_BUILD.split(), folder=folder)
+        assert done.returncode == 0, done.stderr
+        CommandBuild.save(done, folder)
 
-        from deploy.pipeline.recipe import make_targets
-
-        targets = make_targets(["executorch", "onnx"])
-        build_here(recipe(folder / "bundle", write_photos(folder / "photos", 40), targets=targets))
-
-    return shared_folder("phone", make) / "bundle"
+    return CommandBuild.read(shared_folder("small", make))
 
 
-def run_command(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run one line of shell in `folder`, with this environment's own `mobile-deploy`."""
-    return subprocess.run(
-        ["bash", "-ec", line],
-        cwd=folder,
-        env=_with_our_command(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def start_command(line: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Start one line of shell in `folder`, and return once it has said something."""
-    process = subprocess.Popen(
-        ["bash", "-c", f"exec {line}"],
-        cwd=folder,
-        env=_with_our_command(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    return process
-
-
-def _with_our_command() -> dict[str, str]:
-    scripts = Path(sys.executable).parent
-    assert shutil.which("mobile-deploy", path=str(scripts)), (
-        "mobile-deploy is not installed beside this Python: pip install --editable '.[dev]'"
-    )
-    return {**os.environ, "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]])}
+@pytest.fixture(scope="session")
+def phone_bundle(command_build: CommandBuild) -> Path:
+    """A real bundle, small enough to run anywhere in no time: .pte and .onnx, fp32 and int8."""
+    return command_build.bundle
