@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from places import USERS_NETWORKS
 from small_build import build_here
+from small_photos import write_photos
 
 from deploy.assets import fetch
 from deploy.bundle.open import open_bundle
@@ -17,7 +17,6 @@ from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.support.reporter import Silent
 from models.pinned import PinnedFile, WheelMember
 
-NETWORKS = Path(__file__).parents[1] / "networks"
 LITE0 = PinnedFile(
     name="efficientnet-lite0-57934424.pth",
     sha256="57934424",
@@ -41,12 +40,7 @@ class Warnings(Silent):
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Coloured blobs."""
-    folder = tmp_path_factory.mktemp("photos")
-    coarse = np.random.default_rng(0).integers(0, 256, (32, 6, 8, 3), np.uint8)
-    for i, pixels in enumerate(coarse):
-        Image.fromarray(pixels).resize((80, 60)).save(folder / f"{i}.png")
-    return folder
+    return write_photos(tmp_path_factory.mktemp("build") / "photos", 32)
 
 
 def build_small(network: str, formats: list[str], photos: Path, output: Path) -> Built:
@@ -61,7 +55,7 @@ def build_small(network: str, formats: list[str], photos: Path, output: Path) ->
 
 
 def test_a_resnet_of_transformers_in_every_format(photos: Path, tmp_path: Path) -> None:
-    network = f"{NETWORKS / 'hugging_face.py'}:resnet"
+    network = f"{USERS_NETWORKS / 'hugging_face.py'}:resnet"
     built = build_small(network, ["executorch", "onnx", "coreml"], photos, tmp_path / "bundle")
     assert built.manifest.network.name == network
     assert built.manifest.network.width is None
@@ -89,7 +83,7 @@ def test_a_resnet_of_transformers_in_every_format(photos: Path, tmp_path: Path) 
 def test_a_convnext_of_transformers_whose_layout_changes_on_the_way(
     photos: Path, tmp_path: Path
 ) -> None:
-    network = f"{NETWORKS / 'hugging_face.py'}:convnext"
+    network = f"{USERS_NETWORKS / 'hugging_face.py'}:convnext"
     built = build_small(network, ["onnx", "coreml"], photos, tmp_path / "bundle")
     for artifact in built.manifest.artifacts:
         assert artifact.measured is not None
@@ -101,7 +95,7 @@ def test_a_convnext_of_transformers_whose_layout_changes_on_the_way(
 def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path: Path) -> None:
     warnings = Warnings()
     weights = fetch(LITE0, remedy="")
-    network = f"{NETWORKS / 'efficientnet_lite0.py'}:make_net"
+    network = f"{USERS_NETWORKS / 'efficientnet_lite0.py'}:make_net"
     recipe = Recipe(
         network=NetworkSpec(network, weights=str(weights)),
         output=tmp_path / "bundle",

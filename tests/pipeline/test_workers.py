@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from small_build import write_photos
+from command_line import environment
+from small_photos import write_photos
 
 from deploy.pipeline.workers import worker_processes
 from deploy.support.errors import RunError
@@ -38,7 +39,7 @@ def test_workers_die_with_their_parent(tmp_path: Path, how: signal.Signals) -> N
         [sys.executable, str(script), str(tmp_path / "log")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=environment(),
     )
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"running\n"
@@ -102,38 +103,58 @@ def test_an_exception_that_no_pipe_takes_says_what_it_said(tmp_path: Path) -> No
         pool.submit(raise_odd).result()
 
 
+POOL = """
+print("once")
+from pathlib import Path
+from deploy.pipeline.workers import worker_processes
+with worker_processes(2, Path("log")) as pool:
+    print([future.result() for future in [pool.submit(abs, -1), pool.submit(len, "ab")]])
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "stdin", "-c"])
+def test_processes_need_no_guard_and_no_file(way: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(POOL)
+    arguments = {"script": ["script.py"], "stdin": ["-"], "-c": ["-c", POOL]}[way]
+    assert run_python(*arguments, folder=tmp_path, stdin=POOL) == "once\n[1, 2]\n"
+
+
 BUILD = """
 print("once")
 from pathlib import Path
 from deploy.pipeline.build import build
 from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.capture.spec import NetworkSpec
-spec = NetworkSpec("mobilenet_v2", weights="none", width=0.1, resolution=(32, 32), classes=5)
+spec = NetworkSpec("mobilenet_v1", weights="none", width=0.1, resolution=(32, 32), classes=5)
 targets = make_targets(["executorch"], ["fp32"])
 build(Recipe(network=spec, output=Path("bundle"), photos=Path("photos"), targets=targets))
 print("built")
 """
 
 
-@pytest.mark.parametrize("way", ["script", "stdin", "-c"])
-def test_a_build_needs_no_guard_and_no_file(way: str, tmp_path: Path) -> None:
+def test_a_build_without_a_file_inherits_no_strictness_and_no_locale(tmp_path: Path) -> None:
     write_photos(tmp_path / "photos", 12)
-    (tmp_path / "script.py").write_text(BUILD)
-    done = subprocess.run(
-        [sys.executable, *{"script": ["script.py"], "stdin": ["-"], "-c": ["-c", BUILD]}[way]],
-        cwd=tmp_path,
-        input=BUILD if way == "stdin" else "",
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **STRICT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, "once\nbuilt\n"), done.stderr
+    assert run_python("-", folder=tmp_path, stdin=BUILD) == "once\nbuilt\n"
     assert (tmp_path / "bundle/manifest.json").is_file()
 
 
 # The workers inherit neither warnings made errors nor the locale that toolkits read files in.
 STRICT = {"PYTHONWARNINGS": "error::FutureWarning", "LC_ALL": "C"}
+
+
+def run_python(*arguments: str, folder: Path, stdin: str) -> str:
+    """What it prints."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        input=stdin,
+        env=environment(**STRICT),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_the_end_waits_for_no_process_that_the_caller_forked(tmp_path: Path) -> None:
