@@ -21,7 +21,8 @@ import pytest
 from app_fixtures import APP_VERSION, FIXTURES, request
 from click.testing import CliRunner
 from packaging.requirements import Requirement
-from small_build import build_here, recipe, write_photos
+from small_build import build_here, recipe
+from small_photos import write_photos
 
 from deploy.android.app_runner import ACTIVITY
 from deploy.android.folders import PACKAGE

@@ -90,6 +90,9 @@ def test_verify_fails_where_the_answers_differ_though_every_hash_is_right(
     assert done.returncode == 1
     assert "executorch-fp32" in done.stdout
     assert "verified:" not in done.stdout
-    last = done.stderr.splitlines()[-1]  # Before it toolkits may speak: their loggers are pytest's here.
+    last = done.stderr.splitlines()[
+        -1
+    ]  # Before it toolkits may speak: their loggers are pytest's here.
+    last = done.stderr.splitlines()[-1]
     assert last.startswith("error: executorch-fp32 fails: sqnr against the float network")
     assert last.endswith(": build the bundle again")

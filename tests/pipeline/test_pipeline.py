@@ -22,7 +22,7 @@ import deploy.capture.simplify
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.capture.program import aten, calls
 from deploy.capture.simplify import REWRITES
-from deploy.pipeline.build import Built, build
+from deploy.pipeline.build import Built
 from deploy.pipeline.recipe import make_targets
 from deploy.quantization.mixed_precision import BUDGET
 from deploy.support.errors import GateError
@@ -30,7 +30,6 @@ from deploy.support.hashing import sha256_folder
 from deploy.verification import gates
 from deploy.verification.bundle import verify
 from models.registry import NETWORKS
-
 
 CONVOLUTIONS = 27
 IN_FLOAT = make_targets(["onnx"], ["fp32"])

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_build import build_here, recipe, write_photos
+from small_build import build_here, recipe
+from small_photos import write_photos
 from toy_backend import TOY
 
 from deploy.backends import BACKENDS
@@ -40,8 +41,8 @@ def toys(built: Built) -> list[Artifact]:
 
 def test_it_is_built_with_all_gates(built: Built) -> None:
     assert [artifact.file for artifact in toys(built)] == [
-        "mobilenet_v2_fp32.toy",
-        "mobilenet_v2_int8.toy",
+        "mobilenet_v1_fp32.toy",
+        "mobilenet_v1_int8.toy",
     ]
     for artifact in toys(built):
         assert artifact.backend == "toy-engine"

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RealBundle
+from command_line import MAIN
+from places import ROOT
+from session_builds import CommandBuild
 
-ROOT = Path(__file__).parents[2]
 LINE = (
     "coreml cannot be written: the coremltools installed here has no libmilstoragepython: "
     "coreml is left out"
@@ -54,8 +55,7 @@ def test_the_other_formats_are_built_and_the_one_line_says_why(run: Run) -> None
 
 
 def test_asked_for_by_name_it_is_a_mistake_of_the_users(run: Run) -> None:
-    code = "import sys; from deploy.cli import main; sys.exit(main())"
-    done = run("-c", code, "build", "mobilenet_v2", "--formats", "coreml")
+    done = run("-c", MAIN, "build", "mobilenet_v2", "--formats", "coreml")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "error: --formats: coreml cannot be written: the coremltools installed here has no "
@@ -63,7 +63,7 @@ def test_asked_for_by_name_it_is_a_mistake_of_the_users(run: Run) -> None:
     ]
 
 
-def test_a_package_from_elsewhere_is_still_proved(run: Run, real_bundle: RealBundle) -> None:
+def test_a_package_from_elsewhere_is_still_proved(run: Run, real_build: CommandBuild) -> None:
     code = """
 import sys
 from pathlib import Path
@@ -75,7 +75,7 @@ preprocessing = bundle.manifest.input.preprocessing()
 logits = load("coreml", bundle.path_of(artifact), preprocessing).logits(bundle.golden_crops()[:1])
 print(logits.argmax(), bundle.golden_logits_float()[0].argmax())
 """
-    done = run("-c", code, str(real_bundle.folder))
+    done = run("-c", code, str(real_build.bundle))
     assert done.returncode == 0, done.stderr
     top, expected = done.stdout.split()
     assert top == expected

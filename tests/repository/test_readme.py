@@ -11,14 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import REAL_BUILD, RealBundle, run_command, start_command
+from command_line import run_installed, start_installed
+from places import ROOT
+from session_builds import REAL_BUILD, CommandBuild
 from virtual_phone_fixture import AdbServer
 
 from deploy.assets import fetch_all
 from deploy.photos.samples import SAMPLES
 from deploy.weights import fetch_weights, find_source
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CLASSES = 10
 MY_NETS = f"""
@@ -50,9 +51,9 @@ OTHERS = [line for line in COMMANDS if line != REAL_BUILD]
 
 
 @pytest.fixture(scope="module")
-def workplace(real_bundle: RealBundle) -> Path:
+def workplace(real_build: CommandBuild) -> Path:
     """A folder with the real bundle, and with everything that the README calls `my_...`."""
-    folder = real_bundle.workplace
+    folder = real_build.workplace
     photos = folder / "my_photos"
     photos.mkdir()
     for path in fetch_all([sample.file for sample in SAMPLES]):
@@ -100,9 +101,9 @@ def test_command_runs_as_written(
     line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
 ) -> None:
     if line.endswith(" &"):
-        background.append(start_command(line.removesuffix(" &"), workplace))
+        background.append(start_installed(line.removesuffix(" &"), workplace))
         return
-    done = run_command(line, workplace)
+    done = run_installed(line, workplace)
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
@@ -110,16 +111,16 @@ def test_command_runs_as_written(
 def test_python_runs_as_written(workplace: Path) -> None:
     (script,) = blocks("python")
     (workplace / "build.py").write_text(script, encoding="utf-8")
-    done = run_command("python build.py", workplace)
+    done = run_installed("python build.py", workplace)
     assert done.returncode == 0, done.stderr
     assert "mobilenet_v3_small_int8.onnx" in done.stdout
 
 
-def test_the_table_shown_is_of_this_build(real_bundle: RealBundle) -> None:
+def test_the_table_shown_is_of_this_build(real_build: CommandBuild) -> None:
     """Names and sizes to the digit, decibels and agreement within the bounds that it states."""
     (shown,) = (block for block in blocks("") if "agreement %" in block)
     rows = re.findall(r"^(\S+-\w+) +([\d.]+) +([\d.]+) +([\d.]+) ", shown, flags=re.M)
-    artifacts = real_bundle.answer["artifacts"]
+    artifacts = real_build.facts["artifacts"]
     assert [row[:2] for row in rows] == [
         (one["name"], f"{one['bytes'] / 1e6:.1f}") for one in artifacts
     ]

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import onnx
 import pytest
 import torch
-from conftest import RealBundle
 from onnx import TensorProto, helper
+from session_builds import CommandBuild
 from small_network import LABELS, PREPROCESSING
 
 from deploy.bundle.open import Bundle, open_bundle
@@ -36,8 +36,8 @@ CHILD = Path(__file__).parents[1] / "helpers" / "saturating_child.py"
 
 
 @pytest.fixture(scope="module")
-def bundle(real_bundle: RealBundle) -> Bundle:
-    return open_bundle(real_bundle.folder)
+def bundle(real_build: CommandBuild) -> Bundle:
+    return open_bundle(real_build.bundle)
 
 
 def own_program(bundle: Bundle) -> float:
