@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
 from deploy.cli.options import PATH, number_list, server_named, server_options, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.cli.per_op import measure_per_op, show_per_op, trace_per_op
@@ -67,25 +67,25 @@ if TYPE_CHECKING:
     metavar="CORES",
     help="Hold the native runner to the big or little cores, all, or a hexadecimal mask.",
 )
-@click.option("--rounds", type=click.IntRange(1, 10_000), default=10, show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 10_000), default=ROUNDS, show_default=True)
 @click.option(
     "--iterations",
     type=click.IntRange(1, 100_000),
-    default=20,
+    default=ITERATIONS,
     show_default=True,
     help="Timed inferences of a block.",
 )
 @click.option(
     "--warmup",
     type=click.IntRange(0, 100_000),
-    default=5,
+    default=WARMUP,
     show_default=True,
     help="Inferences of a block that are not timed, after the first.",
 )
 @click.option(
     "--cool-below",
     type=click.FloatRange(-20, 100),
-    default=38.0,
+    default=COOL_BELOW_C,
     show_default=True,
     metavar="C",
     help="A block waits until the battery is cooler than this, in degrees Celsius.",
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cool-timeout",
     type=click.FloatRange(0, 86_400),
-    default=120.0,
+    default=COOL_TIMEOUT_S,
     show_default=True,
     metavar="S",
     help="How long it waits, in seconds, before it measures all the same: the result is INVALID.",
@@ -156,42 +156,25 @@ def profile(
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
-        from deploy.android.devices import choose_runner, targets
-        from deploy.benchmark.bundles import APP_OR_HOST, open_bundles
-        from deploy.benchmark.host_device import HOST
-        from deploy.benchmark.plan import Arms
-        from deploy.benchmark.profile import profile as run
-        from deploy.benchmark.session import default_block_timeout
-        from deploy.results.cores import normal_choice
-        from deploy.results.records import Settings
+        from deploy.android.measure import profile_bundles
 
         _check_outputs(output, csv)
-        on_phones = devices != (HOST,)
-        native = on_phones and runner == "native"
-        opened = open_bundles(
-            bundles, artifacts, runners=frozenset({"native"}) if native else APP_OR_HOST
-        )
-        cancelled = threading.Event()
-        profiled = run(
-            opened,
-            targets(
-                devices,
-                server_named(adb_server, connect),
-                choose_runner(runner, runner_binary, opened, needed=on_phones),
-                cancelled,
-            ),
-            Arms(runner=runner, threads=threads, cores=normal_choice(cores) if cores else None),
-            Settings(
-                rounds=rounds,
-                iterations=iterations,
-                warmup=warmup,
-                cool_below_c=cool_below,
-                cool_timeout_s=cool_timeout,
-                block_timeout_s=block_timeout or default_block_timeout(warmup, iterations),
-                seed=0,
-            ),
+        profiled = profile_bundles(
+            bundles,
+            devices,
+            artifacts=artifacts,
+            runner=runner,
+            runner_binary=runner_binary,
+            threads=threads,
+            cores=cores,
+            rounds=rounds,
+            iterations=iterations,
+            warmup=warmup,
+            cool_below_c=cool_below,
+            cool_timeout_s=cool_timeout,
+            block_timeout_s=block_timeout,
+            server=server_named(adb_server, connect),
             reporters=reporters,
-            cancelled=cancelled,
             keep=lambda results: _keep(results, output),
         )
     # Before anything else, which may fail; told at the end, for a full disk must not take the
