@@ -1,0 +1,1 @@
+"""What every room may use, knowing none: errors, hashes, printing, child processes."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,85 +24,12 @@ PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/
 # What an artifact depends on to the digit, so that tests and users have the same.
 TOOLKITS = {"torch", "executorch", "coremltools", "onnx", "onnxruntime", "onnxscript"}
 
-# Right of the bundle: works from its folder alone, where no network was ever built.
-AFTER_THE_BUNDLE = (
-    "deploy.apps.stage",
-    "deploy.bundle.open",
-    "deploy.bundle.write",
-    "deploy.verification.bundle",
-    "deploy.runtimes.coreml",
-    "deploy.runtimes.executorch",
-    "deploy.runtimes.onnx",
-    "deploy.verification.evaluate",
-    "deploy.photos.images",
-    "deploy.results.compare",
-    "deploy.android.devices",
-    "deploy.android.doctor",
-    "deploy.results.judge",
-    "deploy.android.per_op",
-    "deploy.benchmark.profile",
-)
-BEFORE_THE_BUNDLE = ("deploy.capture", "deploy.quantization", "deploy.exporters", "deploy.pipeline")
-FACTS_WITHOUT_NETWORKS = {"models", "models.preprocessing", "models.pinned"}
-
-
-def source_of(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split("."))
-    candidates = (path.with_suffix(".py"), path / "__init__.py")
-    return next((file for file in candidates if file.is_file()), None)
-
-
-def imports_of(source: Path) -> Iterator[str]:
-    """Every module that a file imports anywhere, also inside functions; names count as modules."""
-    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{source} has a relative import"
-            assert node.module is not None
-            yield node.module
-            yield from (f"{node.module}.{name.name}" for name in node.names)
-
-
-def all_that_follow(*modules: str) -> set[str]:
-    """Our modules that these import, and those import, and so on."""
-    found: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        source = source_of(module) if module.split(".")[0] in ("deploy", "models") else None
-        if source is None or module in found:
-            continue
-        found.add(module)
-        waiting += [*imports_of(source), module.rpartition(".")[0]]
-    return found
-
-
-def test_models_never_imports_deploy() -> None:
-    sources = list(ROOT.glob("models/**/*.py"))
-    assert sources
-    for source in sources:
-        assert not [name for name in imports_of(source) if name.split(".")[0] == "deploy"], source
-
-
-@pytest.mark.parametrize("module", AFTER_THE_BUNDLE)
-def test_what_reads_a_bundle_needs_no_network_no_quantization_no_exporter(module: str) -> None:
-    followed = all_that_follow(module)
-    assert module in followed
-    assert not {name for name in followed if name.startswith(BEFORE_THE_BUNDLE)}
-    assert {name for name in followed if name.startswith("models")} <= FACTS_WITHOUT_NETWORKS
-
 
 def test_one_place_opens_an_onnx() -> None:
     """Whoever opens one otherwise forgets what int8 needs on a processor without VNNI."""
     sources = [*ROOT.glob("deploy/**/*.py"), *ROOT.glob("benchmarks/*.py")]
     opening = [file for file in sources if "InferenceSession(" in file.read_text(encoding="utf-8")]
     assert opening == [ROOT / "deploy/runtimes/onnx_session.py"]
-
-
-def test_statistics_know_arrays_alone() -> None:
-    followed = all_that_follow("deploy.statistics")
-    assert {name for name in followed if not name.startswith("deploy.statistics")} <= {"deploy"}
 
 
 def test_the_help_imports_no_toolkit() -> None:

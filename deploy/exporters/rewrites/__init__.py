@@ -1,0 +1,1 @@
+"""Exact rewrites that one format needs, each proved where it is made."""
