@@ -6,6 +6,7 @@ Handwritten Digits", UCI Machine Learning Repository, 1998), enlarged and cut as
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import nn
 from torch.nn import functional
 
 from deploy.capture.spec import NetworkSpec
@@ -66,13 +68,17 @@ def load_digits(side: int, *, test: int) -> tuple[Digits, Digits]:
     )
 
 
-def train(network: str, digits: Digits, path: Path, *, width: float, epochs: int) -> None:
-    """Train `network` from scratch and save its weights in our own layout, as safetensors."""
+def ours(network: str, width: float) -> nn.Module:
+    """One of our networks, with the momentum of batch norms that few hundred steps need."""
+    return create(network, width=width, classes=CLASSES, bn_momentum=0.1)
+
+
+def train(make: Callable[[], nn.Module], digits: Digits, path: Path, *, epochs: int) -> None:
+    """Train what `make` makes from scratch, and save its weights as safetensors."""
     torch.manual_seed(0)
     # The layers are too small to share, and two threads would wait for each other.
     torch.set_num_threads(1)
-    # The networks' own momentum is for many thousand steps, of which there are few hundred here.
-    module = create(network, width=width, classes=CLASSES, bn_momentum=0.1)
+    module = make()
     inputs = torch.from_numpy(normalize(digits.pictures, preprocessing(digits.side)))
     labels = torch.from_numpy(digits.labels)
     # A last batch of a few pictures would upset the batch norms: it is left out.
@@ -125,9 +131,9 @@ def recipe(
     *,
     weights: Path,
     photos: Path,
-    width: float,
     side: int,
     targets: tuple[Target, ...],
+    width: float = 1.0,
 ) -> Recipe:
     """What a user would build of these weights, `photos` being pictures of the training."""
     labels = weights.with_name("labels.txt")

@@ -18,6 +18,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import digits
@@ -67,7 +68,7 @@ def prove(network: str, work: Path) -> tuple[Built, Evaluation]:
     width, epochs = NETWORKS[network]
     training, test = digits.load_digits(SIDE, test=TEST)
     weights = work / "weights.safetensors"
-    digits.train(network, training, weights, width=width, epochs=epochs)
+    digits.train(partial(digits.ours, network, width), training, weights, epochs=epochs)
     recipe = digits.recipe(
         network,
         work / "bundle",
