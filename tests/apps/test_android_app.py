@@ -21,8 +21,7 @@ import pytest
 from app_fixtures import APP_VERSION, FIXTURES, request
 from click.testing import CliRunner
 from packaging.requirements import Requirement
-from small_build import build_here, recipe
-from small_photos import write_photos
+from places import ROOT
 
 from deploy.android.app_runner import ACTIVITY
 from deploy.android.folders import PACKAGE
@@ -35,7 +34,6 @@ from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInp
 from deploy.statistics.error_statistics import compare_logits
 from deploy.verification.gates import judge_golden, require
 
-ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "android_demo"
 APP = (PROJECT / "app/build.gradle.kts").read_text(encoding="utf-8")
 CATALOG = tomllib.loads((PROJECT / "gradle/libs.versions.toml").read_text(encoding="utf-8"))
@@ -140,8 +138,8 @@ class Compiled:
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    """A small bundle, built, staged by the command, compiled in and run by the app's code."""
+def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Compiled:
+    """A small bundle, staged by the command, compiled in and run by the app's code."""
     toolchain = os.environ.get("ANDROID_TOOLCHAIN")
     if not toolchain:
         pytest.skip("ANDROID_TOOLCHAIN names no folder with a build.py and its compiler")
@@ -149,15 +147,14 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     if missing:
         pytest.skip(f"not installed, though ANDROID_TOOLCHAIN needs it: {', '.join(missing)}")
     place = tmp_path_factory.mktemp("android")
-    built = build_here(recipe(place / "narrow", write_photos(place / "photos", 40)))
 
     project = place / "android_demo"
     out_of_git = shutil.ignore_patterns("build", ".gradle", "bundles")
     shutil.copytree(PROJECT, project, ignore=out_of_git)
-    staged = ["android", str(built.folder), "--project", str(project)]
+    staged = ["android", str(phone_bundle), "--project", str(project)]
     assert CliRunner().invoke(cli.app, staged, catch_exceptions=False).exit_code == 0
 
-    bundle = open_bundle(built.folder)
+    bundle = open_bundle(phone_bundle)
     requests = lay_requests(bundle, place / "bench")
     done = subprocess.run(
         [
@@ -167,7 +164,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
             str(place / "out"),
             "--",
             f"-Dfixtures={FIXTURES}",
-            f"-Dbundle={project / 'app/src/main/assets/bundles/narrow'}",
+            f"-Dbundle={project / 'app/src/main/assets/bundles' / phone_bundle.name}",
             f"-Dbench={place / 'bench'}",
         ],
         capture_output=True,
@@ -237,7 +234,7 @@ def test_the_app_compiles_and_passes_its_own_tests(compiled: Compiled) -> None:
 def test_the_apk_holds_the_code_and_the_staged_bundle(compiled: Compiled) -> None:
     with zipfile.ZipFile(compiled.apk) as apk:
         names = set(apk.namelist())
-        stored = apk.read("assets/bundles/narrow/manifest.json")
+        stored = apk.read(f"assets/bundles/{compiled.bundle.folder.name}/manifest.json")
     assert {"classes.dex", "AndroidManifest.xml", "resources.arsc"} <= names
     assert stored == (compiled.bundle.folder / "manifest.json").read_bytes()
     assert not [name for name in names if name.endswith(".png") and "bundles" in name]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bundle_factory import make_bundle
 from click.testing import CliRunner, Result
+from places import ROOT
 
 from deploy.apps import projects, stage
 from deploy.bundle.open import check_integrity, open_bundle
@@ -170,7 +171,7 @@ def test_only_a_bundle_that_is_there_can_be_removed(name: str, bundle: Path, pro
 def test_the_project_is_the_repositorys_own_unless_another_is_given(
     project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    root = Path(__file__).parents[2]
+    root = ROOT
     assert projects.project_of(ANDROID, None) == root / "android_demo"
     assert projects.project_of(ANDROID, project) == project
     with pytest.raises(UserError, match=r"has no app/build\.gradle\.kts"):

@@ -26,6 +26,7 @@ from openstep_parser import OpenStepDecoder
 from packaging.requirements import Requirement
 from packaging.version import Version
 from PIL import Image
+from places import ROOT
 
 from deploy import __version__
 from deploy.apps.projects import APPS
@@ -37,7 +38,6 @@ from deploy.results.judge import DeviceReport, judge
 from deploy.results.records import RESULTS_VERSION
 from deploy.statistics import TimedBlock
 
-ROOT = Path(__file__).parents[2]
 IOS = ROOT / "ios_demo"
 KIT = IOS / "MobileDeployKit"
 APP = IOS / "MobileDeployDemo"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from bundle_factory import make_bundle
+from places import ROOT
 from pydantic import ValidationError
 
 from deploy.bundle.manifest import Input, Manifest
@@ -16,7 +16,7 @@ from deploy.bundle.parse import MAX_MANIFEST_BYTES, parse_manifest
 from deploy.support.errors import BundleError
 from deploy.support.json_text import json_text
 
-SCHEMA = Path(__file__).parents[2] / "docs" / "schema" / "manifest.schema.json"
+SCHEMA = ROOT / "docs/schema" / "manifest.schema.json"
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import click
 import pytest
+from command_line import environment
 
-import deploy
 from deploy.capture.spec import NetworkSpec
 from deploy.capture.summary import parse_variant, published_accuracy
 from deploy.cli import commands
@@ -259,7 +258,7 @@ def test_models_imports_no_toolkit() -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(deploy.__file__).parent.parent)},
+        env=environment(),
     )
     loaded = set(done.stderr.split())
     assert "models.weights.source" in loaded

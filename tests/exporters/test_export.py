@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from places import ROOT
 from small_network import LABELS, PREPROCESSING, Small, SmallV3, crops, inputs, small_program
 
 from deploy.capture.program import graph_module
@@ -192,7 +193,7 @@ def test_the_onnx_file_loads_in_older_runtimes_and_keeps_our_paths_to_itself(
     assert [value.name for value in model.graph.input] == ["input"]
     assert [value.name for value in model.graph.output] == ["logits"]
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
-    assert str(Path(__file__).parents[2]).encode() not in path.read_bytes()
+    assert str(ROOT).encode() not in path.read_bytes()
 
 
 def test_the_core_ml_package_takes_an_image_and_knows_its_labels(

@@ -13,11 +13,11 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from app_pictures import frames, normalized, stored, upright
+from places import FIXTURES
 
 from deploy.protocol.messages import (
     Answer,
@@ -31,7 +31,6 @@ from deploy.protocol.messages import (
 )
 from deploy.statistics.quantiles import median, quantile
 
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 MANIFEST = FIXTURES / "manifests" / "good.json"
 APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0"
 

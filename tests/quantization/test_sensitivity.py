@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from small_network import Small, SmallV3, inputs, run, small_program
+from small_photos import write_photos
 from torch.fx import GraphModule
 
 from deploy.capture.program import graph_module
@@ -29,7 +30,7 @@ from deploy.statistics.error_statistics import power_ratio_db
 from deploy.support.errors import StorageError
 
 Captured = pytest.CaptureFixture[str]
-NETWORK = "mobilenet_v2 --weights none --width 0.35 --resolution 32 --classes 10"
+NETWORK = "mobilenet_v1 --weights none --width 0.25 --resolution 32 --classes 10"
 WIDEST = 80
 
 
@@ -166,10 +167,7 @@ def test_a_picture_that_cannot_be_written_is_told(
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with ten photos, and a network of the user's own."""
     folder = tmp_path_factory.mktemp("sensitivity")
-    (folder / "photos").mkdir()
-    coarse = np.random.default_rng(0).integers(0, 256, (10, 6, 8, 3), np.uint8)
-    for i, pixels in enumerate(coarse):
-        Image.fromarray(pixels).resize((48, 40)).save(folder / "photos" / f"{i}.png")
+    write_photos(folder / "photos", 10, size=(48, 40))
     (folder / "nets.py").write_text(
         "from torch import nn\n"
         "def make_net():\n"

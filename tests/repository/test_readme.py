@@ -55,12 +55,12 @@ def workplace(real_build: CommandBuild) -> Path:
     """A folder with the real bundle, and with everything that the README calls `my_...`."""
     folder = real_build.workplace
     photos = folder / "my_photos"
-    write_my_photos(photos)
-    samples = {sample.file.name: sample.file for sample in SAMPLES}
+    photos.mkdir()
+    for path in fetch_all([sample.file for sample in SAMPLES]):
+        shutil.copy(path, photos)
     for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
         (folder / "my_labelled_photos" / label).mkdir(parents=True)
-        (path,) = fetch_all([samples[photo]])
-        shutil.copyfile(path, folder / "my_labelled_photos" / label / photo)
+        shutil.copy(photos / photo, folder / "my_labelled_photos" / label)
     for project in ("android_demo", "ios_demo"):
         shutil.copytree(ROOT / project, folder / project)
     published = find_source("mobilenet_v2", "imagenet", 1.0)
@@ -71,10 +71,6 @@ def workplace(real_build: CommandBuild) -> Path:
     (folder / "my_nets.py").write_text(MY_NETS, encoding="utf-8")
     (folder / "my_labels.txt").write_text("".join(f"fish {i}\n" for i in range(CLASSES)))
     return folder
-
-
-def write_my_photos(folder: Path) -> None:
-    """So many that each gives a single crop, of which few are enough: real ones, some of them cut."""
 
 
 def test_the_main_job_is_the_readmes_first_command() -> None:

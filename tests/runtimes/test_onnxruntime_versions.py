@@ -15,6 +15,7 @@ import torch
 from onnx import TensorProto, helper
 from onnx_networks import OPERATORS, Around
 from packaging.version import Version
+from places import ROOT
 from small_network import LABELS, PREPROCESSING, SIDE, inputs, run
 
 from deploy.backends import BACKENDS
@@ -108,7 +109,7 @@ def test_a_pool_that_we_do_not_write_otherwise_asks_for_the_runtime_that_divides
 def test_every_version_that_a_file_may_ask_for_is_proved_and_in_the_app() -> None:
     asked = {OLDEST, *(need.version for need in NEEDS)}
     assert asked <= set(RELEASES)
-    versions = Path(__file__).parents[2] / "android_demo" / "gradle" / "libs.versions.toml"
+    versions = ROOT / "android_demo/gradle/libs.versions.toml"
     shipped = tomllib.loads(versions.read_text())["versions"]["onnxruntime"]
     assert max(map(Version, asked)) <= Version(shipped)
 

@@ -16,6 +16,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper
+from places import HELPERS, ROOT
 from session_builds import CommandBuild
 from small_network import LABELS, PREPROCESSING
 
@@ -32,7 +33,7 @@ from deploy.runtimes.onnx_session import open_session
 from deploy.statistics.error_statistics import compare_logits
 from deploy.verification.gates import GOLDEN_LOSS_DB
 
-CHILD = Path(__file__).parents[1] / "helpers" / "saturating_child.py"
+CHILD = HELPERS / "saturating_child.py"
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_an_emulated_haswell_saturates_unless_it_is_opened_our_way(
     command = [emulator, "-cpu", "Haswell", sys.executable, str(CHILD), str(model)]
     command += [str(tmp_path / "inputs.npy"), str(tmp_path / "outputs.npz")]
     # The checkout first: no other installed version of ours is asked.
-    environment = {"PYTHONPATH": str(CHILD.parent.parent), "PATH": "", "OMP_NUM_THREADS": "1"}
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "OMP_NUM_THREADS": "1"}
     subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
     answers = np.load(tmp_path / "outputs.npz")
     assert answers["saturates"]

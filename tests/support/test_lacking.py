@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import shutil
 import subprocess
 import sys
@@ -11,15 +10,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from command_line import MAIN, environment, run_process
 
-import deploy
 from deploy.assets import cache_folder
 from deploy.support.errors import ExportError, StorageError, UserError
 from deploy.support.lacking import check_current_folder, full_temporary_folder, lacking
 from deploy.support.telling import telling_line
-
-REPOSITORY = Path(deploy.__file__).parent.parent
-MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
 
 LACKING = [
     (OSError(errno.EMFILE, "Too many open files"), "too many files are open at once"),
@@ -53,18 +49,6 @@ def test_a_bug_of_ours_stays_one(error: Exception) -> None:
     assert lacking(error) is None
 
 
-def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("home", ["/dev/null", "/proc/nobody"])
 def test_an_adb_that_has_no_home_is_told_so(home: str, tmp_path: Path, free_port: int) -> None:
     changed = {
@@ -73,7 +57,7 @@ def test_an_adb_that_has_no_home_is_told_so(home: str, tmp_path: Path, free_port
         "ANDROID_ADB_LOG_PATH": str(tmp_path / "adb.log"),
     }
     for more in ([], ["--connect", "127.0.0.1:9"]):
-        done = run("doctor", *more, folder=tmp_path, **changed)
+        done = run_process("doctor", *more, folder=tmp_path, **changed)
         assert done.returncode == 1
         assert f"adb cannot start its server (Cannot mkdir '{home}/.android'" in done.stdout
         assert "unplug" not in done.stdout
@@ -96,7 +80,7 @@ def test_a_current_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=gone,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -131,7 +115,7 @@ def test_a_full_folder_for_temporary_files_is_named_not_the_output_s() -> None:
     mount = "mount -t tmpfs -o size=8k none /mnt"
     done = subprocess.run(
         ["unshare", "-m", "bash", "-c", f"{mount} && TMPDIR=/mnt '{sys.executable}' -c \"{code}\""],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,

@@ -9,15 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import MAIN, environment
 from session_results import session
 
-import deploy
 from deploy.results.file import write_results
 from deploy.results.judge import judge
 from deploy.support.streams import FIT, Lenient
 
-REPOSITORY = Path(deploy.__file__).parent.parent
-MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
 TABLES = """
 import sys
 from pathlib import Path
@@ -30,7 +28,7 @@ phone_tables.show_devices(judge(read_results(Path(sys.argv[1]))))
 """
 
 
-def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def shell(line: str, **changes: str) -> subprocess.CompletedProcess[bytes]:
     """A line of bash, in which `mobile-deploy` is this checkout's."""
     ours = f"mobile-deploy() {{ '{sys.executable}' -c '{MAIN}' \"$@\"; }}\n"
     return subprocess.run(
@@ -38,7 +36,7 @@ def shell(line: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), **environment},
+        env=environment(**changes),
     )
 
 
@@ -50,7 +48,7 @@ def test_the_table_fits_the_terminal(encoding: str, tmp_path: Path) -> None:
         [sys.executable, "-c", TABLES, str(tmp_path / "r.json")],
         capture_output=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": encoding},
+        env=environment(PYTHONIOENCODING=encoding),
     )
     assert done.returncode == 0, done.stderr
     bars = "▁▂▃▄▅▆▇█" if encoding == "utf-8" else "_.-:=+*#"
