@@ -1,4 +1,4 @@
-# `make demo` and `make test` each do everything from a fresh clone.
+# `make demo`, `make check` and `make test` each do everything from a fresh clone.
 #
 #   make demo PYTHON=python3.12     the Python that makes the virtual environment
 #   make demo TORCH_INDEX=          the package index's own torch, which on Linux brings CUDA
@@ -17,22 +17,30 @@ ifeq ($(shell uname),Linux)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: demo test nightly clean
+.PHONY: demo check test lint nightly clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/mobile-deploy build mobilenet_v2
 
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2
+
+# In a minute, while one works: ruff, mypy, and the tests that need no build and no toolkit.
+check: lint
+	$(PYTEST) --dist worksteal --logic tests
+
 # pytest last: its summary is the verdict. Two workers, each with a file at a time: a build among the
 # tests holds gigabytes. One thread in each: with more, their pools spin against each other.
-test: $(VENV)/installed-dev
+test: lint
+	$(PYTEST) --dist loadfile --no-loadscope-reorder --durations 25 --durations-min 1
+
+lint: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # What takes minutes, or downloads old versions of the runtimes that manifests promise.
 nightly: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m nightly -n 2 --dist worksteal
+	$(PYTEST) --dist worksteal --durations 25 -m nightly
 
 clean:
 	rm -rf $(VENV) bundles

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from command_line import run_installed, run_process
 from filelock import FileLock
+from pure_logic import is_pure_logic
 from session_builds import REAL_BUILD, SMALL_BUILD, CommandBuild
 from small_photos import write_photos
 
@@ -22,6 +23,19 @@ pytest_plugins = ["virtual_phone_fixture"]
 
 # What takes minutes starts first, so that no worker is left alone with it at the end.
 LONGEST = ("test_readme", "test_android_app", "test_cli_build", "test_pipeline")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--logic", action="store_true", help="only the tests of pure logic")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Told without importing the file: toolkits take seconds. A conftest.py holds no doctests."""
+    if collection_path.name == "conftest.py":
+        return True
+    if config.getoption("--logic") and collection_path.match("test_*.py"):
+        return not is_pure_logic(collection_path) or None
+    return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,71 +4,21 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import itertools
 import os
 import resource
-import shutil
-import signal
-import sys
 import tempfile
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from bundle_factory import make_bundle
+from bundles_in_place import NEW, NEWEST, OLD, alone, build, can_exchange, seed_of
 
 from deploy.bundle import exchange
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.bundle.write import check_target, staged, sweep
 from deploy.support.errors import BundleError, StorageError
-
-OLD, NEW, NEWEST = 1, 2, 3
-
-
-def build(target: Path, seed: int) -> None:
-    with staged(target) as folder:
-        make_bundle(folder, seed=seed, photos=1)
-
-
-def seed_of(target: Path) -> int:
-    """Which bundle the target holds, once it is proved whole."""
-    bundle = open_bundle(target)
-    check_integrity(bundle)
-    return int((target / "verification.json").read_text().partition(": ")[2].partition("\n")[0])
-
-
-@pytest.fixture(params=["exchange", "two renames"])
-def target(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place for a bundle, on a system that can exchange two folders and on one that cannot."""
-    if request.param == "two renames":
-        monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
-    elif not can_exchange(tmp_path):
-        pytest.skip("needs a file system that can exchange two folders in one step")
-    (tmp_path / "bundles").mkdir()
-    return tmp_path / "bundles" / "x"
-
-
-@pytest.fixture
-def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Builds that do not wait for the disk: a kill, other than a loss of power, loses no writes."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
-def can_exchange(folder: Path) -> bool:
-    one, other = folder / "one", folder / "other"
-    one.mkdir()
-    other.mkdir()
-    try:
-        return exchange.exchange(one, other)
-    finally:
-        one.rmdir()
-        other.rmdir()
-
-
-def alone(target: Path) -> bool:
-    return os.listdir(target.parent) == [target.name]
 
 
 def test_a_bundle_appears_whole_and_alone(target: Path) -> None:
@@ -152,100 +102,6 @@ def test_a_rename_that_fails_half_way_is_undone(
     assert alone(target)
 
 
-@pytest.mark.usefixtures("unsynced")
-def test_killed_before_any_of_its_operations_on_files_a_build_leaves_a_whole_bundle(
-    target: Path,
-) -> None:
-    left = set()
-    for operation in itertools.count():
-        shutil.rmtree(target, ignore_errors=True)
-        build(target, OLD)
-        if not killed_before(operation, target):
-            break
-        left.add(seed_of(target))
-        build(target, NEWEST)
-        assert seed_of(target) == NEWEST, f"after a kill before operation {operation}"
-        assert alone(target), f"after a kill before operation {operation}"
-    assert operation > 30
-    assert left == {OLD, NEW}
-    assert seed_of(target) == NEW
-
-
-@pytest.mark.usefixtures("unsynced")
-def test_a_first_build_that_is_killed_leaves_nothing_or_a_whole_bundle(target: Path) -> None:
-    appeared = set()
-    for operation in itertools.count():
-        shutil.rmtree(target, ignore_errors=True)
-        if not killed_before(operation, target):
-            break
-        appeared.add(target.exists())
-        assert not target.exists() or seed_of(target) == NEW
-        sweep(target)
-        assert alone(target) or not os.listdir(target.parent)
-    assert appeared == {False, True}
-
-
-def killed_before(operation: int, target: Path) -> bool:
-    """Whether a process that builds NEW was killed: by itself, before the operation of that number.
-
-    The interpreter announces each of its operations on files (an audit event) before it is done.
-    """
-
-    def build_and_die() -> None:
-        counter = itertools.count()
-
-        def kill_in_time(event: str, _: tuple[object, ...]) -> None:
-            on_files = event.startswith(("open", "os.", "shutil.", "fcntl.", "ctypes.dlsym"))
-            if on_files and next(counter) == operation:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(kill_in_time)
-        build(target, NEW)
-
-    status = ended(start(build_and_die))
-    assert status in (0, -signal.SIGKILL), "the build itself failed"
-    return status != 0
-
-
-def start(body: Callable[[], None]) -> int:
-    """The id of a new process that runs `body`."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            body()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(status)
-    return child
-
-
-def ended(child: int) -> int:
-    """The exit code of a process once it has ended; minus the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-@pytest.mark.usefixtures("unsynced")
-def test_opening_repairs_what_two_renames_left_half_done(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "x"
-    build(target, OLD)
-    monkeypatch.setattr(exchange, "exchange", lambda one, other: False)
-    missing = 0
-    for operation in itertools.count():
-        if not killed_before(operation, target):
-            break
-        if not target.exists():
-            missing += 1
-            assert seed_of(target) == OLD
-        shutil.rmtree(target)
-        build(target, OLD)
-    assert missing, "no kill fell between the two renames"
-
-
 def test_opening_does_not_meddle_with_a_living_build_between_its_renames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,19 +151,6 @@ def test_a_build_whose_lock_is_swept_before_it_is_held_takes_another(
         assert folder.with_name(f"{folder.name}.lock").exists()
         make_bundle(folder, seed=NEW)
     assert seed_of(target) == NEW
-    assert alone(target)
-
-
-def test_builds_of_one_target_at_once_leave_one_of_them_whole(target: Path) -> None:
-    seeds = range(NEW, NEW + 6)
-
-    def build_often(seed: int) -> None:
-        for _ in range(5):
-            build(target, seed)
-
-    children = [start(lambda seed=seed: build_often(seed)) for seed in seeds]
-    assert [ended(child) for child in children] == [0] * len(children)
-    assert seed_of(target) in seeds
     assert alone(target)
 
 

@@ -1,0 +1,81 @@
+"""Which test files are of pure logic: `make check` runs those alone, told from what they import.
+
+A file is not where its imports, or those of our modules behind them, lead to a toolkit that
+captures, lowers or runs networks or to worker processes, or where a test forks, or asks for a
+build or a phone. What our modules import inside functions does not count: it is put there so that
+it is seldom needed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from places import HELPERS, ROOT
+
+HEAVY = (
+    *("torch.export", "torch.fx", "torchao", "executorch", "coremltools"),
+    *("onnx", "onnxscript", "onnxruntime", "keras", "transformers", "sklearn"),
+    "deploy.pipeline.workers",
+)
+FIXTURES = {"real_build", "command_build", "phone_bundle", "adb_server", "phone"}
+
+
+def is_pure_logic(file: Path) -> bool:
+    """Of a test file."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    asked = {argument.arg for node in ast.walk(tree) for argument in _arguments(node)}
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    if asked & FIXTURES or "fork" in called:
+        return False
+    return not any(map(_leads_to_heavy, _imports(ast.walk(tree))))
+
+
+def _arguments(node: ast.AST) -> list[ast.arg]:
+    return node.args.args if isinstance(node, ast.FunctionDef) else []
+
+
+@cache
+def _leads_to_heavy(module: str) -> bool:
+    waiting, seen = [module], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if any(f"{name}.".startswith(f"{heavy}.") for heavy in HEAVY):
+            return True
+        if name in seen or (source := _source(name)) is None:
+            continue
+        seen.add(name)
+        waiting += _imports(_run_on_import(ast.parse(source.read_text(encoding="utf-8"))))
+        waiting.append(name.rpartition(".")[0])
+    return False
+
+
+def _source(module: str) -> Path | None:
+    """The file of one of our modules; None for others, and for what is a name in a module."""
+    for folder in (ROOT, HELPERS, ROOT / "benchmarks"):
+        place = folder.joinpath(*module.split("."))
+        for file in (place.with_suffix(".py"), place / "__init__.py"):
+            if module and file.is_file():
+                return file
+    return None
+
+
+def _run_on_import(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node that is run once the module is imported: nothing inside functions or for types."""
+    for node in ast.iter_child_nodes(tree):
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not for_types and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+            yield from _run_on_import(node)
+
+
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """Names count as modules, since they may be."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
