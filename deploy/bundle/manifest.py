@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -35,19 +35,27 @@ MANIFEST_FILE = "manifest.json"
 TOOL_NAME = "mobile-deploy"
 
 
-def _is_format(name: str) -> str:
-    if name not in BACKENDS:
-        raise ValueError(f"is no format: known are {', '.join(BACKENDS)}")
+def _engines() -> list[str]:
+    return [row.engine for row in BACKENDS.values()]
+
+
+def _known(name: str, names: Collection[str]) -> str:
+    if name not in names:
+        raise ValueError(f"is unknown: known are {', '.join(names)}")
     return name
 
 
+# Of the table of backends as it is when a file is read: it may have grown.
 Format = Annotated[
-    str, AfterValidator(_is_format), WithJsonSchema({"enum": [*BACKENDS], "type": "string"})
+    str,
+    AfterValidator(lambda name: _known(name, BACKENDS)),
+    WithJsonSchema({"enum": [*BACKENDS], "type": "string"}),
 ]
-# Which of them an artifact has follows from its format.
+# Which one an artifact has follows from its format.
 Engine = Annotated[
     str,
-    WithJsonSchema({"enum": [row.engine for row in BACKENDS.values()], "type": "string"}),
+    AfterValidator(lambda name: _known(name, _engines())),
+    WithJsonSchema({"enum": _engines(), "type": "string"}),
 ]
 # Those whose artifacts answer for a program of their own, beside the float network.
 QUANTIZED: frozenset[Precision] = frozenset({"int8", "w8"})
