@@ -62,10 +62,11 @@ def stage(folder: Path, app: App, project: Path, reporter: Reporter | None = Non
             f"{printable(str(folder))} has nothing that the {app.title} app runs: build it with "
             f"--formats {','.join(app.formats)}"
         )
-    for each in manifest.artifacts:
-        if each.name in artifacts and not each.verified:
+    for artifact in manifest.artifacts:
+        if artifact.name in artifacts and not artifact.verified:
             reporter.warn(
-                f"{each.name} was not verified when it was built, nor now: {each.unverified_reason}"
+                f"{artifact.name} was not verified when it was built, nor now: "
+                f"{artifact.unverified_reason}"
             )
     target = project / app.bundles / name
     with staged(target) as place:
@@ -94,7 +95,7 @@ def remove(name: str, app: App, project: Path) -> Staged:
 
     Raises UserError where there is none, StorageError where it cannot be removed.
     """
-    there = {each.name: each for each in staged_bundles(app, project)}
+    there = {bundle.name: bundle for bundle in staged_bundles(app, project)}
     if name not in there:
         names = ", ".join(map(printable, there)) or "none is there"
         raise UserError(f"the project has no bundle {printable(name)}: take one of it ({names})")
@@ -115,7 +116,7 @@ def remove(name: str, app: App, project: Path) -> Staged:
 
 
 def _artifacts(manifest: Manifest, app: App) -> tuple[str, ...]:
-    return tuple(each.name for each in manifest.artifacts if each.format in app.formats)
+    return tuple(artifact.name for artifact in manifest.artifacts if artifact.format in app.formats)
 
 
 def _copy(bundle: Bundle, place: Path, app: App) -> None:

@@ -41,5 +41,5 @@ def _on_meta(node: Node) -> Any:
     if isinstance(value, torch.Tensor):
         return torch.empty_strided(value.shape, value.stride(), dtype=value.dtype, device="meta")
     if isinstance(value, (tuple, list)):
-        return [torch.empty_like(each, device="meta") for each in value]
+        return [torch.empty_like(element, device="meta") for element in value]
     return value

@@ -71,7 +71,10 @@ def filled(node: Node) -> list[Any]:
     """All arguments of a call by position, the operator's defaults where none is given."""
     assert isinstance(node.target, OpOverload)
     rest = node.target._schema.arguments[len(node.args) :]
-    return [*node.args, *(node.kwargs.get(each.name, each.default_value) for each in rest)]
+    return [
+        *node.args,
+        *(node.kwargs.get(argument.name, argument.default_value) for argument in rest),
+    ]
 
 
 def names(node: Node) -> list[str]:

@@ -149,7 +149,7 @@ def _scales_input(reader: Node, bn: Node) -> bool:
         reader.args[0] is bn
         and rank(bn) == 2
         and is_constant(constants[0])
-        and all(is_constant_or_none(each) for each in constants)
+        and all(is_constant_or_none(constant) for constant in constants)
     )
 
 

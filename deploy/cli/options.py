@@ -37,7 +37,9 @@ def server_options(command: Command) -> Command:
         "--connect",
         multiple=True,
         metavar="HOST:PORT",
-        callback=lambda _, __, values: tuple(":".join(map(str, address(each))) for each in values),
+        callback=lambda _, __, values: tuple(
+            ":".join(map(str, address(value))) for value in values
+        ),
         help="Connect to a phone over the network first; may be given several times.",
     )
     adb_server = click.option(

@@ -104,7 +104,7 @@ def count_operators(path: Path) -> OperatorCount:
 
 def _work(name: str, arguments: Sequence[Any]) -> Work:
     """Of a portable kernel's call, by the shapes of its tensors, of which the last is written."""
-    shapes = [tuple(each.sizes) for each in arguments if hasattr(each, "sizes")]
+    shapes = [tuple(argument.sizes) for argument in arguments if hasattr(argument, "sizes")]
     if not shapes:
         return Work(operator=name, macs=0, elements=0)
     written = math.prod(shapes[-1])

@@ -45,7 +45,9 @@ def judge_artifacts(
 
     `decisions` are those of the quantized precisions. `min_agreement` is asked of int8 alone.
     """
-    return [_judge(each, float_logits, held_back, decisions, min_agreement) for each in made]
+    return [
+        _judge(artifact, float_logits, held_back, decisions, min_agreement) for artifact in made
+    ]
 
 
 def short_of(target: float, judged: Sequence[Judged]) -> list[str]:

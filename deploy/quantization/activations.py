@@ -72,7 +72,7 @@ def choose_activations(
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
     logits = visit_gradients(module, names, photos, visit, progress=progress)
-    best = {name: int(each.sum((1, 2)).argmin()) for name, each in grams.items()}
+    best = {name: int(gram.sum((1, 2)).argmin()) for name, gram in grams.items()}
     chosen: dict[str, QParams] = {}
     for kernel in kernels:
         for name in kernel.tensors:

@@ -57,9 +57,9 @@ def visit_gradients(
             )
         gradients: Gradients = {}
         edges = zip(recorder.copies, zip(*passes, strict=True), strict=True)
-        for (name, reader), each in edges:
-            if each[0] is not None:
-                gradients.setdefault(name, {})[reader] = torch.stack(each)
+        for (name, reader), parts in edges:
+            if parts[0] is not None:
+                gradients.setdefault(name, {})[reader] = torch.stack(parts)
         visit({name: recorder.values[name] for name in gradients}, gradients)
         if progress:
             progress(done, len(photos))

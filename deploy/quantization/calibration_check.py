@@ -121,7 +121,9 @@ def _saturated(calibration: Mapping[str, _Seen], held_back: Mapping[str, _Seen])
 def _dead(calibration: Mapping[str, _Seen], held_back: Mapping[str, _Seen]) -> list[str]:
     dead = channels = 0
     for name, seen in held_back.items():
-        varied, varies = (each.means.std(0, correction=0) for each in (calibration[name], seen))
+        varied, varies = (
+            statistics.means.std(0, correction=0) for statistics in (calibration[name], seen)
+        )
         dead += int(((varied <= DEAD * varies) & (varies > 0)).sum())
         channels += len(varies)
     if dead < DEAD_CHANNELS * channels or not dead:
@@ -182,7 +184,7 @@ def _thumbnail(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def _inputs(samples: Sequence[Sample], preprocessing: Preprocessing) -> Tensor:
-    return torch.from_numpy(normalize(np.stack([each.crop for each in samples]), preprocessing))
+    return torch.from_numpy(normalize(np.stack([sample.crop for sample in samples]), preprocessing))
 
 
 def _observe(program: ExportedProgram, decisions: Decisions, inputs: Tensor) -> dict[str, _Seen]:

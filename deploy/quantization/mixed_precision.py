@@ -128,7 +128,7 @@ def greedy_steps(
             if cost.float_share(kernels) > LARGEST_FLOAT_SHARE:
                 continue
             in_int8 = {kernel.node for kernel in kernels}
-            if any(each.is_float_between_int8(in_int8) for each in between):
+            if any(product.is_float_between_int8(in_int8) for product in between):
                 continue
             price = new + PRICE_OF_SIZE * (cost.growth(kernels) - 1)
             # What a move saves by sparing conversions makes it no better than free.
@@ -151,7 +151,7 @@ def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
 
     def source(node: Node) -> str | None:
         while node.name not in makers:
-            data = [each for each in node.all_input_nodes if not is_constant(each)]
+            data = [argument for argument in node.all_input_nodes if not is_constant(argument)]
             if len(data) != 1:
                 return None
             (node,) = data

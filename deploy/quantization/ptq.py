@@ -82,7 +82,7 @@ class Decisions:
             self,
             kernels=tuple(kernels),
             activations={name: q for name, q in self.activations.items() if name in tensors},
-            weights={name: each for name, each in self.weights.items() if name in covered},
+            weights={name: weights for name, weights in self.weights.items() if name in covered},
             in_float=_heavy_outside(module, kernels),
         )
 

@@ -82,7 +82,7 @@ class TensorStatistics:
             for b in CANDIDATE_RATIOS
             if max(a, b) <= LARGEST_SKEW * min(a, b) and (a == b or low < 0 < high)
         ]
-        return [QParams.from_range(*each) for each in bounds] + [self.range()]
+        return [QParams.from_range(*bound) for bound in bounds] + [self.range()]
 
     def range(self) -> QParams:
         """The parameters with the least mean squared rounding and clipping error.

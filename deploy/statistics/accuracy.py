@@ -32,7 +32,7 @@ class Share:
         >>> str(share(27, 30))
         '27 of 30 (90.0 %, 95 % interval 74.4 to 96.5)'
         """
-        value, low, high = (f"{100 * each:.1f}" for each in (self.value, self.low, self.high))
+        value, low, high = (f"{100 * share:.1f}" for share in (self.value, self.low, self.high))
         return f"{self.hits} of {self.total} ({value} %, 95 % interval {low} to {high})"
 
 

@@ -143,7 +143,7 @@ class _Moves:
         if not sources or len(made_of) < len(sources):
             return None
         of, *others = (pair for _, pair in made_of.values())
-        if any(not _close(each.gain, of.gain) or each.shift != of.shift for each in others):
+        if any(not _close(other.gain, of.gain) or other.shift != of.shift for other in others):
             return None
         values = {**self._program.constants, **{name: e for name, (e, _) in made_of.items()}}
         arguments = {

@@ -139,7 +139,7 @@ class ReferenceGraph:
         sources: list[Node] = []
         map_arg((node.args, node.kwargs), sources.append)
         return sorted(
-            self._canonical[each].name for each in sources if each.name not in self._constants
+            self._canonical[source].name for source in sources if source.name not in self._constants
         )
 
     def elements(self, name: str) -> Elements:
@@ -169,8 +169,8 @@ class ReferenceGraph:
 
     def _sources(self, node: Node) -> Iterator[Node]:
         """The computed values that the moves before `node` took its elements from."""
-        for each in node.all_input_nodes:
-            source = self._canonical[each]
+        for node_read in node.all_input_nodes:
+            source = self._canonical[node_read]
             if target_of(source) in _TORCH_MOVES:
                 yield from self._sources(source)
             else:

@@ -204,8 +204,8 @@ def count_indices_from_the_start(module: GraphModule) -> Replaced:
             indices = [None] * (dim % axes) + [node.args[2]]
         known = [
             (i, value)
-            for i, each in enumerate(indices)
-            if (value := _known(module, each)) is not None
+            for i, argument in enumerate(indices)
+            if (value := _known(module, argument)) is not None
         ]
         if len(known) < sum(index is not None for index in indices):
             continue

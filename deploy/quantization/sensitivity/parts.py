@@ -89,7 +89,7 @@ def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Kernel]) -> 
     weights = replace(sensitivity, tensors={}).parts(pure.kernels)
     parts = [part("tensor", name, energy) for name, energy in tensors.items()]
     parts += [part("weight", name, energy) for name, energy in weights.items()]
-    return sorted(parts, key=lambda each: -each.share)
+    return sorted(parts, key=lambda part: -part.share)
 
 
 def predicted_db(sensitivity: Sensitivity, kernels: Iterable[Kernel]) -> float:

@@ -103,9 +103,9 @@ def _check_mode(node: torch.fx.Node) -> None:
 def _arguments(node: torch.fx.Node) -> dict[str, object]:
     """What the operator is given, by its own names for it, defaults included."""
     found: dict[str, object] = {}
-    for position, each in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
-        otherwise = node.kwargs.get(each.name, each.default_value)
-        found[each.name] = node.args[position] if position < len(node.args) else otherwise
+    for position, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+        otherwise = node.kwargs.get(argument.name, argument.default_value)
+        found[argument.name] = node.args[position] if position < len(node.args) else otherwise
     return found
 
 
