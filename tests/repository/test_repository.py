@@ -61,6 +61,12 @@ def test_hosted_ci_runs_the_commands_of_the_readme() -> None:
     assert re.findall(r'"(3\.\d+)"', job) == pythons
 
 
+def test_the_workflows_and_pages_name_files_that_are_there() -> None:
+    for page in [*ROOT.glob(".github/workflows/*.yml"), *PAGES, ROOT / ".ci/run"]:
+        for path in re.findall(r"\b(?:tests|deploy|models|docs)/[\w/.-]*\w(?![\w*])", page.read_text()):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
 def test_the_wheel_holds_all_packages_with_their_data(tmp_path: Path) -> None:
     pytest.importorskip("hatchling", reason="hatchling is missing: pip install -e '.[dev]'")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
