@@ -30,7 +30,7 @@ from deploy.cli.output import print_table
 from deploy.exporters.interface import Spec
 from deploy.photos.images import normalize
 from deploy.pipeline.recipe import make_targets
-from deploy.quantization.calibrate import Observer, run_each
+from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.cross_layer_equalization import equalize
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS
 from deploy.quantization.mixed_precision import leave_in_float
@@ -157,7 +157,7 @@ def channel_means(module: GraphModule, wanted: Sequence[Node], photos: Tensor) -
         if name in sums:
             sums[name] += value.movedim(1, 0).flatten(1).mean(1)
 
-    run_each(Observer(module, observe), photos)
+    run_photos(Observer(module, observe), photos)
     return {name: total / len(photos) for name, total in sums.items()}
 
 

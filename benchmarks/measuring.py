@@ -18,7 +18,7 @@ from shared import machine, print_header, print_row
 from statistical_claims import CLAIMS, Claim
 from synthetic_device import SyntheticDevice
 
-from deploy.statistics import compare_interleaved, signs_in_times, summarize
+from deploy.statistics import compare_interleaved, signs_in_times, summarize_times
 
 PHONES, ARMS, ROUNDS, ITERATIONS = 8, 20, 10, 100
 LONGEST_S = 1.0
@@ -59,7 +59,7 @@ def statistics_time() -> float:
     start = time.perf_counter()
     for arms in phones:
         for blocks in arms:
-            summarize(blocks)
+            summarize_times(blocks)
             signs_in_times(blocks)
             compare_interleaved(arms[0], blocks)
     return time.perf_counter() - start

@@ -1,6 +1,6 @@
 """What `deploy.statistics` claims of itself: trials on a synthetic device that come out or do not.
 
-measuring.py runs each 2000 times, tests/statistics/test_measure_claims.py fewer.
+measuring.py runs each 2000 times, tests/statistics/test_claims.py fewer.
 """
 
 from __future__ import annotations

@@ -12,15 +12,16 @@ from deploy.benchmark.bundles import APP_OR_HOST, open_bundles
 from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
 from deploy.benchmark.host_device import HOST
 from deploy.benchmark.plan import Arms
-from deploy.benchmark.profile import Profiled, profile
+from deploy.benchmark.profile import Profiled, profile_targets
 from deploy.benchmark.session import default_block_timeout
 from deploy.results.cores import normal_choice
 from deploy.results.records import Results, Settings
+from deploy.support.errors import UserError
 from deploy.support.reporter import Reporter, Silent
 
 
 def profile_bundles(
-    bundles: Sequence[Path],
+    bundles: Sequence[Path | str],
     devices: Sequence[str] = (),
     *,
     artifacts: Sequence[str] = (),
@@ -49,13 +50,17 @@ def profile_bundles(
     Raises UserError for what cannot be measured, PhoneError where no phone is to be had. A device
     that fails harms no other: it is in `failures`.
     """
+    if isinstance(bundles, (str, Path)):
+        raise UserError("bundles: give a list of folders, such as [Path('bundles/mobilenet_v2')]")
     on_phones = tuple(devices) != (HOST,)
     native: frozenset[RunnerName] = frozenset({"native"})
     opened = open_bundles(
-        bundles, artifacts, runners=native if on_phones and runner == "native" else APP_OR_HOST
+        [Path(folder) for folder in bundles],
+        artifacts,
+        runners=native if on_phones and runner == "native" else APP_OR_HOST,
     )
     cancelled = threading.Event()
-    return profile(
+    return profile_targets(
         opened,
         targets(
             devices,

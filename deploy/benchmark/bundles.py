@@ -43,6 +43,8 @@ def open_bundles(
     run. Raises UserError where a bundle has nothing to measure, an artifact is unknown or a bundle
     is named twice, and what `open_bundle` and `check_integrity` raise.
     """
+    if not folders:
+        raise UserError("no bundle to measure: name one")
     labels = _labels(folders)
     opened = []
     for folder in folders:

@@ -54,7 +54,7 @@ class Profiled:
     interrupted: bool
 
 
-def profile(
+def profile_targets(
     bundles: Sequence[Opened],
     targets: Sequence[DeviceTarget],
     arms: Arms,

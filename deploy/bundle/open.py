@@ -88,13 +88,14 @@ class Bundle:
         return data
 
 
-def open_bundle(folder: Path) -> Bundle:
+def open_bundle(folder: Path | str) -> Bundle:
     """Open the bundle in `folder`, after repairing an interrupted exchange of folders there.
 
     Reads the manifest and the labels alone: `check_integrity` looks at the rest. Raises BundleError
     for what is not a bundle that this version reads, GateError where the labels were altered,
     StorageError where the folder cannot be read.
     """
+    folder = Path(folder)
     where = printable(str(folder))
     with _readable(folder):
         repair(folder)

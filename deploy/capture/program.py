@@ -51,7 +51,7 @@ def calls(module: GraphModule, *targets: object) -> Iterator[Node]:
             yield node
 
 
-def run_each(network: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
+def run_network(network: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
     """Logits (N, classes) for inputs (N, C, H, W), one photo at a time, as programs take them."""
     with torch.inference_mode():
         return torch.cat([network(photo[None]) for photo in photos])
@@ -61,7 +61,7 @@ def run_program(
     program: ExportedProgram, inputs: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float32]:
     """Logits (N, classes) of a float or PT2E program in torch for inputs (N, C, H, W)."""
-    logits: npt.NDArray[np.float32] = run_each(
+    logits: npt.NDArray[np.float32] = run_network(
         graph_module(program), torch.from_numpy(inputs)
     ).numpy()
     return logits

@@ -21,7 +21,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 from torch.fx.node import map_aggregate
 
-from deploy.capture.program import graph_module, run_each, run_program
+from deploy.capture.program import graph_module, run_network, run_program
 from deploy.capture.simplify import REWRITES, Rewrite, apply
 from deploy.statistics.error_statistics import sqnr_db
 from deploy.support.errors import GateError, UserError
@@ -48,9 +48,9 @@ def prove_captured(
 ) -> None:
     """Raise GateError where `program`, which `step` made of `network`, computes another thing."""
     photos = torch.from_numpy(inputs[:PHOTOS_CAPTURED])
-    expected = run_each(network, photos)
+    expected = run_network(network, photos)
     _check_finite(expected)
-    reached = _decibels(expected, run_each(graph_module(program), photos))
+    reached = _decibels(expected, run_network(graph_module(program), photos))
     if reached < CAPTURED_DB:
         raise GateError(
             f"{step} changes what this network computes: {reached:.1f} dB to the network run as "
@@ -99,7 +99,7 @@ def _prove(
     expected: Tensor,
 ) -> None:
     _check_finite(expected)
-    got = run_each(graph_module(after), photos)
+    got = run_network(graph_module(after), photos)
     reached = _decibels(expected, got)
     if reached >= EXACT_DB:
         return
@@ -107,7 +107,7 @@ def _prove(
     try:
         exact = _in_float64(graph_module(before))
         name, rest = _first_wrong(exact, rewrites, few.double())
-        truth = run_each(exact, few.double())
+        truth = run_network(exact, few.double())
         rounding = _decibels(truth, expected[: len(few)])
         reached = _decibels(truth, got[: len(few)])
     except (RuntimeError, TypeError):  # Operators that know no float64.
@@ -139,12 +139,12 @@ def _first_wrong(
     module: GraphModule, rewrites: Sequence[tuple[str, Rewrite]], photos: Tensor
 ) -> tuple[str | None, float]:
     """The first rewrite after which less than EXACT_DB is left, and how much is; else None."""
-    expected = run_each(module, photos)
+    expected = run_network(module, photos)
     reached = np.inf
     changed = copy.deepcopy(module)
     for name, rewrite in rewrites:
         apply([rewrite], changed)
-        reached = _decibels(expected, run_each(changed, photos))
+        reached = _decibels(expected, run_network(changed, photos))
         if reached < EXACT_DB:
             return name, reached
     return None, reached

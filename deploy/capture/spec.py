@@ -45,6 +45,7 @@ class NetworkSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        self._check_types()
         if self.reference is not None:
             self._check_for_own_network()
         elif self.name not in NETWORKS:
@@ -78,6 +79,32 @@ class NetworkSpec:
             raise UserError(
                 "--classes contradicts the published weights, whose classes are ImageNet's: "
                 "give your own with --weights FILE, or --weights none"
+            )
+
+    def _check_types(self) -> None:
+        """Strings stand for paths, and paths for weights, as on the command line."""
+        for name in ("labels", "preprocessing_file"):
+            if isinstance(path := getattr(self, name), str):
+                object.__setattr__(self, name, Path(path))
+        for name in ("name", "weights"):
+            if isinstance(path := getattr(self, name), Path):
+                object.__setattr__(self, name, str(path))
+        whole = {"classes": self.classes, "seed": self.seed}
+        for name, value in whole.items():
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise UserError(f"{name}: {value!r} is no whole number")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed {self.seed} is out of range: give 0 to 4294967295")
+        if isinstance(self.width, bool) or not isinstance(self.width, (int, float)):
+            raise UserError(f"width: {self.width!r} is no number: give one such as 0.5")
+        if self.resolution is not None and not (
+            isinstance(self.resolution, tuple)
+            and len(self.resolution) == 2
+            and all(isinstance(side, int) for side in self.resolution)
+        ):
+            raise UserError(
+                f"resolution: {self.resolution!r} is no size: give (height, width), such as "
+                "(160, 224)"
             )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,30 @@ FULL_RESOLUTION = 224
 LARGEST_RHO = 1000.0
 
 
-def variant_options(command: Command) -> Command:
+# What is said of these options: of a network with weights, and of untrained variants to compare.
+WITH_WEIGHTS = {
+    "width": "Multiplies all channels.",
+    "padding": "PyTorch's or TensorFlow's. Layers of timm's tf_ networks, which have the latter, "
+    "are named as in its others: say which yours is.  [default: the weights' own, else symmetric]",
+    "classes": "Number of classes, with --weights none or to check a file's.  [default: the "
+    "weights' own, else 1000]",
+}
+UNTRAINED = {
+    "width": "Multiplies all channels, where NETWORK does not say it.",
+    "padding": "PyTorch's or TensorFlow's, which takes more memory.  [default: symmetric]",
+    "classes": "Number of classes.  [default: 1000]",
+}
+
+
+def variant_options(command: Command, texts: Mapping[str, str] = UNTRAINED) -> Command:
     """Add --width, --padding, --resolution or --rho, and --classes.
 
     They reach `command` as `width`, `padding`, `resolution` (height, width) and `classes`.
     """
 
     @_options(
-        click.option(
-            "--width", default=1.0, show_default=True, metavar="A", help="Multiplies all channels."
-        ),
-        click.option(
-            "--padding",
-            metavar="symmetric|same",
-            help="PyTorch's or TensorFlow's. Layers of timm's tf_ networks, which have the latter, "
-            "are named as in its others: say which yours is.  [default: the weights' own, else "
-            "symmetric]",
-        ),
+        click.option("--width", default=1.0, show_default=True, metavar="A", help=texts["width"]),
+        click.option("--padding", metavar="symmetric|same", help=texts["padding"]),
         click.option(
             "--resolution",
             type=height_and_width,
@@ -48,12 +55,7 @@ def variant_options(command: Command) -> Command:
             metavar="R",
             help=f"Resolution multiplier of the MobileNet paper: {FULL_RESOLUTION} * R pixels.",
         ),
-        click.option(
-            "--classes",
-            type=int,
-            metavar="N",
-            help="Number of classes.  [default: the weights' own, else 1000]",
-        ),
+        click.option("--classes", type=int, metavar="N", help=texts["classes"]),
     )
     @functools.wraps(command)
     def with_variant(
@@ -84,7 +86,7 @@ def network_options(command: Command) -> Command:
             "teacher.",
         ),
     )
-    @variant_options
+    @functools.partial(variant_options, texts=WITH_WEIGHTS)
     @_options(
         click.option(
             "--labels",

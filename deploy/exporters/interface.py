@@ -1,6 +1,6 @@
 """What every exporter is given, and the functions that it has.
 
-An exporter is a module named after its format in `deploy.exporters`:
+An exporter is a module that a backend's row names:
 
     DIALECT                                     how its int8 program is to be written
     export(program, path, spec) -> program      write the artifact; returns what was converted

@@ -57,12 +57,11 @@ def short_of(target: float, judged: Sequence[Judged]) -> list[str]:
         for one in judged
         if one.made.target.precision == "int8" and one.statistics is not None
     }
-    if (
-        not shares
-        or (worst := min(shares.items(), key=lambda each: each[1].value))[1].value >= target
-    ):
+    if not shares:
         return []
-    name, reached = worst
+    name, reached = min(shares.items(), key=lambda share: share[1].value)
+    if reached.value >= target:
+        return []
     return [
         f"held-back photos that keep their top class in {name}: {reached}, short of "
         f"{100 * target:g} %: calibrate on more photos of what your users photograph (--photos), "

@@ -28,8 +28,7 @@ from deploy.photos.images import normalize
 from deploy.pipeline.recipe import Target
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.write import write_program
-from deploy.runtimes.mil.evaluate import UnknownOperatorError
-from deploy.support.errors import DeployError, ExportError, StorageError
+from deploy.support.errors import CannotRunError, DeployError, ExportError, StorageError
 from deploy.support.lacking import lacking
 from deploy.support.telling import telling_line
 from deploy.verification.gates import Check
@@ -79,7 +78,7 @@ class Made:
 def make(job: Job) -> Made:
     """Export the artifact to `job.path` and run it.
 
-    Raises UnknownOperatorError for a Core ML operator that cannot be evaluated, unless allowed.
+    Raises CannotRunError where the artifact cannot be run here, unless that is allowed.
     """
     start = time.perf_counter()
     exporter = importlib.import_module(job.backend.exporter)
@@ -97,7 +96,7 @@ def make(job: Job) -> Made:
             checks = exporter.prove(converted, job.path, job.spec, crops[:LOCKSTEP_PHOTOS])
         runtime = importlib.import_module(job.backend.classifier)
         logits = runtime.load(job.path, job.spec.preprocessing).logits(crops)
-    except UnknownOperatorError as error:
+    except CannotRunError as error:
         if not job.allow_unverified:
             raise
         reason = str(error)

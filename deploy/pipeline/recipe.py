@@ -76,10 +76,10 @@ def left_out() -> list[str]:
 class Recipe:
     """All that `build` needs to know. Raises UserError for what cannot be built.
 
-    `photos` is a folder, None for the bundled samples; `targets` are None for all formats that can
-    be written here. `int8` is "pure" for int8 alone, or "auto" to leave a few parts in float as far
-    as `target_agreement` needs it; `min_agreement` makes that a gate. Artifacts of the formats in
-    `allow_unverified` are written even where they cannot be run here.
+    `photos` is a folder, None for the bundled samples; `targets`, left out, are the defaults of
+    every format that can be written here. `int8` is "pure" for int8 alone, or "auto" to leave a few
+    parts in float as far as `target_agreement` needs it; `min_agreement` makes that a gate.
+    Artifacts of the formats in `allow_unverified` are written even where they cannot be run here.
     """
 
     network: NetworkSpec
@@ -92,6 +92,21 @@ class Recipe:
     allow_unverified: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.network, NetworkSpec):
+            raise UserError(f"network: give NetworkSpec({self.network!r})")
+        object.__setattr__(self, "output", Path(self.output))
+        if self.photos is not None:
+            object.__setattr__(self, "photos", Path(self.photos))
+        if not self.targets:
+            raise UserError("targets: nothing to make: give make_targets(), or leave targets out")
+        for target in self.targets:
+            one_of("targets", "format", target.format, BACKENDS)
+            one_of(
+                "targets",
+                f"precision of {target.format}",
+                target.precision,
+                BACKENDS[target.format].precisions,
+            )
         one_of("--int8", "mode", self.int8, MODES)
         one_of("--int8-effort", "effort", self.int8_effort, EFFORTS)
         if self.min_agreement is not None and not 0 < self.min_agreement <= 1:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from deploy.backends import RunnerName
 from deploy.bundle.fields import Count, Line, Positive, Record, Sha256
 from deploy.bundle.manifest import Engine, Format
 from deploy.support.json_text import json_text
@@ -118,7 +119,7 @@ class RunnerError(Record):
 class RunnerFacts(Record):
     """What ran the artifact."""
 
-    name: Literal["app", "native", "host"] = Field(description="The kind of runner.")
+    name: RunnerName = Field(description="The kind of runner.")
     version: Line = Field(description="The runner's own version; of the native one unknown.")
     runtime: Line = Field(description="ExecuTorch, ONNX Runtime or Core ML.")
     runtime_version: Line | None = Field(description="Its version; null where it does not tell.")

@@ -29,7 +29,7 @@ class Observer(Interpreter):
         return value
 
 
-def run_each(
+def run_photos(
     interpreter: Interpreter,
     photos: Tensor,
     *,
@@ -68,7 +68,7 @@ def observe_tensors(
         stride = max(1, flat.numel() // VALUES_PER_PHOTO) | 1
         kept[name].append(flat[::stride].clone())
 
-    run_each(Observer(module, observe), photos, progress=progress)
+    run_photos(Observer(module, observe), photos, progress=progress)
     return {
         name: TensorStatistics(low=lows[name], high=highs[name], values=torch.cat(kept[name]))
         for name in wanted

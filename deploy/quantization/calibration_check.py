@@ -24,7 +24,7 @@ from deploy.photos.images import normalize
 from deploy.photos.load import PhotoSet
 from deploy.photos.read import Sample
 from deploy.quantization.activations import HARDSWISH_ZERO
-from deploy.quantization.calibrate import Observer, run_each
+from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.kernels import only_read_by_hardswish
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.ranges import INT8_MAX, INT8_MIN, QParams
@@ -203,7 +203,7 @@ def _observe(program: ExportedProgram, decisions: Decisions, inputs: Tensor) -> 
         means[name].append((value.flatten(2).mean(2) if value.dim() > 2 else value).flatten())
         values[name] = value.numel()
 
-    run_each(Observer(module, observe), inputs)
+    run_photos(Observer(module, observe), inputs)
     return {
         name: _Seen(torch.stack(clipped[name]).float(), values[name], torch.stack(means[name]))
         for name in clipped

@@ -28,7 +28,7 @@ from deploy.capture.program import (
     tidy,
 )
 from deploy.capture.proofs import constants_of, prove_rewrites
-from deploy.quantization.calibrate import Observer, run_each
+from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.kernels import CLAMPS, clamp_bounds
 
 # A channel that hardly ever speaks gets no more than this: its noise is nothing anyway.
@@ -60,7 +60,7 @@ def equalize(program: ExportedProgram, photos: Tensor) -> ExportedProgram:
     more than HEADROOM.
     """
     module = graph_module(program)
-    scale_channels(module, photos)
+    equalize_graph(module, photos)
     return torch.export.export(module, (torch.zeros(input_shape(program)),))
 
 
@@ -78,7 +78,7 @@ def prove_equalized(
 
     def equalization(module: GraphModule) -> None:
         (dtype,) = {tensor.dtype for tensor in constants_of(module) if tensor.is_floating_point()}
-        scale_channels(module, torch.from_numpy(calibration).to(dtype))
+        equalize_graph(module, torch.from_numpy(calibration).to(dtype))
 
     seen = inputs if is_exact(simplified) else calibration[:PHOTOS]
     prove_rewrites(simplified, equalized, [("equalize", equalization)], seen)
@@ -89,7 +89,7 @@ def is_exact(program: ExportedProgram) -> bool:
     return not any(stream.bounds for stream in find_streams(graph_module(program)))
 
 
-def scale_channels(module: GraphModule, photos: Tensor) -> None:
+def equalize_graph(module: GraphModule, photos: Tensor) -> None:
     """The work of `equalize`, on the graph itself."""
     streams = find_streams(module)
     tensors = {node.name for stream in streams for node in stream.tensors}
@@ -140,7 +140,7 @@ def largest_by_channel(
             seen = value.abs().transpose(0, 1).flatten(1).amax(1)
             largest[name] = torch.maximum(largest[name], seen) if name in largest else seen
 
-    run_each(Observer(module, observe), photos)
+    run_photos(Observer(module, observe), photos)
     return largest
 
 

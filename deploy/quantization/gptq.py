@@ -17,7 +17,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
 from deploy.capture.program import aten
-from deploy.quantization.calibrate import run_each
+from deploy.quantization.calibrate import run_photos
 from deploy.quantization.ranges import WEIGHT_MAX
 
 # As a share of the mean diagonal: keeps the inverse finite where inputs are (nearly) dependent.
@@ -61,7 +61,7 @@ def input_moments(
     Zero padding counts as the zeros that it is.
     """
     collector = _Collector(module, set(names))
-    run_each(collector, photos, progress=progress)
+    run_photos(collector, photos, progress=progress)
     return {name: total / total[:, -1:, -1:] for name, total in collector.totals.items()}
 
 

@@ -95,18 +95,17 @@ def decide(
     program: ExportedProgram,
     photos: Tensor,
     *,
-    keep_float: Iterable[str] = (),
     steps: Steps | None = None,
     effort: Effort = EFFORTS["normal"],
     progress: Progress = silent,
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
 
-    `keep_float` names compute nodes that stay in float. Raises UserError where nothing is left.
+    Raises UserError where nothing of the network has an int8 kernel.
     """
     steps = steps or Steps()
     module = graph_module(program)
-    kernels = find_kernels(module, keep_float=keep_float)
+    kernels = find_kernels(module)
     if not any(kernel.kind != "pass" for kernel in kernels):
         raise UserError(
             "nothing of the network has an int8 kernel: leave int8 out with --precisions fp32,fp16"

@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 from torch.fx.node import map_arg
 
-from deploy.quantization.calibrate import run_each
+from deploy.quantization.calibrate import run_photos
 from deploy.quantization.ptq import Decisions, QuantizedWeights
 from deploy.quantization.ranges import dequantize_weight, fake_quantize
 
 
 def simulate(module: GraphModule, decisions: Decisions, photos: Tensor) -> Tensor:
     """Logits (N, classes) of `module` in int8 by `decisions` for `photos` (N, C, H, W) float32."""
-    return torch.cat(run_each(_Simulator(module, decisions), photos))
+    return torch.cat(run_photos(_Simulator(module, decisions), photos))
 
 
 class _Simulator(Interpreter):

@@ -30,7 +30,7 @@ from deploy.statistics import (
     never_cooled,
     recommend,
     signs_in_times,
-    summarize,
+    summarize_times,
 )
 from deploy.statistics.error_statistics import ErrorStatistics
 
@@ -121,7 +121,7 @@ def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmRep
         arm=arm,
         bundle=bundle,
         blocks=blocks,
-        summary=summarize(blocks) if blocks else None,
+        summary=summarize_times(blocks) if blocks else None,
         load_ns=_median([answer.load_ns for answer in answers]),
         first_ns=_median([answer.first_ns for answer in answers]),
         memory_before_bytes=_median([answer.memory_before_bytes for answer in answers]),

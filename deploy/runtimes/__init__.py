@@ -1,6 +1,7 @@
 """Load an artifact and call it: a module a runtime, named in the backend's row.
 
-load(path, preprocessing) -> Classifier     raises GateError where the file does not load
+load(path, preprocessing) -> Classifier     raises GateError where the file does not load,
+                                                CannotRunError where it cannot be run here
 timed() -> Timed                            optional: where this computer can measure it
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from deploy.runtimes.mil.evaluate import check_operators, fold_constants, run_program
+from deploy.runtimes.mil.evaluate import check_operators, fold_mil, run_mil
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import MilProgram
 from deploy.support.errors import BundleError, GateError, RunError
@@ -36,7 +36,7 @@ class CoreMLArtifact:
         check_operators(program)
         if len(program.inputs) != 1:
             raise BundleError(f"{package} takes {len(program.inputs)} inputs: convert with one")
-        self._program = fold_constants(program)
+        self._program = fold_mil(program)
         self._input = program.inputs[0]
         self._takes_image = self._input.name in program.image_inputs
         self._makers = {output.name: op for op in program.operations for output in op.outputs}
@@ -66,7 +66,7 @@ class CoreMLArtifact:
         if self._takes_image:
             batch = batch.permute(0, 3, 1, 2)
         rows = [
-            run_program(
+            run_mil(
                 self._program,
                 {self._input.name: image[None].float().contiguous()},
                 outputs=[value],

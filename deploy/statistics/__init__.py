@@ -25,7 +25,7 @@ from deploy.statistics.stability import (
     never_cooled,
     signs_in_times,
 )
-from deploy.statistics.summary import Estimate, LatencySummary, summarize
+from deploy.statistics.summary import Estimate, LatencySummary, summarize_times
 
 __all__ = [
     "Advice",
@@ -50,5 +50,5 @@ __all__ = [
     "recommend",
     "signs_in_times",
     "smallest_sample",
-    "summarize",
+    "summarize_times",
 ]

@@ -42,7 +42,7 @@ class LatencySummary:
     throughput: float
 
 
-def summarize(blocks: Blocks) -> LatencySummary:
+def summarize_times(blocks: Blocks) -> LatencySummary:
     """The figures of an arm. Raises ValueError where it has no block."""
     times = pooled(blocks)
     middle = median(times)

@@ -8,6 +8,7 @@
     └── RunError         exit code 1: the run itself failed
         ├── FetchError       a pinned file could not be had
         ├── ExportError      a network or operator that a format cannot express
+        │   └── CannotRunError   what was written cannot be run here
         ├── GateError        a proof failed: the artifact is wrong, or was tampered with
         ├── StorageError     the disk is full or refuses
         └── PhoneError       a phone, its adb server or its runner fails: `kind` says how
@@ -50,6 +51,10 @@ class FetchError(RunError):
 
 class ExportError(RunError):
     pass
+
+
+class CannotRunError(ExportError):
+    """An artifact that was written cannot be run on this computer, so that nothing proves it."""
 
 
 class GateError(RunError):

@@ -32,7 +32,7 @@ class Verified:
     skipped: tuple[str, ...]
 
 
-def verify(folder: Path, reporter: Reporter | None = None) -> Verified:
+def verify(folder: Path | str, reporter: Reporter | None = None) -> Verified:
     """Check hashes, preprocessing, golden logits, and that the artifacts agree.
 
     The checks of the result are to be judged by `gates.require`. Raises BundleError for what is

@@ -60,8 +60,8 @@ class Evaluation:
 
 
 def evaluate_bundle(
-    folder: Path,
-    photos: Path,
+    folder: Path | str,
+    photos: Path | str,
     *,
     artifacts: Collection[str] = (),
     reporter: Reporter | None = None,
@@ -79,7 +79,7 @@ def evaluate_bundle(
     reference = _reference(bundle)
     chosen = _choose(bundle, artifacts, reference)
     wordnet_ids = imagenet_wordnet_ids() if bundle.manifest.labels.wordnet else None
-    labelled = find_labelled(photos, bundle.labels, wordnet_ids)
+    labelled = find_labelled(Path(photos), bundle.labels, wordnet_ids)
     check_integrity(bundle)
 
     preprocessing = bundle.manifest.input.preprocessing()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deploy.runtimes.mil.evaluate import UnknownOperatorError, run_program
+from deploy.runtimes.mil.evaluate import UnknownOperatorError, run_mil
 from deploy.runtimes.mil.ops import OPERATORS
 from deploy.runtimes.mil.ops.types import UnclearError
 from deploy.runtimes.mil.program import MilProgram, Operation, Output
@@ -208,7 +208,7 @@ def one_operator(op_type: str, output: str, **constants: Any) -> MilProgram:
 
 def test_float16_overflows_to_infinity_and_loses_what_is_small() -> None:
     x = torch.tensor([300.0, 1e-5])
-    squares = run_program(one_operator("square", "float16"), {"x": x})["y"]
+    squares = run_mil(one_operator("square", "float16"), {"x": x})["y"]
     assert squares.tolist() == [math.inf, 0.0]  # 90000 > 65504, and 1e-10 < 6e-8
 
 
@@ -221,7 +221,7 @@ def test_float16_overflows_to_infinity_and_loses_what_is_small() -> None:
 )
 def test_what_nobody_has_written_down_is_refused_by_name(program: MilProgram, message: str) -> None:
     with pytest.raises(UnknownOperatorError, match=message + ".*--allow-unverified coreml"):
-        run_program(program, {"x": torch.tensor([0.5, 300.0])})
+        run_mil(program, {"x": torch.tensor([0.5, 300.0])})
 
 
 def test_a_transposed_convolution_spreads_its_input_and_pad_cuts_off() -> None:

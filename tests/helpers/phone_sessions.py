@@ -21,7 +21,7 @@ from deploy.android.devices import PhoneRunner
 from deploy.android.phone import Phone
 from deploy.benchmark.bundles import open_bundles
 from deploy.benchmark.plan import Arms
-from deploy.benchmark.profile import DeviceTarget, Profiled, profile
+from deploy.benchmark.profile import DeviceTarget, Profiled, profile_targets
 from deploy.benchmark.session import USUAL, Patience
 from deploy.results.records import MeasuredDevice, RunnerName, Settings
 from deploy.support.reporter import Silent
@@ -87,7 +87,7 @@ def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_pat
         artifact = artifact or ("onnx-int8" if runner == "app" else "executorch-int8")
         adb = Adb(binary=adb_path(), port=adb_server.port, cancelled=cancelled)
         made = PhoneRunner(name=runner, binary=binary)
-        return profile(
+        return profile_targets(
             open_bundles([folder or phone_bundle], [artifact], runners=frozenset({runner})),
             [
                 _target(Phone(adb, connected.serial, command_s=command_s, back_s=back_s), made)

@@ -21,10 +21,9 @@ from deploy.exporters.operators import OperatorCount
 from deploy.photos.images import normalize
 from deploy.quantization.kernels import HEAVY_TARGETS
 from deploy.quantization.write import XNNPACK as DIALECT
-from deploy.runtimes import Inference, Timed
 from models.preprocessing import Preprocessing
 
-__all__ = ["DIALECT", "TOY", "count_operators", "export", "interface", "load", "timed"]
+__all__ = ["DIALECT", "TOY", "count_operators", "export", "interface", "load"]
 
 TOY = Backend(
     format="toy",
@@ -37,7 +36,7 @@ TOY = Backend(
     runtime=RuntimePromise(name="Toy", version="1.0", rule="at least"),
     effort=1,
     reference_rank=9,
-    runners=frozenset({"host"}),
+    runners=frozenset(),
     packages=("torch",),
     toolkit="torch",
 )
@@ -75,11 +74,3 @@ class ToyClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return run_program(self._program, normalize(crops, self._preprocessing))
-
-
-def timed() -> Timed:
-    def open_timed(file: Path, *, threads: int, input: str, output: str) -> Inference:
-        program = torch.export.load(file)
-        return lambda photo: run_program(program, photo).ravel()
-
-    return Timed(runtime="Toy", version="1.0", open=open_timed)

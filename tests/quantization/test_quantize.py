@@ -45,9 +45,10 @@ def test_units_take_the_clamp_with_their_kernel() -> None:
     assert kernels[0].bounds == (0.0, 6.0)
 
 
-def test_a_unit_kept_in_float_is_no_unit_and_is_counted() -> None:
+def test_a_kernel_kept_in_float_is_no_kernel_and_is_counted() -> None:
     program, photos = small_program(), inputs(12)
-    decisions = decide(program, photos, keep_float=["conv2d_1"])
+    pure = decide(program, photos)
+    decisions = pure.keep_in_float(graph_module(program), ["conv2d_1"])
     assert "conv2d_1" not in {kernel.node for kernel in decisions.kernels}
     assert decisions.in_float == {"conv2d_1": "conv"}
     assert decisions.heavy_in_float() == {"conv": 1}

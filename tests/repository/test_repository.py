@@ -63,7 +63,9 @@ def test_hosted_ci_runs_the_commands_of_the_readme() -> None:
 
 def test_the_workflows_and_pages_name_files_that_are_there() -> None:
     for page in [*ROOT.glob(".github/workflows/*.yml"), *PAGES, ROOT / ".ci/run"]:
-        for path in re.findall(r"\b(?:tests|deploy|models|docs)/[\w/.-]*\w(?![\w*])", page.read_text()):
+        for path in re.findall(
+            r"\b(?:tests|deploy|models|docs)/[\w/.-]*\w(?![\w*])", page.read_text()
+        ):
             assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 

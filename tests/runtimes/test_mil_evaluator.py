@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deploy.runtimes.coreml import CoreMLArtifact, predict_probabilities
-from deploy.runtimes.mil.evaluate import UnknownOperatorError, check_operators, run_program
+from deploy.runtimes.mil.evaluate import UnknownOperatorError, check_operators, run_mil
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.ops import OPERATORS
 from deploy.runtimes.mil.program import MilProgram
@@ -202,7 +202,7 @@ def test_operators_agree_with_torch(
     module = Branches(GROUPS[group])
     program = load_program(convert(module, example, tmp_path / "m.mlpackage"))
     converted[group] = program
-    results = run_program(program, {"x": example})
+    results = run_mil(program, {"x": example})
     with torch.no_grad():
         wanted = module(example)
     for name, result, right in zip(GROUPS[group], results.values(), wanted, strict=True):
@@ -280,7 +280,7 @@ def test_operators_that_torch_never_emits_agree_with_their_definition(
     model.save(str(tmp_path / "m.mlpackage"))
     program = load_program(tmp_path / "m.mlpackage")
     converted["by hand"] = program
-    results = run_program(program, {"x": example})
+    results = run_mil(program, {"x": example})
     for (name, right), result in zip(wanted.items(), results.values(), strict=True):
         assert sqnr_db(result, right) >= 110, name
 
@@ -305,7 +305,7 @@ def test_float16_programs_agree_to_the_precision_of_float16(
     path = convert(module, example, tmp_path / "m.mlpackage", float16=True)
     program = load_program(path)
     stored = {out.name: out.dtype for op in program.operations for out in op.outputs}
-    seen = run_program(program, {"x": example}, outputs=list(stored))
+    seen = run_mil(program, {"x": example}, outputs=list(stored))
     assert all(
         torch.equal(seen[name].half().float(), seen[name])
         for name, dtype in stored.items()
@@ -313,7 +313,7 @@ def test_float16_programs_agree_to_the_precision_of_float16(
     )
     with torch.no_grad():
         wanted = module(example)
-    results = run_program(program, {"x": example})
+    results = run_mil(program, {"x": example})
     for name, result, right in zip(GROUPS[group], results.values(), wanted, strict=True):
         assert 45 <= sqnr_db(result, right) < 110, name
 
@@ -421,7 +421,7 @@ def test_an_image_classifier_gives_torchs_logits_probabilities_and_labels(
     assert artifact.logits(crops).dtype == np.float32
     assert sqnr_db(torch.from_numpy(artifact.logits(crops)), logits) >= 45
     assert sqnr_db(torch.from_numpy(artifact.probabilities(crops)), probabilities) >= 45
-    answer = run_program(load_program(package), {"image": pixels[:1]})
+    answer = run_mil(load_program(package), {"image": pixels[:1]})
     assert answer["classLabel"] == LABELS[int(logits[0].argmax())]
 
 

@@ -19,7 +19,7 @@ from deploy.capture.network import (
     preprocessing_of,
     variation,
 )
-from deploy.capture.program import graph_module, run_each
+from deploy.capture.program import graph_module, run_network
 from deploy.capture.proofs import prove_captured
 from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.export import UserNetwork, export_user_network, make_stand_in
@@ -86,7 +86,7 @@ def capture_user_network(
         prove_captured(as_exported, program, photos, step="rewriting operators in place")
     module = graph_module(program)
     cost = replace(measure_cost(module, program), params=plan.network.params)
-    logits = run_each(module, torch.from_numpy(photos[:WATCHED]))
+    logits = run_network(module, torch.from_numpy(photos[:WATCHED]))
     for oddity in oddities(logits):
         reporter.warn(f"{name} {oddity}")
     return program, cost

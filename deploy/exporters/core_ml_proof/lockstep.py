@@ -23,7 +23,7 @@ from torch.export.graph_signature import InputKind
 
 from deploy.exporters.core_ml_proof.pairing import Pair, pair_values
 from deploy.exporters.core_ml_proof.reference import VIEWS
-from deploy.runtimes.mil.evaluate import Values, run_program
+from deploy.runtimes.mil.evaluate import Values, run_mil
 from deploy.runtimes.mil.program import MilProgram, Operation, Output
 from deploy.statistics.error_statistics import power_ratio_db
 from deploy.support.errors import GateError
@@ -85,7 +85,7 @@ def compare_in_lockstep(
     comparison = _Comparison(pairing.pairs)
     for image in inputs:
         comparison.expected = _reference_values(reference, image)
-        run_program(program, {program.inputs[0].name: image}, after=comparison)
+        run_mil(program, {program.inputs[0].name: image}, after=comparison)
     return LockstepReport(
         operators=tuple(tally.error() for tally in comparison.tallies.values()),
         unpaired=pairing.unpaired,

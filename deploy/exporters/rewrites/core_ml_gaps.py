@@ -1,6 +1,6 @@
 """Rewrites for Core ML: what coremltools cannot translate, in operators that it can.
 
-Like those of `core_ml_forms`, which are about what is translated wrongly; `prove` there holds each
+Like those of `core_ml`, which are about what is translated wrongly; `rewriting.prove` holds each
 against the operator that the network had.
 """
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from deploy.runtimes.mil.ops import OPERATORS
 from deploy.runtimes.mil.ops.types import UnclearError
 from deploy.runtimes.mil.program import MilProgram, Operation
-from deploy.support.errors import ExportError, GateError
+from deploy.support.errors import CannotRunError, GateError
 
 Values: TypeAlias = Mapping[str, Any]
 AfterOperation: TypeAlias = Callable[[Operation, Values, tuple[Any, ...]], Sequence[Any]]
@@ -22,7 +22,7 @@ AfterOperation: TypeAlias = Callable[[Operation, Values, tuple[Any, ...]], Seque
 in their place, so that a caller may watch, or replace."""
 
 
-class UnknownOperatorError(ExportError):
+class UnknownOperatorError(CannotRunError):
     """An operator, a parameter of one, or a form of one of which nobody says what it computes."""
 
     def __init__(
@@ -58,7 +58,7 @@ def _parameters(op_type: str) -> frozenset[str]:
     return frozenset(inspect.signature(OPERATORS[op_type]).parameters)
 
 
-def fold_constants(program: MilProgram) -> MilProgram:
+def fold_mil(program: MilProgram) -> MilProgram:
     """The program with its `constexpr_*` operators, which expand weights, already run.
 
     Worth it where a program runs more than once.
@@ -74,7 +74,7 @@ def fold_constants(program: MilProgram) -> MilProgram:
 
 
 @torch.inference_mode()
-def run_program(
+def run_mil(
     program: MilProgram,
     inputs: Mapping[str, Tensor],
     *,

@@ -14,7 +14,7 @@ from deploy.statistics import (
     quantile,
     quantile_interval,
     smallest_sample,
-    summarize,
+    summarize_times,
 )
 from deploy.statistics.intervals import student
 
@@ -126,7 +126,7 @@ def test_a_block_of_no_times_or_impossible_ones_is_refused(times: list[float]) -
 
 
 def test_a_summary_has_the_figures_of_an_arm() -> None:
-    summary = summarize(arm([1e6, 2e6, 3e6], [4e6, 5e6, 45e6]))
+    summary = summarize_times(arm([1e6, 2e6, 3e6], [4e6, 5e6, 45e6]))
     assert (summary.blocks, summary.samples) == (2, 6)
     assert summary.p50.value == 3.5e6
     assert summary.minimum == 1e6
@@ -137,7 +137,10 @@ def test_a_summary_has_the_figures_of_an_arm() -> None:
 
 
 def test_a_summary_leaves_out_quantiles_that_have_too_few_samples() -> None:
-    few, enough = summarize(noisy_arm(iterations=36)), summarize(noisy_arm(iterations=37))
+    few, enough = (
+        summarize_times(noisy_arm(iterations=36)),
+        summarize_times(noisy_arm(iterations=37)),
+    )
     assert few.p90 is not None
     assert few.p99 is None
     assert enough.p99 is not None
@@ -147,4 +150,4 @@ def test_a_summary_leaves_out_quantiles_that_have_too_few_samples() -> None:
 
 def test_an_arm_without_a_block_has_no_summary() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        summarize([])
+        summarize_times([])
