@@ -12,7 +12,7 @@ import pytest
 from command_line import run_installed, run_process
 from filelock import FileLock
 from pure_logic import is_pure_logic
-from session_builds import REAL_BUILD, SMALL_BUILD, CommandBuild
+from session_builds import REAL_BUILD, SMALL_BUILD, STRICT, CommandBuild
 from small_photos import write_photos
 
 from deploy.runtimes.processor import describe_int8
@@ -111,7 +111,7 @@ def command_build(cache: Path, shared_folder: Share) -> CommandBuild:
 
     def make(folder: Path) -> None:
         write_photos(folder / "photos", 12, size=(120, 90), classes=3)
-        done = run_process(*SMALL_BUILD.split(), folder=folder)
+        done = run_process(*SMALL_BUILD.split(), folder=folder, **STRICT)
         assert done.returncode == 0, done.stderr
         CommandBuild.save(done, folder)
 

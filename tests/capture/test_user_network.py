@@ -21,9 +21,11 @@ import deploy
 from deploy.capture.program import graph_module
 from deploy.capture.simplify import simplify
 from deploy.capture.spec import NetworkSpec
+from deploy.capture.user import export as user_export
+from deploy.capture.user.child.run import answer_request
 from deploy.capture.user.functional import functionalize
 from deploy.capture.user.plan import oddities, plan_user_network
-from deploy.capture.user.reference import parse_reference
+from deploy.capture.user.reference import Reference, parse_reference
 from deploy.support.errors import DeployError, RunError, UserError, WeightsError
 from deploy.support.reporter import Silent
 
@@ -154,7 +156,7 @@ def test_the_process_ends_with_us_even_by_sigkill() -> None:
     write("nets.py", "import time\nopen('started', 'w').close()\ntime.sleep(600)")
     code = """
 from deploy.capture.user.export import export_user_network
-from deploy.capture.user.reference import parse_reference
+from deploy.capture.user.reference import Reference, parse_reference
 export_user_network(parse_reference("nets.py:make"), (32, 32), seed=0)
 """
     root = Path(deploy.__file__).parent.parent
@@ -173,6 +175,26 @@ export_user_network(parse_reference("nets.py:make"), (32, 32), seed=0)
 
 
 # --- Weights, preprocessing, and what is odd
+
+
+@pytest.fixture
+def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's code runs here: seconds quicker, where the process is not the question."""
+
+    def ask(
+        reference: Reference, folder: Path, *, wanted: str, crop: tuple[int, int], seed: int
+    ) -> dict[str, Any]:
+        request = {
+            "location": reference.location,
+            "factory": reference.factory,
+            "is_file": reference.is_file,
+            "wanted": wanted,
+            "crop": crop,
+            "seed": seed,
+        }
+        return answer_request(request, folder)
+
+    monkeypatch.setattr(user_export, "_ask", ask)
 
 
 def plan(network: str, **options: Any) -> Any:
@@ -220,6 +242,7 @@ def make_net():
 """
 
 
+@pytest.mark.usefixtures("no_process")
 def test_weights_are_in_the_network_before_eval_mode_merges_what_they_hold() -> None:
     write("merging.py", MERGES)
     generator = torch.Generator().manual_seed(1)
@@ -234,6 +257,7 @@ def test_weights_are_in_the_network_before_eval_mode_merges_what_they_hold() -> 
     assert torch.allclose(network.program.module()(x), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("no_process")
 def test_a_lazy_layer_has_its_shape_before_weights_go_into_it() -> None:
     write("lazy.py", "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.LazyLinear(4))")
     count = 3 * CROP[0] * CROP[1]
@@ -243,6 +267,7 @@ def test_a_lazy_layer_has_its_shape_before_weights_go_into_it() -> None:
     assert torch.allclose(logits, torch.full((1, 4), count + 1.0))
 
 
+@pytest.mark.usefixtures("no_process")
 def test_a_network_that_divides_by_its_own_spread_is_no_other_once_exported() -> None:
     """Of an image of one colour it makes NaN, eagerly and exported alike."""
     write(
@@ -264,6 +289,7 @@ def made_with(program: ExportedProgram, state: dict[str, Tensor], x: Tensor) -> 
     return logits
 
 
+@pytest.mark.usefixtures("no_process")
 def test_weights_of_another_network_are_refused_by_name() -> None:
     write("nets.py", "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.Linear(3072, 4))")
     save_file({"1.weight": torch.ones(4, 3072), "head.bias": torch.ones(4)}, "w.safetensors")
@@ -273,6 +299,7 @@ def test_weights_of_another_network_are_refused_by_name() -> None:
         plan("nets.py:net", weights="w.safetensors")
 
 
+@pytest.mark.usefixtures("no_process")
 def test_a_toml_file_beside_the_network_is_its_preprocessing_and_options_go_before() -> None:
     write("nets.py", "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.Linear(3072, 4))")
     write("nets.toml", 'scale = "1/127.5"\nmean = 1\nstd = [1, 2, 3]\ncrop = 99\nresize = "40x50"')
@@ -284,6 +311,7 @@ def test_a_toml_file_beside_the_network_is_its_preprocessing_and_options_go_befo
     assert preprocessing.resize == (40, 50)
 
 
+@pytest.mark.usefixtures("no_process")
 def test_classes_that_contradict_the_network_are_refused() -> None:
     write("nets.py", "from torch import nn\nnet = nn.Sequential(nn.Flatten(), nn.Linear(3072, 4))")
     with pytest.raises(UserError, match=r"--classes 5 contradicts nets\.py:net, which gives 4"):

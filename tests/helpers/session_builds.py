@@ -14,6 +14,8 @@ SMALL_BUILD = (
     "build mobilenet_v1 --width 0.25 --resolution 32 --weights none --classes 10 --photos photos "
     "--formats executorch,onnx --json"
 )
+# Worker processes inherit neither warnings made errors nor the locale that toolkits read files in.
+STRICT = {"PYTHONWARNINGS": "error::FutureWarning", "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, kw_only=True)

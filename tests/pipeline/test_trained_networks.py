@@ -53,7 +53,17 @@ def test_int8_reads_as_many_digits_as_float_in_each_runtime(
     built = build_here(recipe)
     assert built.manifest.weights.source.partition(",")[0] == "file"
     assert built.mix is None
+    if width is None:
+        assert built.manifest.network.name == network
+        assert built.manifest.network.width is None
+        assert {artifact.file for artifact in built.manifest.artifacts} == {
+            "inverted_residuals.make_net_fp32.onnx",
+            "inverted_residuals.make_net_int8.pte",
+            "inverted_residuals.make_net_int8.onnx",
+            "inverted_residuals.make_net_int8.mlpackage",
+        }
     for artifact in built.manifest.artifacts:
+        assert artifact.verified
         operators = artifact.operators
         assert operators.float_on_purpose == ()
         if artifact.precision == "int8":

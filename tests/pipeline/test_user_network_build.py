@@ -54,6 +54,7 @@ def build_small(network: str, formats: list[str], photos: Path, output: Path) ->
     )
 
 
+@pytest.mark.nightly
 def test_a_resnet_of_transformers_in_every_format(photos: Path, tmp_path: Path) -> None:
     network = f"{USERS_NETWORKS / 'hugging_face.py'}:resnet"
     built = build_small(network, ["executorch", "onnx", "coreml"], photos, tmp_path / "bundle")

@@ -113,7 +113,7 @@ def test_python_runs_as_written(workplace: Path) -> None:
     (workplace / "build.py").write_text(script, encoding="utf-8")
     done = run_installed("python build.py", workplace)
     assert done.returncode == 0, done.stderr
-    assert "mobilenet_v3_small_int8.onnx" in done.stdout
+    assert "mobilenet_v1_int8.onnx" in done.stdout
 
 
 def test_the_table_shown_is_of_this_build(real_build: CommandBuild) -> None:
