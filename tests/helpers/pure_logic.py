@@ -1,9 +1,9 @@
 """Which test files are of pure logic: `make check` runs those alone, told from what they import.
 
 A file is not where its imports, or those of our modules behind them, lead to a toolkit that
-captures, lowers or runs networks or to worker processes, or where a test forks, or asks for a
-build or a phone. What our modules import inside functions does not count: it is put there so that
-it is seldom needed.
+captures, lowers or runs networks or to worker processes, or where a test forks, asks for a build
+or a phone, or is marked `builds`, since a process that it starts does. What our modules import
+inside functions does not count: it is put there so that it is seldom needed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def is_pure_logic(file: Path) -> bool:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     asked = {argument.arg for node in ast.walk(tree) for argument in _arguments(node)}
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    if asked & FIXTURES or "fork" in called:
+    if asked & FIXTURES or called & {"fork", "builds"}:
         return False
     return not any(map(_leads_to_heavy, _imports(ast.walk(tree))))
 
