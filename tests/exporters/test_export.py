@@ -12,6 +12,7 @@ import torch
 from places import ROOT
 from small_network import LABELS, PREPROCESSING, Small, SmallV3, crops, inputs, small_program
 
+from deploy.backends import BACKENDS
 from deploy.capture.program import graph_module
 from deploy.exporters import coreml, executorch
 from deploy.exporters import onnx as onnx_export
@@ -67,6 +68,7 @@ def make_all(
         spec = Spec(precision=target.precision, preprocessing=PREPROCESSING, labels=LABELS)
         job = Job(
             target=target,
+            backend=BACKENDS[target.format],
             path=path,
             program=folder / "float.pt2",
             decisions=decisions.get(target.precision),

@@ -12,6 +12,7 @@ from small_network import LABELS, PREPROCESSING, SIDE, crops, inputs
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deploy.backends import BACKENDS
 from deploy.capture.program import aten, capture, graph_module
 from deploy.capture.simplify import simplify
 from deploy.exporters import coreml, executorch
@@ -175,6 +176,7 @@ def test_rewrites_are_proved_on_noise_and_on_photos_and_told_once(
     np.save(tmp_path / "crops.npy", np.full((1, SIDE, SIDE, 3), 255, np.uint8))
     job = Job(
         target=Target(format="coreml", precision="fp32"),
+        backend=BACKENDS["coreml"],
         path=tmp_path / "m.mlpackage",
         program=tmp_path / "program.pt2",
         decisions=None,
