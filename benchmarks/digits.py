@@ -49,7 +49,7 @@ class Digits:
 
 def load_digits(side: int, *, test: int) -> tuple[Digits, Digits]:
     """All the digits, enlarged to `side` and shuffled: those to train on, and `test` others."""
-    from sklearn import datasets  # type: ignore[import-untyped]
+    from sklearn import datasets  # type: ignore[import-untyped]  # It ships no types.
 
     raw = datasets.load_digits()
     grey = (raw.images * (255 / 16)).astype(np.uint8)
@@ -92,7 +92,7 @@ def train(make: Callable[[], nn.Module], digits: Digits, path: Path, *, epochs: 
         for chosen in torch.randperm(len(labels))[: batches * BATCH].view(batches, BATCH):
             loss = functional.cross_entropy(module(shifted(inputs[chosen])), labels[chosen])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it none.
             optimizer.step()
             schedule.step()
     save_file(module.state_dict(), path)

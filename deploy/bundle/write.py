@@ -90,7 +90,7 @@ def staged(target: Path) -> Iterator[Path]:
             _sync_tree(stage.folder)
             replace_target(stage)
             _sync(target.parent)
-    except BaseException as error:
+    except BaseException as error:  # Ctrl-C too: no folder of ours is left behind.
         for folder in missing:
             with suppress(OSError):
                 folder.rmdir()

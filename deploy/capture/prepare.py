@@ -8,6 +8,7 @@ code ────┘
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +48,22 @@ class Prepared:
     crops: Pixels
     held_back: int
 
+    @cached_property
     def inputs(self) -> Floats:
         """`crops` as the network takes them: (M, 3, H, W)."""
         return normalize(self.crops, self.plan.preprocessing)
+
+    @property
+    def judging(self) -> slice:
+        """The rows of `crops`, of `inputs` and of their logits that are of the held-back photos."""
+        return slice(self.held_back)
 
     def float_logits(self) -> Floats:
         """Logits (M, classes) of the network as it was captured, for `crops`.
 
         Raises GateError where simplifying has changed what the network computes.
         """
-        return prove_simplified(self.captured, self.program, self.inputs())
+        return prove_simplified(self.captured, self.program, self.inputs)
 
 
 def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepared:

@@ -86,21 +86,11 @@ def prove_rewrites(
     for them, where they are known. The error names the first rewrite that is not exact.
     """
     photos = torch.from_numpy(inputs[:PHOTOS])
-    if expected is None:
-        expected = run_program(before, inputs[:PHOTOS])
-    _prove(before, after, rewrites, photos, torch.from_numpy(expected[:PHOTOS]))
-
-
-def _prove(
-    before: ExportedProgram,
-    after: ExportedProgram,
-    rewrites: Sequence[tuple[str, Rewrite]],
-    photos: Tensor,
-    expected: Tensor,
-) -> None:
-    _check_finite(expected)
+    logits = run_program(before, inputs[:PHOTOS]) if expected is None else expected[:PHOTOS]
+    in_float32 = torch.from_numpy(logits)
+    _check_finite(in_float32)
     got = run_network(graph_module(after), photos)
-    reached = _decibels(expected, got)
+    reached = _decibels(in_float32, got)
     if reached >= EXACT_DB:
         return
     few = photos[:PHOTOS_IN_FLOAT64]
@@ -108,7 +98,7 @@ def _prove(
         exact = _in_float64(graph_module(before))
         name, rest = _first_wrong(exact, rewrites, few.double())
         truth = run_network(exact, few.double())
-        rounding = _decibels(truth, expected[: len(few)])
+        rounding = _decibels(truth, in_float32[: len(few)])
         reached = _decibels(truth, got[: len(few)])
     except (RuntimeError, TypeError):  # Operators that know no float64.
         name, rest = _first_wrong(graph_module(before), rewrites, few)

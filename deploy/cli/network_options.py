@@ -19,21 +19,21 @@ LARGEST_RHO = 1000.0
 
 
 # What is said of these options: of a network with weights, and of untrained variants to compare.
-WITH_WEIGHTS = {
+OF_A_NETWORK = {
     "width": "Multiplies all channels.",
     "padding": "PyTorch's or TensorFlow's. Layers of timm's tf_ networks, which have the latter, "
     "are named as in its others: say which yours is.  [default: the weights' own, else symmetric]",
     "classes": "Number of classes, with --weights none or to check a file's.  [default: the "
     "weights' own, else 1000]",
 }
-UNTRAINED = {
+OF_VARIANTS = {
     "width": "Multiplies all channels, where NETWORK does not say it.",
     "padding": "PyTorch's or TensorFlow's, which takes more memory.  [default: symmetric]",
     "classes": "Number of classes.  [default: 1000]",
 }
 
 
-def variant_options(command: Command, texts: Mapping[str, str] = UNTRAINED) -> Command:
+def variant_options(command: Command, texts: Mapping[str, str] = OF_VARIANTS) -> Command:
     """Add --width, --padding, --resolution or --rho, and --classes.
 
     They reach `command` as `width`, `padding`, `resolution` (height, width) and `classes`.
@@ -86,7 +86,7 @@ def network_options(command: Command) -> Command:
             "teacher.",
         ),
     )
-    @functools.partial(variant_options, texts=WITH_WEIGHTS)
+    @functools.partial(variant_options, texts=OF_A_NETWORK)
     @_options(
         click.option(
             "--labels",

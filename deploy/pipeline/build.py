@@ -100,7 +100,7 @@ def build(
                 target_agreement=recipe.target_agreement if mixes else None,
                 reporter=recorder,
             )
-            decisions = quantized.decisions()
+            decisions = quantized.decisions
             futures += workshop.export(quantized.program, decisions)
             if "int8" in precisions:
                 recorder.warn_all(warnings_of(quantized, prepared))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from deploy.backends import Precision
 from deploy.capture.prepare import Prepared
@@ -24,21 +26,24 @@ from deploy.support.reporter import Reporter
 
 @dataclass(frozen=True, kw_only=True)
 class Quantized:
-    """`program` is the float program with its channels equalized, which all decisions are about.
+    """`program` is the float program with its channels equalized, which all decisions are about,
+    and `module` the same to be called.
 
     `pure` puts all of it into int8 that has a kernel, `mix` leaves a few parts in float; None where
     that was not asked for.
     """
 
     program: ExportedProgram
+    module: GraphModule
     pure: Decisions
     mix: Mix | None
 
+    @cached_property
     def decisions(self) -> dict[Precision, Decisions]:
         """What each quantized precision is."""
         return {
             "int8": self.mix.decisions if self.mix else self.pure,
-            "w8": self.pure.weights_only(graph_module(self.program)),
+            "w8": self.pure.weights_only(self.module),
         }
 
 
@@ -55,37 +60,36 @@ def quantize(
     `float_logits` (M, classes) are those for `prepared.crops`, of which the held-back ones judge.
     Raises UserError where nothing has an int8 kernel, GateError where equalization is not exact.
     """
-    calibration, inputs = prepared.calibration, prepared.inputs()
+    calibration, judging = prepared.calibration, prepared.judging
     reporter.stage("calibrating")
     program = equalize(prepared.program, torch.from_numpy(calibration))
-    prove_equalized(prepared.program, program, calibration, inputs)
+    prove_equalized(prepared.program, program, calibration, prepared.inputs)
     pure = decide(
         program,
         torch.from_numpy(calibration),
         effort=EFFORTS[effort],
         progress=reporter.progress,
     )
-    mix = None
+    module, mix = graph_module(program), None
     if target_agreement is not None:
         reporter.stage("mixing int8 and float")
         mix = leave_in_float(
-            graph_module(program),
+            module,
             pure,
-            torch.from_numpy(inputs[: prepared.held_back]),
-            torch.from_numpy(float_logits[: prepared.held_back]),
+            torch.from_numpy(prepared.inputs[judging]),
+            torch.from_numpy(float_logits[judging]),
             target=target_agreement,
         )
-    return Quantized(program=program, pure=pure, mix=mix)
+    return Quantized(program=program, module=module, pure=pure, mix=mix)
 
 
 def warnings_of(quantized: Quantized, prepared: Prepared) -> list[str]:
     """What int8 does not cover of the network, and what the photos do not cover for int8."""
-    module = graph_module(quantized.program)
     return [
-        *short_of_int8(module, find_kernels(module)),
+        *short_of_int8(quantized.module, find_kernels(quantized.module)),
         *check_calibration(
             quantized.program,
-            quantized.decisions()["int8"],
+            quantized.decisions["int8"],
             prepared.photos,
             prepared.plan.preprocessing,
         ),

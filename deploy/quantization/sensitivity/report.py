@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.fx import GraphModule
 
 from deploy.capture.prepare import prepare
-from deploy.capture.program import graph_module
 from deploy.capture.spec import NetworkSpec
 from deploy.quantization.effort import DEFAULT_AGREEMENT
 from deploy.quantization.int8 import quantize, warnings_of
@@ -77,11 +76,11 @@ def measure_sensitivity(
     assert quantized.mix is not None
     return report_sensitivity(
         spec.name,
-        graph_module(quantized.program),
+        quantized.module,
         quantized.pure,
         quantized.mix,
-        torch.from_numpy(prepared.inputs()[: prepared.held_back]),
-        torch.from_numpy(float_logits[: prepared.held_back]),
+        torch.from_numpy(prepared.inputs[prepared.judging]),
+        torch.from_numpy(float_logits[prepared.judging]),
     )
 
 

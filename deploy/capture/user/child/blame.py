@@ -25,7 +25,7 @@ def blaming(what: str) -> Iterator[None]:
         yield
     except Mistake:
         raise
-    except BaseException as error:
+    except BaseException as error:  # The user's code may raise anything, SystemExit too.
         raise Mistake(f"{what} raises {_said(error)}{_where(error)}{_remedy(error)}") from error
 
 
@@ -47,7 +47,7 @@ def blaming_layers(network: nn.Module, failure: str, *, export: bool = False) ->
     ]
     try:
         yield
-    except BaseException as error:
+    except BaseException as error:  # The user's layers may raise anything.
         known = [module for module in stack if module in names]
         layer = _layer(names[known[-1]], class_of(known[-1])) if known else class_of(network)
         if export and "data-dependent" in str(error):

@@ -103,7 +103,8 @@ def _check_mode(node: torch.fx.Node) -> None:
 def _arguments(node: torch.fx.Node) -> dict[str, object]:
     """What the operator is given, by its own names for it, defaults included."""
     found: dict[str, object] = {}
-    for position, argument in enumerate(node.target._schema.arguments):  # type: ignore[union-attr]
+    schema = node.target._schema  # type: ignore[union-attr]  # It calls an operator.
+    for position, argument in enumerate(schema.arguments):
         otherwise = node.kwargs.get(argument.name, argument.default_value)
         found[argument.name] = node.args[position] if position < len(node.args) else otherwise
     return found
