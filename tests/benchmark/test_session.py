@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bundle_factory import make_bundle
+from session_results import phone_facts
 
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.session import USUAL, ArmPlan, Patience, Session
@@ -57,22 +58,7 @@ class Ailing:
         self.runner = self
 
     def facts(self) -> DeviceFacts:
-        return DeviceFacts(
-            kind="android",
-            virtual=True,
-            id="x",
-            serial="x",
-            connection="usb",
-            manufacturer=None,
-            model="Ailing",
-            soc=None,
-            os="Android 14",
-            api=34,
-            build=None,
-            abi="arm64-v8a",
-            ram_bytes=None,
-            clusters=(),
-        )
+        return phone_facts()
 
     def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
         if whole and (kind := next(self._looks, None)):

@@ -16,7 +16,7 @@ from typing import IO, Any
 import click
 import pytest
 from bundle_factory import make_bundle
-from command_line import command, environment
+from command_line import command, environment, modules_loaded
 
 import deploy
 from deploy.capture.spec import NetworkSpec
@@ -37,15 +37,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_no_toolkit_and_nothing_that_draws(arguments: list[str]) -> None:
-    code = "import sys; from deploy.cli import main; main(); print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment(),
-    )
-    loaded = set(done.stderr.split())
+    loaded = modules_loaded(*arguments)
     assert "deploy.cli.build" in loaded
     assert loaded & (HEAVY | {"rich", "pydantic"}) == set()
 

@@ -6,13 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import pytest
+from command_line import command as mobile_deploy
+from places import ROOT
 from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
 
 from deploy.cli import commands
@@ -20,18 +21,16 @@ from deploy.cli.run import run
 from deploy.results.file import read_results
 
 Run = subprocess.CompletedProcess[str]
-MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
 
 
 @pytest.fixture
 def environment(adb_server: AdbServer) -> dict[str, str]:
-    here = str(Path(__file__).parents[2])
-    return {**adb_server.environment, "PYTHONPATH": here}
+    return {**adb_server.environment, "PYTHONPATH": str(ROOT)}
 
 
 def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments],
+        mobile_deploy(*arguments),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -98,7 +97,7 @@ def test_the_facts_are_saved_whatever_stdout_takes(
         *("-o", str(files[0]), "--csv", str(files[1])),
     ]
     done = subprocess.run(
-        ["bash", "-c", f'exec "$@" {to}', "bash", sys.executable, "-c", MAIN, *line],
+        ["bash", "-c", f'exec "$@" {to}', "bash", *mobile_deploy(*line)],
         env={**environment, "PYTHONIOENCODING": "latin-1"},
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from command_line import environment
+from command_line import modules_loaded
 
 from deploy.capture.spec import NetworkSpec
 from deploy.capture.summary import parse_variant, published_accuracy
@@ -252,14 +250,6 @@ def test_models_lists_every_network_weights_and_figure(capfd: Captured) -> None:
 
 
 def test_models_imports_no_toolkit() -> None:
-    code = "import sys; from deploy.cli import main; main(); print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "models"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment(),
-    )
-    loaded = set(done.stderr.split())
+    loaded = modules_loaded("models")
     assert "models.weights.source" in loaded
     assert not loaded & {"torch", "numpy", "executorch", "coremltools", "onnxruntime"}

@@ -40,6 +40,19 @@ def run_process(
     )
 
 
+def modules_loaded(*arguments: str) -> set[str]:
+    """What a process has imported once it has run `mobile-deploy ARGUMENTS...`."""
+    code = "import sys; from deploy.cli import main; main(); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
+    return set(done.stderr.split())
+
+
 def run_installed(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run one line of shell in `folder`, with the installed `mobile-deploy` of this Python."""
     return subprocess.run(

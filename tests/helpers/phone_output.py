@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import places
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "phone"
+FIXTURES = places.FIXTURES / "phone"
 APP = "dev.mobiledeploy.demo"
 
 # Every parser, each a function of one text.

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from imports import Import, imports_in
 from places import HELPERS, ROOT
 
 HEAVY = (
@@ -30,7 +31,7 @@ def is_pure_logic(file: Path) -> bool:
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     if asked & FIXTURES or called & {"fork", "builds"}:
         return False
-    return not any(map(_leads_to_heavy, _imports(ast.walk(tree))))
+    return not any(map(_leads_to_heavy, _names(imports_in(file))))
 
 
 def _arguments(node: ast.AST) -> list[ast.arg]:
@@ -47,7 +48,8 @@ def _leads_to_heavy(module: str) -> bool:
         if name in seen or (source := _source(name)) is None:
             continue
         seen.add(name)
-        waiting += _imports(_run_on_import(ast.parse(source.read_text(encoding="utf-8"))))
+        on_import = [found for found in imports_in(source) if not found.typing | found.deferred]
+        waiting += _names(on_import)
         waiting.append(name.rpartition(".")[0])
     return False
 
@@ -62,20 +64,8 @@ def _source(module: str) -> Path | None:
     return None
 
 
-def _run_on_import(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node that is run once the module is imported: nothing inside functions or for types."""
-    for node in ast.iter_child_nodes(tree):
-        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if not for_types and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-            yield from _run_on_import(node)
-
-
-def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
+def _names(imports: Iterable[Import]) -> Iterator[str]:
     """Names count as modules, since they may be."""
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for found in imports:
+        for names in found.names():
+            yield from names

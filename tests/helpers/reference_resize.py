@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import places
 from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 
 BITS = 22
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "preprocessing"
+FIXTURES = places.FIXTURES / "preprocessing"
 
 # name: (height, width) of the picture, of resize, of crop
 CASES = {

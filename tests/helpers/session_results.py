@@ -137,7 +137,11 @@ def session(
         bundles=tuple(bundles),
         devices=(
             MeasuredDevice(
-                device=_phone(phone), arms=arms, warnings=(), failure=None, interrupted=False
+                device=phone_facts(phone, clusters=[Cluster(cores=(0,), max_khz=2_000_000)]),
+                arms=arms,
+                warnings=(),
+                failure=None,
+                interrupted=False,
             ),
         ),
     )
@@ -167,7 +171,8 @@ def _bundle(index: int) -> MeasuredBundle:
     )
 
 
-def _phone(serial: str) -> DeviceFacts:
+def phone_facts(serial: str = "serial-1", *, clusters: Sequence[Cluster] = ()) -> DeviceFacts:
+    """An Android phone whose cores are `clusters`."""
     return DeviceFacts(
         kind="android",
         virtual=False,
@@ -182,5 +187,5 @@ def _phone(serial: str) -> DeviceFacts:
         build="build-1",
         abi="arm64-v8a",
         ram_bytes=8 * 10**9,
-        clusters=(Cluster(cores=(0,), max_khz=2_000_000),),
+        clusters=tuple(clusters),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import places
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from models.registry import NETWORKS, create
 from models.weights.layouts import from_ours, key_map, recognize, to_ours
 from models.weights.source import OF_LAYOUT, LayoutName
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/weights"
+FIXTURES = places.FIXTURES / "weights"
 LAYOUTS: tuple[LayoutName, ...] = get_args(LayoutName)
 SIDE = 64
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from places import FIXTURES, ROOT
 
 from deploy.bundle.fields import Record
 from deploy.protocol.answers import parse_answer
@@ -24,7 +24,7 @@ from deploy.results.records import Results
 from deploy.support.errors import PhoneError
 from deploy.support.json_text import json_text
 
-SCHEMAS = Path(__file__).parents[2] / "docs/schema"
+SCHEMAS = ROOT / "docs/schema"
 
 REQUEST = Request(
     schema_version=PROTOCOL_VERSION,
@@ -125,7 +125,7 @@ def test_a_bad_answer_is_refused_in_one_line(bad: object) -> None:
 
 
 def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:
-    fixtures = Path(__file__).parents[1] / "fixtures/protocol"
+    fixtures = FIXTURES / "protocol"
     for name in ("answer_ok", "answer_error"):
         data = (fixtures / f"{name}.json").read_bytes()
         given = Answer.model_validate_json(data)

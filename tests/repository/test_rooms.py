@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from imports import imports_in
 from places import ROOT
 
 TABLE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ FACTS_WITHOUT_NETWORKS = {"models", "models.preprocessing", "models.pinned"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Import:
+class Arrow:
     """A line of ours that imports a module of ours; `typing` where it is for the type checker."""
 
     source: str
@@ -54,33 +55,22 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports_of(module: str) -> Iterator[Import]:
-    """Also inside functions, and of a module by its name in its package."""
+def arrows_from(module: str) -> Iterator[Arrow]:
+    """Also inside functions, and to a module by its name in its package."""
     file = MODULES[module]
-
-    def visit(node: ast.AST, typing: bool) -> Iterator[Import]:
-        names = []
-        if isinstance(node, ast.Import):
-            names = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            # The user's child alone has relative ones: our package is not on its path.
-            near = module.rsplit(".", node.level)[0] if node.level else ""
-            base = ".".join(filter(None, (near, node.module)))
-            full = [f"{base}.{name.name}" for name in node.names]
-            names = [name if name in MODULES else base for name in full]
-        for name in names:
-            if name in MODULES and name != module:
-                line = f"{file.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
-                yield Import(source=module, target=name, line=line, typing=typing)
-        for child in ast.iter_child_nodes(node):
-            hidden = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-            yield from visit(child, typing or hidden)
-
-    yield from visit(ast.parse(file.read_text(encoding="utf-8")), False)
+    for found in imports_in(file):
+        line = f"{file.relative_to(ROOT)}:{found.statement.lineno}: {ast.unparse(found.statement)}"
+        for package, name in found.names(module):
+            target = name if name in MODULES else package
+            if target in MODULES and target != module:
+                yield Arrow(source=module, target=target, line=line, typing=found.typing)
 
 
 # What users import names everything, and is asked for the version alone.
-IMPORTS = [found for module in MODULES if module != "deploy" for found in imports_of(module)]
+ARROWS = [arrow for module in MODULES if module != "deploy" for arrow in arrows_from(module)]
+TARGETS: dict[str, set[str]] = defaultdict(set)
+for arrow in ARROWS:
+    TARGETS[arrow.source].add(arrow.target)
 
 
 def room_of(module: str) -> str:
@@ -90,16 +80,13 @@ def room_of(module: str) -> str:
 
 def follow(module: str) -> set[str]:
     """Our modules that this one imports, and those import, and so on, with their packages."""
-    by_source: Mapping[str, set[str]] = defaultdict(set)
-    for found in IMPORTS:
-        by_source[found.source].add(found.target)
     reached: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
         if name and name not in reached:
             reached.add(name)
-            waiting += [*by_source[name], name.rpartition(".")[0]]
+            waiting += [*TARGETS[name], name.rpartition(".")[0]]
     return reached
 
 
@@ -112,12 +99,12 @@ def test_a_room_imports_only_rooms_above_it() -> None:
     """Names the line, and the one the other way, if there is one, with which it closes a ring."""
     place = {room: index for index, room in enumerate(ORDER)}
     wrong = []
-    for found in IMPORTS:
+    for found in ARROWS:
         room, other = room_of(found.source), room_of(found.target)
         if other and room != other and place[other] > place[room]:
             back = [
                 one.line
-                for one in IMPORTS
+                for one in ARROWS
                 if (room_of(one.source), room_of(one.target)) == (other, room)
             ]
             wrong.append("\n".join([found.line, *back[:1]]))
@@ -126,7 +113,7 @@ def test_a_room_imports_only_rooms_above_it() -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     graph: dict[str, set[str]] = defaultdict(set)
-    for found in IMPORTS:
+    for found in ARROWS:
         if not found.typing:
             graph[found.source].add(found.target)
     try:
@@ -134,8 +121,8 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     except CycleError as error:
         ring = error.args[1]
         pairs = {(ring[i + 1], ring[i]) for i in range(len(ring) - 1)}
-        lines = [found.line for found in IMPORTS if (found.source, found.target) in pairs]
-        lines += [found.line for found in IMPORTS if (found.target, found.source) in pairs]
+        lines = [found.line for found in ARROWS if (found.source, found.target) in pairs]
+        lines += [found.line for found in ARROWS if (found.target, found.source) in pairs]
         pytest.fail("a ring of imports:\n" + "\n".join(dict.fromkeys(lines)))
 
 

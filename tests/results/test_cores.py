@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from session_results import phone_facts
 
 from deploy.results.cores import (
     cores_of,
@@ -44,21 +45,8 @@ def test_masks_are_bare() -> None:
 
 
 def device(*clusters: tuple[int, ...]) -> DeviceFacts:
-    return DeviceFacts(
-        kind="android",
-        virtual=True,
-        id="x",
-        serial="x",
-        connection="usb",
-        manufacturer=None,
-        model="Virtual",
-        soc=None,
-        os="Android 14",
-        api=34,
-        build=None,
-        abi="arm64-v8a",
-        ram_bytes=None,
-        clusters=tuple(Cluster(cores=cores, max_khz=1000 + len(cores)) for cores in clusters),
+    return phone_facts(
+        clusters=[Cluster(cores=cores, max_khz=1000 + len(cores)) for cores in clusters]
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import signal
 import socket
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from adbutils._utils import adb_path
+from command_line import command as mobile_deploy
+from command_line import environment
 from virtual_phone_fixture import AdbServer, MakePhone, until
 
 from deploy.cli import commands
@@ -214,14 +214,12 @@ def test_an_old_adbd_has_crlf_noise_and_no_exit_status(phone: MakePhone) -> None
 
 
 def test_the_command_is_a_phone_until_ctrl_c(adb_server: AdbServer) -> None:
-    program = "import sys; from deploy.cli import main; sys.exit(main())"
     arguments = ["virtual-phone", "--json", "--fault", "low-battery", "--seed", "9"]
-    here = str(Path(__file__).parents[2])
     with subprocess.Popen(
-        [sys.executable, "-c", program, *arguments],
+        mobile_deploy(*arguments),
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": here},
+        env=environment(),
     ) as running:
         assert running.stdout is not None
         where = json.loads(running.stdout.readline())

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from places import FIXTURES
 from virtual_phone_fixture import RUNNER, ConnectedPhone, MakePhone, until
 
 from deploy.protocol.messages import (
@@ -186,7 +187,7 @@ def test_what_is_no_request_is_refused(phone: MakePhone) -> None:
 
 def test_the_app_refuses_what_the_kotlin_app_refuses() -> None:
     """With the same kind, every request of the fixtures that the Kotlin tests read."""
-    fixtures = Path(__file__).parents[1] / "fixtures/protocol/refused_requests.json"
+    fixtures = FIXTURES / "protocol/refused_requests.json"
     cases = json.loads(fixtures.read_text(encoding="utf-8"))
     state = State(profile_named("pixel"), seed=0, faults=(), speed=60)
     state.filesystem.add_folder(BENCH)
