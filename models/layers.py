@@ -127,8 +127,11 @@ def initialize(network: nn.Module) -> None:
 
     He et al. 2015 (arXiv 1502.01852), fan-in mode. torchvision's fan-out variant shrinks the
     signal in depthwise convolutions; an untrained network's logits would then hardly depend on
-    the photo. Draws from torch's global generator: seed it first.
+    the photo. Draws from torch's global generator: seed it first. Does nothing on the meta
+    device, which has no numbers.
     """
+    if any(parameter.is_meta for parameter in network.parameters()):
+        return
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")

@@ -79,7 +79,7 @@ def build(
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
         processes(
-            WORKERS,
+            min(WORKERS, len(recipe.targets)),
             Path(scratch, "workers.log"),
             modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
         ) as pool,

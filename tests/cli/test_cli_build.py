@@ -9,8 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from command_line import run_here, run_process
 from session_builds import CommandBuild
+
+from deploy.bundle.open import open_bundle
+from models.registry import create
 
 ARTIFACTS = ["executorch-fp32", "executorch-int8", "onnx-fp32", "onnx-int8"]
 
@@ -63,6 +67,28 @@ def test_evaluate_counts_on_class_folders(command_build: CommandBuild) -> None:
         assert 0 <= artifact["top1"]["low"] <= artifact["top1"]["high"] <= 1
 
 
+def test_weights_and_labels_of_the_users_own(
+    command_build: CommandBuild, tmp_path: Path, capfd: Captured
+) -> None:
+    torch.manual_seed(4)
+    weights, labels = tmp_path / "my_weights.pth", tmp_path / "my_labels.txt"
+    torch.save(create("mobilenet_v1", width=0.25, classes=4).state_dict(), weights)
+    labels.write_text("roach\nrudd\ntench\nbream\n")
+    output = tmp_path / "bundle"
+    done = run_here(
+        capfd,
+        *f"build mobilenet_v1 --width 0.25 --resolution 32 --weights {weights} --labels {labels} "
+        f"--photos {command_build.workplace / 'photos'} --formats executorch --precisions int8 "
+        f"-o {output} --json".split(),
+    )
+    assert done.returncode == 0, done.stderr
+    bundle = open_bundle(output)
+    assert bundle.manifest.weights.file == "my_weights.pth"
+    assert bundle.labels == ("roach", "rudd", "tench", "bream")
+    assert [artifact.name for artifact in bundle.manifest.artifacts] == ["executorch-int8"]
+    assert bundle.manifest.artifacts[0].verified
+
+
 def test_evaluate_takes_the_reference_along_with_the_artifact_asked_for(
     command_build: CommandBuild, capfd: Captured
 ) -> None:
@@ -90,9 +116,7 @@ def test_verify_fails_where_the_answers_differ_though_every_hash_is_right(
     assert done.returncode == 1
     assert "executorch-fp32" in done.stdout
     assert "verified:" not in done.stdout
-    last = done.stderr.splitlines()[
-        -1
-    ]  # Before it toolkits may speak: their loggers are pytest's here.
+    # Before it toolkits may speak: their loggers are pytest's here.
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: executorch-fp32 fails: sqnr against the float network")
     assert last.endswith(": build the bundle again")

@@ -46,8 +46,19 @@ COMMANDS = [
     for line in block.replace("\\\n", "").splitlines()
     if line.startswith("mobile-deploy ")
 ]
+# Run by night: of each another test runs the same command by day, on a network that takes seconds
+# (test_cli_build.py, test_sensitivity.py).
+LONG = ("sensitivity mobilenet_v2", "build mobilenet_v2 --weights my_weights.pth")
 # The whole main job is run once a session, by the fixture.
-OTHERS = [line for line in COMMANDS if line != REAL_BUILD]
+OTHERS = [
+    pytest.param(
+        line,
+        id=" ".join(line.split()),
+        marks=[pytest.mark.nightly] if any(long in line for long in LONG) else [],
+    )
+    for line in COMMANDS
+    if line != REAL_BUILD
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +88,10 @@ def test_the_main_job_is_the_readmes_first_command() -> None:
     assert COMMANDS[0] == REAL_BUILD
 
 
+def test_what_is_left_to_the_night_is_in_the_readme() -> None:
+    assert [sum(long in line for line in COMMANDS) for long in LONG] == [1, 1]
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _own_adb_server(adb_server: AdbServer) -> Iterator[None]:
     """The virtual phone of the README is no guest of the user's own server."""
@@ -96,7 +111,7 @@ def background() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait(20)
 
 
-@pytest.mark.parametrize("line", OTHERS, ids=[" ".join(line.split()) for line in OTHERS])
+@pytest.mark.parametrize("line", OTHERS)
 def test_command_runs_as_written(
     line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
 ) -> None:
