@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
@@ -59,6 +59,8 @@ Engine = Annotated[
 ]
 # Those whose artifacts answer for a program of their own, beside the float network.
 QUANTIZED: frozenset[Precision] = frozenset({"int8", "w8"})
+# The operators that hold nearly all of a classifier's work, whatever its runtime calls them.
+HEAVY = ("conv", "linear", "matmul")
 PhotoSource = Literal["bundled samples", "folder"]
 
 
@@ -207,6 +209,10 @@ class Operators(Record):
         description="Those that the recipe keeps in float in a quantized artifact."
     )
 
+    def heavy_in_float(self) -> dict[str, int]:
+        """Convolutions, fully connected layers and matrix products that run in float, by name."""
+        return heavy_in_float(self.inside, self.outside)
+
 
 class Measured(Record):
     """How close the artifact comes to the float network on held-back photos."""
@@ -335,6 +341,20 @@ class Manifest(Record):
             yield photo.rgb, photo.rgb_sha256
         for logits in (self.golden.logits_float, *self.golden.logits):
             yield logits.file, logits.sha256
+
+
+def heavy_in_float(*counts: Mapping[str, int]) -> dict[str, int]:
+    """Of operators counted as `name.precision`, those with a classifier's work that are in float.
+
+    >>> heavy_in_float({"conv.int8": 41, "conv.float": 11, "add.float": 5}, {"linear.float": 1})
+    {'conv': 11, 'linear': 1}
+    """
+    found: dict[str, int] = {}
+    for key, count in (item for some in counts for item in some.items()):
+        name, _, precision = key.partition(".")
+        if name in HEAVY and precision != "int8":
+            found[name] = found.get(name, 0) + count
+    return found
 
 
 def _require(holds: bool, otherwise: str) -> None:

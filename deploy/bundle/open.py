@@ -96,6 +96,33 @@ def open_bundle(folder: Path | str) -> Bundle:
     StorageError where the folder cannot be read.
     """
     folder = Path(folder)
+    manifest = _manifest_of(folder)
+    record = manifest.labels
+    with _readable(folder):
+        text = read_checked(folder, record.file, record.sha256, _MAX_LABELS_BYTES)
+    return Bundle(folder=folder, manifest=manifest, labels=_labels(text, manifest, folder))
+
+
+def read_manifest(path: Path | str) -> Manifest:
+    """The manifest of the bundle in the folder `path`, or of a manifest.json kept without one.
+
+    Reads nothing else. Raises BundleError and StorageError as `open_bundle`.
+    """
+    path = Path(path)
+    if path.suffix != Path(MANIFEST_FILE).suffix:
+        return _manifest_of(path)
+    where = printable(str(path))
+    with _readable(path):
+        if not path.exists():
+            raise BundleError(f"there is no manifest {where}: check the path")
+        try:
+            data = read_regular(path.parent, path.name, MAX_MANIFEST_BYTES)
+        except GateError as error:
+            raise BundleError(f"{where} is not a manifest: {error}") from None
+    return parse_manifest(data, where)
+
+
+def _manifest_of(folder: Path) -> Manifest:
     where = printable(str(folder))
     with _readable(folder):
         repair(folder)
@@ -108,10 +135,7 @@ def open_bundle(folder: Path | str) -> Bundle:
             data = read_regular(folder, MANIFEST_FILE, MAX_MANIFEST_BYTES)
         except GateError as error:
             raise BundleError(f"{where} is not a bundle: {error}") from None
-        manifest = parse_manifest(data, where)
-        record = manifest.labels
-        text = read_checked(folder, record.file, record.sha256, _MAX_LABELS_BYTES)
-    return Bundle(folder=folder, manifest=manifest, labels=_labels(text, manifest, where))
+    return parse_manifest(data, where)
 
 
 def check_integrity(bundle: Bundle) -> None:
@@ -124,15 +148,15 @@ def check_integrity(bundle: Bundle) -> None:
         check_files(bundle.folder, bundle.manifest)
 
 
-def _labels(data: bytes, manifest: Manifest, where: str) -> tuple[str, ...]:
+def _labels(data: bytes, manifest: Manifest, folder: Path) -> tuple[str, ...]:
     try:
         labels = tuple(data.decode("utf-8").removesuffix("\n").split("\n"))
     except UnicodeDecodeError:
         labels = ()
     if len(labels) != manifest.labels.count or len(set(labels)) != len(labels) or "" in labels:
         raise BundleError(
-            f"{manifest.labels.file} of {where} is not {manifest.labels.count} distinct lines "
-            "of UTF-8: build the bundle again"
+            f"{manifest.labels.file} of {printable(str(folder))} is not {manifest.labels.count} "
+            "distinct lines of UTF-8: build the bundle again"
         )
     return labels
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The operators that hold nearly all of a classifier's work, whatever its runtime calls them.
-HEAVY = ("conv", "linear", "matmul")
+from deploy.bundle.manifest import heavy_in_float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +30,4 @@ class OperatorCount:
 
     def heavy_in_float(self) -> dict[str, int]:
         """Convolutions and fully connected layers that run in float, by name."""
-        found: dict[str, int] = {}
-        for key, count in [*self.inside.items(), *self.outside.items()]:
-            name, _, precision = key.partition(".")
-            if name in HEAVY and precision != "int8":
-                found[name] = found.get(name, 0) + count
-        return found
+        return heavy_in_float(self.inside, self.outside)
