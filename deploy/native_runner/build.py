@@ -20,7 +20,7 @@ from pathlib import Path
 
 import deploy
 from deploy.assets import cache_folder, fetch
-from deploy.native_runner.targets import EXECUTORCH, TARGETS, Target, TargetName
+from deploy.native_runner.targets import EXECUTORCH, TARGETS, RunnerTarget, TargetName
 from deploy.native_runner.toolchain import Compiler, find_compiler
 from deploy.support.errors import FetchError, RunError, StorageError, UserError
 from deploy.support.hashing import sha256_file
@@ -146,7 +146,7 @@ def compile_runner(
         )
 
 
-def _key(target: Target, compiler: Compiler) -> str:
+def _key(target: RunnerTarget, compiler: Compiler) -> str:
     """Of all that decides what the folder holds."""
     parts = [
         *(f"{file.name} {sha256_file(file)}" for file in sorted(SOURCES.iterdir())),
@@ -158,7 +158,7 @@ def _key(target: Target, compiler: Compiler) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _gather(target: Target, compiler: Compiler, runtime: Path, made: Path) -> None:
+def _gather(target: RunnerTarget, compiler: Compiler, runtime: Path, made: Path) -> None:
     """Put the libraries that the program needs beside it; the system's own too where they are to
     be carried."""
     for name in _LIBRARIES:
@@ -179,7 +179,7 @@ def _gather(target: Target, compiler: Compiler, runtime: Path, made: Path) -> No
         wanted += compiler.needed_by(made / name)
 
 
-def _write_facts(target: Target, compiler: Compiler, made: Path) -> None:
+def _write_facts(target: RunnerTarget, compiler: Compiler, made: Path) -> None:
     facts = {
         "target": target.name,
         "version": VERSION,

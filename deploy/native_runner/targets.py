@@ -20,7 +20,7 @@ _PYTHON = "3.11"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RunnerTarget:
     """`triplet` is the compiler's name of it, `machine` that of the kernel, `package` Debian's
     package of a compiler for it on another machine.
 
@@ -48,10 +48,10 @@ def _wheel(machine: str, sha256: str, size: int) -> PinnedFile:
     )
 
 
-TARGETS: dict[str, Target] = {
+TARGETS: dict[str, RunnerTarget] = {
     target.name: target
     for target in (
-        Target(
+        RunnerTarget(
             name="linux-x86_64",
             triplet="x86_64-linux-gnu",
             machine="x86_64",
@@ -62,7 +62,7 @@ TARGETS: dict[str, Target] = {
                 18_887_977,
             ),
         ),
-        Target(
+        RunnerTarget(
             name="linux-arm64",
             triplet="aarch64-linux-gnu",
             machine="aarch64",

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.native_runner.targets import Target
+from deploy.native_runner.targets import RunnerTarget
 from deploy.support.errors import RunError, UserError
 from deploy.support.printable import last_line
 
@@ -56,7 +56,7 @@ class Compiler:
         )
 
 
-def find_compiler(target: Target) -> Compiler:
+def find_compiler(target: RunnerTarget) -> Compiler:
     """The cross compiler by its triplet, or g++ where this is such a machine.
 
     Raises UserError where there is none: what to install.
