@@ -84,7 +84,7 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
 def command(target: TargetName, folder: str | Path) -> tuple[str, ...]:
     """What starts the runner whose folder lies at `folder`, on a device or here; the options and
     the name of the request follow."""
-    loader = TARGETS[target].loader
+    loader = TARGETS[target].loader if target in TARGETS else None
     program = f"{folder}/{PROGRAM}"
     if loader is None:
         return (program,)
@@ -132,7 +132,7 @@ def compile_runner(
     headers = runtime / "executorch"
     with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
         every = Path(scratch, "runner.cpp")
-        every.write_text("".join(f'#include "{file}"\n' for file in sorted(SOURCES.glob("*.cpp"))))
+        every.write_text("".join(f'#include "{file}"\n' for file in _sources("*.cpp")))
         compiler.run(
             *flags,
             *_DEFINITIONS,
@@ -146,10 +146,14 @@ def compile_runner(
         )
 
 
+def _sources(*patterns: str) -> list[Path]:
+    return sorted(file for pattern in patterns for file in SOURCES.glob(pattern))
+
+
 def _key(target: RunnerTarget, compiler: Compiler) -> str:
     """Of all that decides what the folder holds."""
     parts = [
-        *(f"{file.name} {sha256_file(file)}" for file in sorted(SOURCES.iterdir())),
+        *(f"{file.name} {sha256_file(file)}" for file in _sources("*.cpp", "*.h")),
         sha256_file(Path(__file__)),
         target.wheel.sha256,
         compiler.version,

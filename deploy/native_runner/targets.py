@@ -12,6 +12,7 @@ from typing import Literal
 from models.pinned import PinnedFile, WholeWheel
 
 TargetName = Literal["linux-x86_64", "linux-arm64", "android-arm64"]
+"""The last is not of a wheel: android.py."""
 
 EXECUTORCH = "1.5.1"
 """The version whose runtime the runner has."""
