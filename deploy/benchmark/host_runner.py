@@ -18,11 +18,12 @@ from deploy.benchmark.runner import Ran
 from deploy.native_runner.build import build, command
 from deploy.native_runner.targets import TargetName
 from deploy.protocol.answers import parse_answer
-from deploy.protocol.faults import fault
+from deploy.protocol.faults import HarnessKind, fault
 from deploy.protocol.messages import Request
 from deploy.results.cores import cores_of
 from deploy.support.cancel import CancelledError
 from deploy.support.children import child_environment
+from deploy.support.errors import UserError
 from deploy.support.printable import last_line
 
 WHERE = "this computer"
@@ -38,6 +39,7 @@ class HostRunner:
     """A fresh process of this Python for each block, in its own runtimes."""
 
     name: RunnerName = "host"
+    _died: HarnessKind = "app-crashed"
 
     def __init__(self, cancelled: threading.Event) -> None:
         self._cancelled = cancelled
@@ -76,7 +78,7 @@ class HostRunner:
                     process.wait()
         if not answered.exists():
             said = last_line(log.read_text("utf-8", "replace")) or "no word"
-            raise fault("app-crashed", f"the runner on {WHERE} ended without an answer ({said})")
+            raise fault(self._died, f"the runner on {WHERE} ended without an answer ({said})")
         answer = parse_answer(answered.read_bytes(), request, WHERE)
         seen = parse_status(log.read_text("utf-8", "replace"))
         return Ran(
@@ -122,10 +124,14 @@ class NativeHostRunner(HostRunner):
     """The native runner, compiled for this computer."""
 
     name: RunnerName = "native"
+    _died: HarnessKind = "runner-failed"
     _traced = False
 
-    def start(self) -> None:
-        super().start()
+    def __init__(self, cancelled: threading.Event) -> None:
+        """Raises what `build` does, and UserError where this is no Linux."""
+        super().__init__(cancelled)
+        if sys.platform != "linux":
+            raise UserError("the native runner is for Linux and phones: leave --runner native out")
         self._runner = build(HOST_TARGET)
 
     def trace(self, request: Request, timeout: float) -> bytes:
