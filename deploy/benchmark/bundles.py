@@ -15,7 +15,7 @@ from deploy.support.errors import UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import printable
 
-APP_OR_HOST: frozenset[RunnerName] = frozenset({"app", "host"})
+ANY_RUNNER: frozenset[RunnerName] = frozenset({"app", "host", "native"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ def open_bundles(
     folders: Sequence[Path],
     artifacts: Sequence[str] = (),
     *,
-    runners: frozenset[RunnerName] = APP_OR_HOST,
+    runners: frozenset[RunnerName] = ANY_RUNNER,
 ) -> tuple[Opened, ...]:
     """The bundles, whole and unaltered, with the artifacts to measure.
 

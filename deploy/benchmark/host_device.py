@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from deploy.benchmark.host_runner import HostRunner
+from deploy.backends import RunnerName
+from deploy.benchmark.host_runner import HostRunner, NativeHostRunner
 from deploy.benchmark.parsers.cpu import clocks, clusters
 from deploy.results.records import Conditions, DeviceFacts, Temperature
 
@@ -20,8 +21,10 @@ _BUSY_S = 0.2
 
 
 class HostDevice:
-    def __init__(self, cancelled: threading.Event) -> None:
-        self.runner = HostRunner(cancelled)
+    def __init__(self, cancelled: threading.Event, runner: RunnerName = "host") -> None:
+        """`runner` native is our program in C++, any other the runtimes of this Python."""
+        made = NativeHostRunner if runner == "native" else HostRunner
+        self.runner = made(cancelled)
 
     def facts(self) -> DeviceFacts:
         system = platform.uname()

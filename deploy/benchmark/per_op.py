@@ -1,25 +1,26 @@
-"""Where the time goes on this computer, operator by operator, by onnxruntime's own profile."""
+"""Where the time goes on this computer, operator by operator: by onnxruntime's own profile, or by
+the ETDump of the native runner."""
 
 from __future__ import annotations
 
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.benchmark.host_runner import WHERE, NativeHostRunner
+from deploy.benchmark.parsers.etdump import parse_etdump
 from deploy.benchmark.parsers.per_op import OperatorTime, parse_profile
+from deploy.benchmark.session import default_block_timeout
+from deploy.benchmark.staging import StagedBundle, stage_bundle
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.photos.images import normalize
+from deploy.protocol.messages import PROTOCOL_VERSION, Request, TimedInput
 from deploy.support.errors import UserError
 
 # So many inferences are in a profile, on whatever device.
 PROFILED_RUNS = 30
-
-WITHOUT_EVENTS = (
-    "ExecuTorch tells no times by operator unless its runtime has the event tracer, which the "
-    "Python wheel's lacks: name an ONNX artifact with --artifact onnx-int8, or a phone and "
-    "--runner native"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +37,22 @@ class OperatorProfile:
 def profile_operators(bundle: Bundle, artifact: Artifact, threads: int) -> OperatorProfile:
     """Run `artifact` on a golden photo and add up the time of each of its nodes.
 
-    Raises UserError for what is not an .onnx.
+    Raises UserError for what is neither .onnx nor .pte, and for a .pte where no compiler is; what
+    the native runner raises.
     """
-    if artifact.format != "onnx":
-        raise UserError(WITHOUT_EVENTS)
+    match artifact.format:
+        case "onnx":
+            operators = parse_profile(_onnx_profile(bundle, artifact, threads))
+        case "executorch":
+            operators = parse_etdump(_etdump(bundle, artifact, threads), WHERE)
+        case _:
+            raise UserError(f"{artifact.name} runs on no runtime of this computer: name another")
     return OperatorProfile(
         artifact=artifact.name,
-        where="this computer",
+        where=WHERE,
         threads=threads,
         runs=PROFILED_RUNS,
-        operators=parse_profile(_onnx_profile(bundle, artifact, threads)),
+        operators=operators,
     )
 
 
@@ -64,3 +71,36 @@ def _onnx_profile(bundle: Bundle, artifact: Artifact, threads: int) -> str:
         for _ in range(PROFILED_RUNS):
             session.run(None, {artifact.input.name: image})
         return Path(session.end_profiling()).read_text("utf-8", "replace")
+
+
+def traced_block(staged: StagedBundle, artifact: Artifact, threads: int) -> Request:
+    """One block on the first golden photo; the first inference and the last, for the answer, are
+    among the runs."""
+    return Request(
+        schema_version=PROTOCOL_VERSION,
+        id="trace",
+        artifact=staged.artifacts[artifact.name],
+        threads=threads,
+        warmup=0,
+        iterations=PROFILED_RUNS - 2,
+        shape=staged.bundle.manifest.input.shape,
+        input=TimedInput(golden=0, seed=None),
+        golden=staged.golden[:1],
+        sustained=False,
+    )
+
+
+def _etdump(bundle: Bundle, artifact: Artifact, threads: int) -> bytes:
+    """Of some runs on the first golden photo."""
+    runner = NativeHostRunner(threading.Event())
+    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
+        staged = stage_bundle(bundle, [artifact], Path(folder))
+        request = traced_block(staged, artifact, threads)
+        try:
+            runner.start()
+            for name, file in staged.files_for(artifact).items():
+                runner.put(name, file)
+            timeout = default_block_timeout(request.warmup, request.iterations)
+            return runner.trace(request, timeout)
+        finally:
+            runner.stop()

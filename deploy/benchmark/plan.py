@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.backends import RunnerName
+from deploy.backends import BACKENDS, RunnerName
 from deploy.benchmark.bundles import Opened
 from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
+from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.results.cores import mask_for
 from deploy.results.records import ArmKey, DeviceFacts
@@ -22,20 +23,28 @@ class Arms:
     """What was asked for: `threads` None for 1, 2 and 4 as far as there are cores; `cores` in their
     normal spelling, None to leave the process free."""
 
-    runner: RunnerName
     threads: tuple[int, ...] | None
     cores: str | None
 
 
 def plan_arms(
-    bundles: Sequence[Opened], staged: Sequence[StagedBundle], arms: Arms, device: DeviceFacts
+    bundles: Sequence[Opened],
+    staged: Sequence[StagedBundle],
+    arms: Arms,
+    runner: RunnerName,
+    device: DeviceFacts,
 ) -> list[ArmPlan]:
-    """Every artifact with every number of threads, in that order.
+    """Every artifact that `runner` runs with every number of threads, in that order.
 
-    Raises UserError for threads or cores that the device does not have, and for cores where the
-    runner cannot be held to any.
+    Raises UserError where there is none, for threads or cores that the device does not have, and
+    for cores where the runner cannot be held to any.
     """
-    mask = _mask(arms, device)
+    if not any(runs(artifact, runner) for opened in bundles for artifact in opened.artifacts):
+        raise UserError(
+            f"the {runner} runner runs none of these artifacts: name another, or install the app "
+            "on the phone"
+        )
+    mask = _mask(arms.cores, runner, device)
     threads = _threads(arms, device)
     return [
         ArmPlan(
@@ -44,7 +53,7 @@ def plan_arms(
                 format=artifact.format,
                 precision=artifact.precision,
                 backend=artifact.backend,
-                runner=arms.runner,
+                runner=runner,
                 threads=count,
                 cores=arms.cores,
             ),
@@ -55,8 +64,25 @@ def plan_arms(
         )
         for opened, files in zip(bundles, staged, strict=True)
         for artifact in opened.artifacts
+        if runs(artifact, runner)
         for count in threads
     ]
+
+
+def left_out(bundles: Sequence[Opened], runner: RunnerName) -> str | None:
+    """What is to be said of artifacts that `runner` does not run; None where there is none."""
+    names = dict.fromkeys(
+        artifact.name
+        for opened in bundles
+        for artifact in opened.artifacts
+        if not runs(artifact, runner)
+    )
+    return f"measured by the {runner} runner, without {', '.join(names)}" if names else None
+
+
+def runs(artifact: Artifact, runner: RunnerName) -> bool:
+    """Whether `runner` can measure it."""
+    return runner in BACKENDS[artifact.format].runners
 
 
 def network_text(bundle: Bundle) -> str:
@@ -66,15 +92,15 @@ def network_text(bundle: Bundle) -> str:
     return f"{network.name}{width} {network.resolution[0]}x{network.resolution[1]}"
 
 
-def _mask(arms: Arms, device: DeviceFacts) -> str | None:
-    if arms.cores is None:
+def _mask(cores: str | None, runner: RunnerName, device: DeviceFacts) -> str | None:
+    if cores is None:
         return None
-    if arms.runner != "native":
+    if runner != "native":
         raise UserError(
-            "--cores needs --runner native: the shell cannot pin an app's process, and this "
-            "computer's cores are left alone"
+            "--cores needs --runner native: the shell cannot pin an app's process, nor are the "
+            "runtimes of this Python held to any"
         )
-    return mask_for(arms.cores, device)
+    return mask_for(cores, device)
 
 
 def _threads(arms: Arms, device: DeviceFacts) -> tuple[int, ...]:

@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import deploy
-from deploy.backends import RunnerName
 from deploy.benchmark.bundles import Opened, facts_of
 from deploy.benchmark.device import Device
-from deploy.benchmark.plan import Arms, plan_arms
+from deploy.benchmark.plan import Arms, left_out, plan_arms
 from deploy.benchmark.session import USUAL, Patience, Session
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import Tool
@@ -41,7 +40,6 @@ class DeviceTarget:
     """A device to be opened by its own worker: what to call it, and how to open it."""
 
     label: str
-    runner: RunnerName
     open: Callable[[], AbstractContextManager[Device]]
 
 
@@ -89,9 +87,11 @@ def profile_targets(
         def measure(target: DeviceTarget) -> None:
             with target.open() as device:
                 facts = device.facts()
-                plans = plan_arms(bundles, staged, replace(arms, runner=target.runner), facts)
+                plans = plan_arms(bundles, staged, arms, device.runner.name, facts)
                 reporter = reporters(target.label)
                 session = Session(device, facts, plans, settings, reporter, cancelled, patience)
+                if left := left_out(bundles, device.runner.name):
+                    session.warn(left)
                 sessions[target.label] = session
                 session.run()
 

@@ -1,4 +1,4 @@
-"""What runs a block: the app, ExecuTorch's own runner, or this computer. One protocol for all."""
+"""What runs a block: the app, our native runner, or this computer. One protocol for all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from deploy.backends import RunnerName
 from deploy.protocol.messages import Answer, Request
 
 
@@ -20,6 +21,10 @@ class Ran:
 
 class Runner(Protocol):
     """Used in this order: start, put, run..., stop. All raise PhoneError."""
+
+    @property
+    def name(self) -> RunnerName:
+        """Its kind, which is a part of an arm's key."""
 
     def start(self) -> None:
         """See that it can run at all, and make an empty place for files."""

@@ -105,7 +105,7 @@ class Session:
         try:
             self._reporter.stage("preparing")
             for warning in self._device.warnings():
-                self._warn(warning)
+                self.warn(warning)
             self._start()
             self._rounds()
             self._over = True
@@ -119,7 +119,7 @@ class Session:
             try:
                 self._device.abandon()
             except PhoneError as error:
-                self._warn(f"could not clean up ({error.kind}): the next run does")
+                self.warn(f"could not clean up ({error.kind}): the next run does")
         return self.measured()
 
     def measured(self) -> MeasuredDevice:
@@ -161,7 +161,7 @@ class Session:
         tried, tries = self._try(state, number), 1
         while tried.failure and helps_again(tried.failure) and tries < self._patience.tries:
             # A try that failed is told, not kept: the next one is a whole block of its own.
-            self._warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
+            self.warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
             self._recover()
             self._start()
             tried, tries = self._try(state, number), tries + 1
@@ -205,7 +205,7 @@ class Session:
         try:
             return self._device.conditions(self._now(), whole=False)
         except PhoneError as error:
-            self._warn(f"after a block: {error}")
+            self.warn(f"after a block: {error}")
             return None
 
     def _start(self) -> None:
@@ -218,14 +218,14 @@ class Session:
             except PhoneError as error:
                 if tries >= self._patience.tries or not helps_again(error):
                     raise
-                self._warn(f"while preparing: {error}")
+                self.warn(f"while preparing: {error}")
             self._recover()
             tries += 1
 
     def _recover(self) -> None:
         happened = self._device.recover()
         if happened:
-            self._warn(happened)
+            self.warn(happened)
 
     def _copy(self, state: _ArmState) -> None:
         """See that all files are there; how long the artifact took holds for all of its arms."""
@@ -274,14 +274,15 @@ class Session:
             self._reporter.stage("measuring")
         if self._cools and cool is False:
             limit = f"{self._settings.cool_timeout_s:g} s"
-            self._warn(f"did not cool below {self._settings.cool_below_c:g} C in {limit}")
+            self.warn(f"did not cool below {self._settings.cool_below_c:g} C in {limit}")
         self._cools = cool is not False
         return round(waited, 3), cool, now
 
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 3)
 
-    def _warn(self, text: str) -> None:
+    def warn(self, text: str) -> None:
+        """Tell it now and keep it in the results, once."""
         if text not in self._warnings:
             self._warnings.append(text)
             self._reporter.warn(text)

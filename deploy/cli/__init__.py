@@ -21,6 +21,7 @@ from deploy.cli import (
     models,
     profile,
     run,
+    runner,
     sensitivity,
     summary,
     verify,
@@ -49,6 +50,7 @@ for command in (
     compare.compare,
     doctor.doctor,
     virtual_phone.virtual_phone,
+    runner.runner,
     app.app,
 ):
     commands.add_command(command)

@@ -13,6 +13,7 @@ from deploy.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
     from deploy.android.devices import Server
+    from deploy.backends import RunnerName
     from deploy.benchmark.per_op import OperatorProfile
 
 _SHOWN = 15
@@ -21,29 +22,23 @@ _SHOWN = 15
 def measure_per_op(
     bundles: Sequence[Path],
     artifacts: Sequence[str],
-    devices: Sequence[str],
+    runner: RunnerName,
     threads: Sequence[int] | None,
 ) -> list[OperatorProfile]:
-    """A profile of each .onnx on this computer, with the first of `threads`. Raises UserError."""
+    """A profile of each artifact on this computer, with the first of `threads`. Raises UserError.
+
+    Of none that is named, of the .onnx alone where there are some: a .pte takes a C++ compiler.
+    """
     from deploy.benchmark.bundles import open_bundles
-    from deploy.benchmark.host_device import HOST
-    from deploy.benchmark.per_op import WITHOUT_EVENTS, profile_operators
-    from deploy.support.errors import UserError
+    from deploy.benchmark.per_op import profile_operators
 
-    opened = open_bundles(bundles, artifacts)
-
-    if tuple(devices) not in ((), (HOST,)):
-        raise UserError(
-            f"--per-op is for this computer, or a phone with --runner native: give --device {HOST}"
-        )
     wanted = [
         (bundle.bundle, artifact)
-        for bundle in opened
+        for bundle in open_bundles(bundles, artifacts, runners=frozenset({runner}))
         for artifact in bundle.artifacts
-        if artifact.format == "onnx"
     ]
-    if not wanted:
-        raise UserError(WITHOUT_EVENTS)
+    if not artifacts:
+        wanted = [pair for pair in wanted if pair[1].format == "onnx"] or wanted
     return [profile_operators(bundle, artifact, _first(threads)) for bundle, artifact in wanted]
 
 
@@ -59,18 +54,17 @@ def trace_per_op(
 
     Raises PhoneError and UserError.
     """
-    from deploy.android.devices import the_phone
+    from deploy.android.devices import choose_runner, the_phone
     from deploy.android.lock import alone
     from deploy.android.per_op import trace_operators
-    from deploy.android.runner_binary import known_runner
     from deploy.benchmark.bundles import open_bundles
 
     opened = open_bundles(bundles, artifacts, runners=frozenset({"native"}))
-    binary = known_runner(runner_binary)
+    chosen = choose_runner("native", runner_binary, opened)
     phone = the_phone(devices, server)
     with alone(phone):
         return [
-            trace_operators(bundle, artifact, _first(threads), phone, binary)
+            trace_operators(bundle, artifact, _first(threads), phone, chosen)
             for bundle in opened
             for artifact in bundle.artifacts
         ]

@@ -45,15 +45,14 @@ if TYPE_CHECKING:
 @click.option(
     "--runner",
     type=click.Choice(["app", "native"]),
-    default="app",
-    show_default=True,
-    help="On phones: our Android app, or ExecuTorch's executor_runner (.pte alone).",
+    help="Our Android app, or the native runner (.pte alone, also on this computer).  [default: "
+    "the app where the phone has it, else native]",
 )
 @click.option(
     "--runner-binary",
     type=PATH,
     metavar="FILE",
-    help="executor_runner for the phone's ABI; remembered for the next time.",
+    help="A native runner for android-arm64 that you built; else one is compiled here.",
 )
 @click.option(
     "--threads",
@@ -108,8 +107,8 @@ if TYPE_CHECKING:
 @click.option(
     "--per-op",
     is_flag=True,
-    help="Where the time goes, operator by operator: of ONNX on this computer; of .pte on a phone "
-    "whose native runner has the event tracer.",
+    help="Where the time goes, operator by operator: on this computer, or of .pte on a phone with "
+    "--runner native.",
 )
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="Write every sample: results.json.")
 @click.option("--csv", type=PATH, metavar="FILE", help="Write every sample as CSV.")
@@ -119,7 +118,7 @@ def profile(
     bundles: tuple[Path, ...],
     devices: tuple[str, ...],
     artifacts: tuple[str, ...],
-    runner: RunnerName,
+    runner: RunnerName | None,
     runner_binary: Path | None,
     threads: tuple[int, ...] | None,
     cores: str | None,
@@ -148,11 +147,17 @@ def profile(
 
             if output is not None or csv is not None:
                 raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
-            if runner == "native":
+            here = devices == ("host",) or (not devices and runner != "native")
+            if here:
+                profiles = measure_per_op(bundles, artifacts, runner or "host", threads)
+            elif runner == "native":
                 server = server_named(adb_server, connect)
                 profiles = trace_per_op(bundles, artifacts, devices, threads, runner_binary, server)
             else:
-                profiles = measure_per_op(bundles, artifacts, devices, threads)
+                raise UserError(
+                    "--per-op is for this computer, or a phone with --runner native: give "
+                    "--device host"
+                )
         show_per_op(profiles, as_json)
         return
     with watched_devices(debug) as reporters:
@@ -180,10 +185,6 @@ def profile(
     # Before anything else, which may fail; told at the end, for a full disk must not take the
     # figures away either.
     unsaved = _save(profiled, output, csv)
-    if runner_binary is not None and _has_measured(profiled):
-        from deploy.android.runner_binary import remember_runner
-
-        remember_runner(runner_binary)
     _conclude(profiled, unsaved, as_json)
 
 
@@ -240,11 +241,6 @@ def _conclude(profiled: Profiled, unsaved: list[DeployError], as_json: bool) -> 
     if profiled.interrupted:
         raise KeyboardInterrupt
     fail_if_incomplete(profiled, reports)
-
-
-def _has_measured(profiled: Profiled) -> bool:
-    arms = (arm for device in profiled.results.devices for arm in device.arms)
-    return any(block.answer for arm in arms for block in arm.blocks)
 
 
 def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:

@@ -72,7 +72,7 @@ REMEDIES: dict[str, Remedy] = {
     "locked": Remedy(text="unlock the phone and keep its screen on"),
     "app-missing": Remedy(
         text="install android_demo's benchmark build (gradle installBenchmark, see "
-        "android_demo/README.md), or give --runner native --runner-binary FILE"
+        "android_demo/README.md), or take --runner native"
     ),
     "app-old": Remedy(text="install the app again from this version's android_demo"),
     "app-not-debuggable": Remedy(text="install its benchmark build: gradle installBenchmark"),
@@ -82,12 +82,12 @@ REMEDIES: dict[str, Remedy] = {
     "hung": Remedy(text="restart the phone, or give fewer --iterations", again=True),
     "bad-answer": Remedy(text="run again; if it stays, install the app again", again=True),
     "runner-missing": Remedy(
-        text="build ExecuTorch's executor_runner (docs/native-runner.md) and give "
-        "--runner-binary FILE, or take --runner app"
+        text="install that, or the app (gradle installBenchmark, see android_demo/README.md), or "
+        "give --runner-binary FILE (docs/native-runner.md)"
     ),
-    "runner-abi": Remedy(text="build executor_runner for the phone's ABI (docs/native-runner.md)"),
+    "runner-abi": Remedy(text="take an arm64 phone, or install the app on it"),
     "runner-failed": Remedy(
-        text="run mobile-deploy verify on the bundle, and build the runner for its ExecuTorch"
+        text="run mobile-deploy verify on the bundle; see docs/native-runner.md"
     ),
     "wrong-abi": Remedy(text="the app runs on arm64-v8a and x86_64 only: take another phone"),
     "busy": Remedy(text="wait for the other mobile-deploy to end, or name another --device"),

@@ -120,7 +120,7 @@ class RunnerFacts(Record):
     """What ran the artifact."""
 
     name: RunnerName = Field(description="The kind of runner.")
-    version: Line = Field(description="The runner's own version; of the native one unknown.")
+    version: Line = Field(description="The runner's own version.")
     runtime: Line = Field(description="ExecuTorch, ONNX Runtime or Core ML.")
     runtime_version: Line | None = Field(description="Its version; null where it does not tell.")
 

@@ -195,7 +195,7 @@ def _runtime(arm: ArmReport) -> str:
     for block in arm.arm.blocks:
         if block.answer and block.answer.runner:
             runner = block.answer.runner
-            # The native runner does not tell its runtime's version: its own hash stands for it.
+            # Where a runner does not tell its runtime's version, its own stands for it.
             version = runner.runtime_version or f"in {runner.version}"
             return f"{runner.runtime} {version}"
     return "unknown"

@@ -9,7 +9,7 @@
     processes    what runs, how it ended, the log
     profiles     what phones there are, as data
     device_model clusters, heat, throttling and noise: the times of a block, on the phone's clock
-    benchmark    the demo app's answer to a request; runner is ExecuTorch's executor_runner
+    benchmark    the demo app's answer to a request; runner is our native runner
     runtimes     the logits of both: real ones, from this computer's runtimes
     faults       what can be made to go wrong
     state        the phone as its commands see it; phone ties it to a port

@@ -78,9 +78,11 @@ async def run_app(phone: State, block: str) -> None:
 
 async def _answer(phone: State, process: Process, files: UserFiles, block: str) -> Answer | None:
     """None where the process ends without one. Raises RuntimeFailureError."""
-    request = _read_request(files, block)
-    artifact = _read(files, request.artifact.file, request.artifact.sha256)
-    inputs = {golden.index: _read(files, golden.file, golden.sha256) for golden in request.golden}
+    request = read_request(files, block)
+    artifact = read_file(files, request.artifact.file, request.artifact.sha256)
+    inputs = {
+        golden.index: read_file(files, golden.file, golden.sha256) for golden in request.golden
+    }
     if phone.faults.strike("operator-missing"):
         raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
     form = request.artifact.format
@@ -128,22 +130,24 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     )
 
 
-def _read_request(files: UserFiles, block: str) -> Request:
-    text = _read(files, f"{block}.request.json", None)
+def read_request(files: UserFiles, block: str) -> Request:
+    """The request of a block. Raises RuntimeFailureError."""
+    text = read_file(files, f"{block}.request.json", None)
     try:
         # A newer request may have fields that we do not know: its version alone is looked at.
         newer = json.loads(text)["schema_version"] > PROTOCOL_VERSION
     except (ValueError, KeyError, TypeError, RecursionError):
         newer = False
     if newer:
-        raise RuntimeFailureError("newer-protocol", f"this app knows {PROTOCOL_VERSION}")
+        raise RuntimeFailureError("newer-protocol", f"this runner knows {PROTOCOL_VERSION}")
     try:
         return Request.model_validate_json(text)
     except ValidationError as error:
         raise RuntimeFailureError("bad-request", str(error)) from error
 
 
-def _read(files: UserFiles, name: str, sha256: str | None) -> bytes:
+def read_file(files: UserFiles, name: str, sha256: str | None) -> bytes:
+    """A file beside the request, with the hash that was said. Raises RuntimeFailureError."""
     try:
         data = files.read(name)
     except OSError as error:

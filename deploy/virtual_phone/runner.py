@@ -1,22 +1,32 @@
-"""ExecuTorch's executor_runner, as a pushed binary would behave on this phone.
+"""Our native runner, as the pushed program would behave on this phone.
 
-Its flags, log lines and output files are those of examples/portable/executor_runner in the
-ExecuTorch repository; the time stamps count from its start. It prints no output, whatever
-`--print_output` says.
+It answers a request as the program does, with real logits and times of the phone's model. Its
+command line is that of deploy/native_runner/src/arguments.h, behind the loader's if that starts it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import posixpath
+import re
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import ValidationError
 
-from deploy.virtual_phone.benchmark import real_seconds
-from deploy.virtual_phone.commands.call import Call, number
+from deploy.native_runner.build import VERSION
+from deploy.native_runner.targets import EXECUTORCH
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    GoldenAnswer,
+    RunnerFacts,
+)
+from deploy.results.cores import parse_core_list
+from deploy.virtual_phone.benchmark import read_file, read_request, real_seconds
+from deploy.virtual_phone.commands.call import Call
 from deploy.virtual_phone.device_model import work_of
 from deploy.virtual_phone.etdump import etdump_of
 from deploy.virtual_phone.processes import Process
@@ -26,24 +36,10 @@ from deploy.virtual_phone.state import State
 _ELF = b"\x7fELF"
 _MACHINE_AT = 18
 _AARCH64 = 183
-_ABORTED, _SEGMENTATION_FAULT = 134, 139
+_SEGMENTATION_FAULT = 139
 _RSS_KB = 9_800
-# A binary that holds these words was built with the event tracer, as far as this phone knows.
-_TRACER = b"event_tracer"
-
-_DEFAULTS = {
-    "model_path": "model.pte",
-    "inputs": "",
-    "output_file": "",
-    "print_output": "summary",
-    "num_executions": "1",
-    "method_name": "",
-    "cpu_threads": "-1",
-    "data_path": "",
-    "etdump_path": "",
-}
-_MOST_EXECUTIONS = 10**6
-_MOST_THREADS = 64
+_LOADER_OPTION = "--library-path"
+_USAGE = 2
 
 
 def refuses_abi(phone: State, data: bytes) -> str:
@@ -55,152 +51,154 @@ def refuses_abi(phone: State, data: bytes) -> str:
     return "64-bit ELF file" if other or machine != _AARCH64 else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Arguments:
+    block: str
+    cores: tuple[int, ...]
+    etdump: str | None
+
+
+class _UsageError(Exception):
+    """What is wrong with the command line."""
+
+
 async def run_runner(call: Call) -> int:
-    """Its exit status: 1 for bad flags, 134 where it gives up, as its own checks do."""
-    flags = _flags(call.args)
-    if isinstance(flags, str):
-        call.streams.stderr.write(f"ERROR: {flags}\n".encode())
-        return 1
+    """Its exit status: 0 where it answered, 1 where it could not, 2 for wrong arguments."""
     name = posixpath.basename(call.argv[0])
+    try:
+        arguments = _arguments(_behind_loader(call))
+        cores = _cores(call, arguments)
+    except _UsageError as error:
+        call.streams.stderr.write(f"mobile-deploy-runner: {error}\n".encode())
+        return _USAGE
     with call.phone.processes.process(
-        name,
-        call.shell.uid,
-        cores=call.shell.cores,
-        threads=_threads(call.phone, int(flags["cpu_threads"])),
-        rss_kb=_RSS_KB,
+        name, call.shell.uid, cores=cores, threads=1, rss_kb=_RSS_KB
     ) as process:
-        status = await _Run(call, flags, process).run()
+        status = await _run(call, arguments, process)
     return status if process.killed_by is None else 128 + process.killed_by
 
 
-def _threads(phone: State, wanted: int) -> int:
-    """-1 is the number of cores that are not of the slowest kind, 0 that of all."""
-    if wanted > 0:
-        return wanted
-    clusters = phone.profile.clusters
-    counted = clusters[1:] if wanted < 0 and len(clusters) > 1 else clusters
-    return sum(cluster.cores for cluster in counted)
+def _behind_loader(call: Call) -> Sequence[str]:
+    """The runner's own arguments. A loader without the program says so, as glibc's does."""
+    args = call.args
+    if args[:1] != (_LOADER_OPTION,):
+        return args
+    program = args[2] if len(args) > 2 else ""
+    if not call.files.exists(program):
+        raise _UsageError(f"{program}: error while loading shared libraries: cannot open it")
+    return args[3:]
 
 
-def _flags(words: tuple[str, ...]) -> dict[str, str] | str:
-    """`--name=value`, as gflags reads it; a text where it would not."""
-    flags = dict(_DEFAULTS)
-    for word in words:
-        name, equals, value = word.lstrip("-").partition("=")
-        if name not in flags:
-            return f"unknown command line flag '{name}'"
-        if not equals:
-            return f"flag '--{name}' is missing its argument"
-        flags[name] = value
-    for name, least, most in (
-        ("num_executions", 0, _MOST_EXECUTIONS),
-        ("cpu_threads", -1, _MOST_THREADS),
-    ):
-        value = flags[name]
-        if number(value.removeprefix("-")) is None or not least <= int(value) <= most:
-            return f"illegal value '{value}' specified for flag '{name}'"
-    return flags
+def _arguments(words: Sequence[str]) -> _Arguments:
+    """Raises _UsageError."""
+    options: dict[str, str] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("--"):
+        option, *rest = rest
+        if option not in ("--cores", "--etdump") or not rest:
+            raise _UsageError(f"there is no option {option}, or it needs a value")
+        options[option] = rest.pop(0)
+    matched = re.fullmatch(r"([a-z0-9][a-z0-9.-]*)\.request\.json", rest[0]) if rest else None
+    if matched is None or len(rest) > 1:
+        raise _UsageError("the request is not named ID.request.json in the working folder")
+    cores = parse_core_list(options.get("--cores", ""))
+    if "--cores" in options and not cores:
+        raise _UsageError(f"'{options['--cores']}' names no core")
+    return _Arguments(block=matched[1], cores=cores, etdump=options.get("--etdump"))
 
 
-class _Run:
-    """One run of it, which logs as it goes."""
+def _cores(call: Call, arguments: _Arguments) -> tuple[int, ...]:
+    """Those that the process is held to."""
+    if not arguments.cores:
+        return call.shell.cores
+    held = tuple(core for core in arguments.cores if core < call.phone.profile.cores)
+    if not held:
+        raise _UsageError("cannot be held to those cores: Invalid argument")
+    return held
 
-    def __init__(self, call: Call, flags: dict[str, str], process: Process) -> None:
-        self._call = call
-        self._phone = call.phone
-        self._flags = flags
-        self._process = process
-        self._microseconds = 123
 
-    async def run(self) -> int:
-        model_path = self._flags["model_path"]
-        executions = int(self._flags["num_executions"])
-        self._log("I", f"Resetting threadpool with num threads = {self._process.threads}")
-        inputs = []
-        for path in filter(None, self._flags["inputs"].split(",")):
-            if not self._call.files.exists(path):
-                self._log("E", f"Failed to open input file: {path}")
-                return self._give_up("Could not load inputs: 0x22")
-            inputs.append(self._call.files.read(path))
+async def _run(call: Call, arguments: _Arguments, process: Process) -> int:
+    block = arguments.block
+    try:
+        answer = await _answer(call, arguments, process)
+    except RuntimeFailureError as failure:
         try:
-            artifact = self._call.files.read(model_path)
-        except OSError as error:
-            self._log("E", f"Failed to open {model_path}: {error.strerror} ({error.errno})")
-            return self._give_up("FileDataLoader::from() failed: 0x22")
-        if self._phone.faults.strike("operator-missing"):
-            self._log("I", f"Model file {model_path} is loaded.")
-            self._log("E", "Missing operator: [7] demo::hard_swish.out", "method.cpp:730")
-            return self._give_up("Loading of method forward failed with status 0x14")
-        try:
-            logits = await self._logits(artifact, inputs)
-        except RuntimeFailureError as failure:
-            if failure.kind == "wrong-shape":
-                return self._give_up("Could not prepare inputs: 0x12")
-            self._log("E", f"Failed to parse model file {model_path}")
+            answer = Answer.failed(block, failure.kind, failure.text)
+        except ValidationError:
             return 1
-        return await self._execute(artifact, logits, executions)
+    if isinstance(answer, int):
+        return answer
+    try:
+        call.files.write(f"{block}.answer.json.part", answer.to_json().encode())
+        call.files.rename(f"{block}.answer.json.part", f"{block}.answer.json")
+    except OSError as error:
+        text = f"mobile-deploy-runner: cannot write {block}.answer.json: {error.strerror}\n"
+        call.streams.stderr.write(text.encode())
+        return 1
+    cores = ",".join(map(str, process.cores))
+    return call.out(
+        f"VmHWM:\t{process.peak_kb:8} kB\nVmRSS:\t{process.rss_kb:8} kB\n"
+        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{cores}\n"
+    )
 
-    async def _execute(
-        self, artifact: bytes, logits: npt.NDArray[np.float32], executions: int
-    ) -> int:
-        phone, process = self._phone, self._process
-        process.rss_kb += len(artifact) // 1024
-        process.peak_kb = process.rss_kb + 2 * len(artifact) // 1024
-        self._log("I", f"Model file {self._flags['model_path']} is loaded.")
-        self._log("I", "Using method forward")
-        await self._call.streams.flush()
-        half = real_seconds(executions) / 2
-        if not await process.lives(half):
-            return 1
-        if phone.faults.strike("runner-crashes"):
-            self._call.streams.stderr.write(b"Segmentation fault \n")
-            return _SEGMENTATION_FAULT
-        if phone.disturb_run():
-            await process.lives(None)
-        if not await process.lives(half):
-            return 1
-        times = phone.model.block(
-            work_of(artifact), threads=process.threads, cores=process.cores, executions=executions
-        )
-        self._log("I", f"Model loaded in {times.load_ns / 1e6:.6f} ms.", after_ns=times.load_ns)
-        for index, took in enumerate(times.executions_ns, start=1):
-            text = f"Iteration {index} of {executions}: {took / 1e6:.6f} ms"
-            self._log("I", text, after_ns=took)
-        total = sum(times.executions_ns) / 1e6
-        self._log("I", f"Model executed successfully {executions} time(s) in {total:.6f} ms.")
-        self._log("I", "1 outputs: ")
-        self._write(logits)
-        await self._trace(times.executions_ns)
-        phone.end_block()
-        return 0
 
-    async def _logits(self, artifact: bytes, inputs: list[bytes]) -> npt.NDArray[np.float32]:
-        """Of the first input; without one it is all ones."""
-        data = inputs[0] if inputs else None
-        values = await asyncio.to_thread(SHARED.logits, "executorch", artifact, data)
-        return np.roll(values, 1) * -1 if self._phone.faults.strike("wrong-answers") else values
-
-    def _write(self, logits: npt.NDArray[np.float32]) -> None:
-        if self._flags["output_file"]:
-            name = f"{self._flags['output_file']}-0.bin"
-            self._log("I", f"Writing output to file: {name}")
-            self._call.files.write(name, logits.astype("<f4").tobytes())
-
-    async def _trace(self, executions_ns: Sequence[int]) -> None:
-        """An ETDump, from a runner that has the event tracer; others write none."""
-        path = self._flags["etdump_path"]
-        if path and _TRACER in self._call.files.read(self._call.argv[0]):
-            self._call.files.write(path, await asyncio.to_thread(etdump_of, executions_ns))
-
-    def _give_up(self, text: str) -> int:
-        self._log("F", f"In function main(), assert failed: {text}")
-        self._call.streams.stderr.write(b"Aborted \n")
-        return _ABORTED
-
-    def _log(
-        self, level: str, text: str, place: str = "executor_runner.cpp:409", after_ns: int = 0
-    ) -> None:
-        self._microseconds += 40 + after_ns // 1000
-        seconds, microseconds = divmod(self._microseconds, 10**6)
-        stamp = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{microseconds:06}"
-        self._call.streams.stderr.write(f"{level} {stamp} executorch:{place}] {text}\n".encode())
+async def _answer(call: Call, arguments: _Arguments, process: Process) -> Answer | int:
+    """The exit status where the process ends without one. Raises RuntimeFailureError."""
+    phone, files = call.phone, call.files
+    request = read_request(files, arguments.block)
+    if request.artifact.format != "executorch":
+        what = f"this runner has no runtime for {request.artifact.format}"
+        raise RuntimeFailureError("runtime-missing", what)
+    artifact = read_file(files, request.artifact.file, request.artifact.sha256)
+    inputs = {
+        golden.index: read_file(files, golden.file, golden.sha256) for golden in request.golden
+    }
+    if phone.faults.strike("operator-missing"):
+        raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
+    logits = {
+        index: await asyncio.to_thread(SHARED.logits, "executorch", artifact, data, request.shape)
+        for index, data in inputs.items()
+    }
+    if phone.faults.strike("wrong-answers"):
+        logits = {index: np.roll(values, 1) * -1 for index, values in logits.items()}
+    executions = 1 + request.warmup + request.iterations
+    process.threads = request.threads or len(process.cores)
+    process.rss_kb += len(artifact) // 1024
+    process.peak_kb = process.rss_kb + 2 * len(artifact) // 1024
+    await call.streams.flush()
+    half = real_seconds(executions) / 2
+    if not await process.lives(half):
+        return 1
+    if phone.faults.strike("runner-crashes"):
+        call.streams.stderr.write(b"Segmentation fault \n")
+        return _SEGMENTATION_FAULT
+    if phone.disturb_run():
+        await process.lives(None)
+    if not await process.lives(half):
+        return 1
+    times = phone.model.block(
+        work_of(artifact), threads=process.threads, cores=process.cores, executions=executions
+    )
+    if arguments.etdump is not None:
+        files.write(arguments.etdump, await asyncio.to_thread(etdump_of, times.executions_ns))
+    phone.end_block()
+    return Answer(
+        schema_version=PROTOCOL_VERSION,
+        id=request.id,
+        status="ok",
+        error=None,
+        runner=RunnerFacts(
+            name="native",
+            version=VERSION,
+            runtime="ExecuTorch",
+            runtime_version=EXECUTORCH,
+        ),
+        load_ns=times.load_ns,
+        first_ns=times.executions_ns[0],
+        iterations_ns=times.executions_ns[1 + request.warmup :],
+        thermal_before=None,
+        thermal_after=None,
+        memory_before_bytes=_RSS_KB * 1024,
+        memory_peak_bytes=process.peak_kb * 1024,
+        logits=tuple(GoldenAnswer.of(index, values) for index, values in logits.items()),
+    )

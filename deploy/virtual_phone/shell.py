@@ -130,7 +130,7 @@ class ShellProcess:
             return call.fail(f"{error.filename}: {error.strerror}")
 
     async def _execute(self, call: Call) -> int:
-        """A file that somebody brought: ExecuTorch's runner is all that is known to run."""
+        """A file that somebody brought: our native runner is all that is known to run."""
         path = call.argv[0]
         if not self.files.exists(path):
             return _complain(call.streams, f"{path}: inaccessible or not found", NOT_FOUND)

@@ -24,7 +24,6 @@ from deploy.android.parsers.power import (
 )
 from deploy.android.parsers.processes import parse_exit_info, parse_pidof
 from deploy.android.parsers.properties import describe, parse_properties
-from deploy.android.parsers.runner_log import parse_runner_log
 from deploy.android.parsers.thermal import parse_thermal
 from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
 from deploy.benchmark.parsers.per_op import parse_profile
@@ -53,7 +52,6 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "power save": parse_power_save,
     "profile": parse_profile,
     "properties": lambda text: describe(parse_properties(text)),
-    "runner log": parse_runner_log,
     "setting": parse_setting,
     "stat": lambda text: busy_share(parse_stat(text), parse_stat(text)),
     "status": parse_status,

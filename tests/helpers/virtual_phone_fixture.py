@@ -19,7 +19,7 @@ from deploy.virtual_phone.phone import VirtualPhone
 
 Done = subprocess.CompletedProcess[bytes]
 
-# What passes for executor_runner on a virtual phone: the head of a binary for arm64.
+# What passes for our native runner on a virtual phone: the head of a binary for arm64.
 RUNNER = b"\x7fELF\x02\x01\x01" + bytes(11) + (183).to_bytes(2, "little") + bytes(44)
 
 

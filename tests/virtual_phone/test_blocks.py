@@ -37,14 +37,14 @@ SHAPE = (1, 3, 4, 4)
 BENCH = f"{APP_DATA}/files/bench"
 
 
-RUN = "./runner-64 --model_path=a.pte --inputs=in.f32 --print_output=none --output_file=out"
+RUN = "./runner-64 --library-path . ./mobile-deploy-runner block-1.request.json"
 
 
 def golden(seed: int = 0) -> bytes:
     return np.random.default_rng(seed).normal(size=SHAPE).astype("<f4").tobytes()
 
 
-def request(artifact: bytes, **changes: Any) -> Request:
+def request(artifact: bytes, /, **changes: Any) -> Request:
     photos = (golden(0), golden(1))
     fields: dict[str, Any] = {
         "schema_version": PROTOCOL_VERSION,
@@ -101,11 +101,33 @@ def answer_of(on: ConnectedPhone, artifact: bytes, wanted: Request | None = None
     return None if data is None else data.decode()
 
 
-def put_runner(on: ConnectedPhone, tmp_path: Path, model: bytes) -> None:
-    for name, data in (("runner-64", RUNNER), ("a.pte", model), ("in.f32", golden())):
+def pte_request(artifact: bytes, /, **changes: Any) -> Request:
+    wanted = request(artifact).artifact
+    pte = {"file": "a.pte", "format": "executorch", "backend": "xnnpack"}
+    return request(artifact, artifact=wanted.model_copy(update=pte), **changes)
+
+
+def put_runner(
+    on: ConnectedPhone, tmp_path: Path, model: bytes, wanted: Request | None = None
+) -> None:
+    """The runner, started by a loader of its own, and a request of it."""
+    wanted = wanted or pte_request(model)
+    files = {
+        "runner-64": RUNNER,
+        "mobile-deploy-runner": RUNNER,
+        "a.pte": model,
+        "block-1.request.json": wanted.to_json().encode(),
+        **{f"golden-{index}.f32": golden(index) for index in range(2)},
+    }
+    for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-        assert on.adb("push", str(tmp_path / name), f"{SHELL_FOLDER}/{name}").returncode == 0
+    paths = [str(tmp_path / name) for name in files]
+    assert on.adb("push", *paths, f"{SHELL_FOLDER}/").returncode == 0
     assert on.shell(f"chmod 755 {SHELL_FOLDER}/runner-64").returncode == 0
+
+
+def runners_answer(on: ConnectedPhone) -> Answer:
+    return Answer.model_validate_json(on.phone.files[f"{SHELL_FOLDER}/block-1.answer.json"])
 
 
 def test_the_apps_files_are_the_apps_alone(phone: MakePhone) -> None:
@@ -212,30 +234,31 @@ def test_times_are_the_seeds(phone: MakePhone, tiny_onnx: bytes) -> None:
     assert times[0] != times[2]
 
 
-def test_the_runner_logs_times_and_writes_logits(
+def test_the_runner_answers_with_real_logits_and_tells_of_its_process(
     phone: MakePhone, tmp_path: Path, tiny_pte: bytes
 ) -> None:
     on = phone()
     put_runner(on, tmp_path, tiny_pte)
-    done = on.shell(f"cd {SHELL_FOLDER} && taskset F0 {RUN} --num_executions=5 --cpu_threads=4")
-    assert (done.returncode, done.stdout) == (0, b"")
-    lines = done.stderr.decode().splitlines()
-    assert all(" executorch:executor_runner.cpp:" in line for line in lines)
-    messages = [line.partition("] ")[2] for line in lines]
-    assert sum(text.startswith("Model loaded in ") for text in messages) == 1
-    timed = [float(text.split()[-2]) for text in messages if text.startswith("Iteration ")]
-    (total,) = (text for text in messages if text.startswith("Model executed successfully 5 time"))
-    assert float(total.split()[-2]) == pytest.approx(sum(timed), abs=1e-4)
-    written = np.frombuffer(on.phone.files[f"{SHELL_FOLDER}/out-0.bin"], "<f4")
-    np.testing.assert_array_equal(written, SHARED.logits("executorch", tiny_pte, golden()))
+    pinned = RUN.replace("block-1.", "--cores 4-7 --etdump times block-1.")
+    done = on.shell(f"cd {SHELL_FOLDER} && {pinned}")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Threads:\t2\nCpus_allowed_list:\t4,5,6,7\n" in done.stdout
+    answer = runners_answer(on)
+    assert answer.runner is not None
+    assert answer.runner.name == "native"
+    assert len(answer.iterations_ns) == 10
+    for given in answer.logits:
+        right = SHARED.logits("executorch", tiny_pte, golden(given.index), SHAPE)
+        np.testing.assert_array_equal(given.values(), right)
+    assert f"{SHELL_FOLDER}/times" in on.phone.files
 
 
 def test_the_runner_is_seen_with_its_cores_and_killed(
     phone: MakePhone, tmp_path: Path, tiny_pte: bytes
 ) -> None:
     on = phone()
-    put_runner(on, tmp_path, tiny_pte)
-    command = f"cd {SHELL_FOLDER} && taskset F0 {RUN} --num_executions=400 --cpu_threads=3"
+    put_runner(on, tmp_path, tiny_pte, pte_request(tiny_pte, iterations=400, threads=3))
+    command = f"cd {SHELL_FOLDER} && taskset F0 {RUN}"
     with ThreadPoolExecutor() as pool:
         running = pool.submit(on.shell, command)
         assert until(lambda: bool(on.phone.state.processes.named("runner-64")))
@@ -274,17 +297,20 @@ def test_a_runner_of_another_processor_is_not_executed(phone: MakePhone, tmp_pat
     assert done.stderr.endswith(b"not executable: 64-bit ELF file\n")
 
 
-def test_the_runner_gives_up_as_the_real_one_does(
+def test_the_runner_refuses_as_the_real_one_does(
     phone: MakePhone, tmp_path: Path, tiny_pte: bytes
 ) -> None:
     on = phone()
-    put_runner(on, tmp_path, tiny_pte)
-    folder = f"cd {SHELL_FOLDER} && ./runner-64"
-    assert on.shell(f"{folder} --modle_path=a.pte").returncode == 1
-    assert on.shell(f"{folder} --model_path=none.pte").returncode == 134
-    assert on.shell(f"{folder} --model_path=a.pte --inputs=none.f32").returncode == 134
-    assert on.shell(f"{folder} --model_path=a.pte --inputs=a.pte").returncode == 134
-    assert on.shell(f"{folder} --model_path=in.f32").returncode == 1
+    other = pte_request(tiny_pte, shape=(1, 48))
+    put_runner(on, tmp_path, tiny_pte, other)
+    folder = f"cd {SHELL_FOLDER} && ./runner-64 --library-path ."
+    assert on.shell(f"{folder} ./nothing block-1.request.json").returncode == 2
+    for words in ("", "--model block-1.request.json", "block-1.json", "--cores x a.request.json"):
+        assert on.shell(f"{folder} ./mobile-deploy-runner {words}").returncode == 2
+    assert on.shell(f"cd {SHELL_FOLDER} && {RUN}").returncode == 0
+    error = runners_answer(on).error
+    assert error is not None
+    assert error.kind == "wrong-shape"
 
 
 def test_a_break_while_the_runner_runs(phone: MakePhone, tmp_path: Path, tiny_pte: bytes) -> None:
@@ -369,9 +395,10 @@ def test_an_operator_that_is_missing(
     assert error is not None
     assert error.kind == "operator-missing"
     put_runner(on, tmp_path, tiny_pte)
-    done = on.shell(f"cd {SHELL_FOLDER} && {RUN}")
-    assert done.returncode == 134
-    assert b"Missing operator: " in done.stderr
+    assert on.shell(f"cd {SHELL_FOLDER} && {RUN}").returncode == 0
+    error = runners_answer(on).error
+    assert error is not None
+    assert error.kind == "operator-missing"
 
 
 @pytest.mark.parametrize(("fault", "status"), [("runner-crashes", 139), ("runner-other-abi", 126)])

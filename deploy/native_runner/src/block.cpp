@@ -1,0 +1,81 @@
+#include "block.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <random>
+
+#include "files.h"
+#include "last_words.h"
+#include "network.h"
+#include "process.h"
+
+namespace runner {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int64_t nanoseconds_since(Clock::time_point begin) {
+    const auto passed = std::chrono::nanoseconds(Clock::now() - begin).count();
+    return std::max<int64_t>(1, passed);
+}
+
+int64_t timed_run(Network& network, const Input& input) {
+    const auto begin = Clock::now();
+    network.run(input);
+    return nanoseconds_since(begin);
+}
+
+std::vector<float> seeded(const Request& request) {
+    std::mt19937_64 generator(static_cast<uint64_t>(request.seed));
+    std::uniform_real_distribution<float> numbers(-1, 1);
+    std::vector<float> input(request.elements());
+    for (float& number : input) number = numbers(generator);
+    return input;
+}
+
+}  // namespace
+
+Block run_block(const Request& request, bool traced) {
+    if (request.format != "executorch") {
+        throw Error(Kind::runtime_missing, "this runner has no runtime for " + request.format);
+    }
+    check_file(request.artifact);
+    std::map<int64_t, std::vector<float>> golden;
+    for (const GoldenInput& photo : request.golden) {
+        golden[photo.index] = read_numbers(photo.file, request.elements());
+    }
+    std::vector<float> timed =
+        request.timed_golden ? golden[*request.timed_golden] : seeded(request);
+    const std::string& file = request.artifact.name;
+    prepare_last_words(request.id, Kind::load_failed, "loaded " + file);
+    verify_program(file);
+
+    Block block;
+    Measured& measured = block.measured;
+    measured.iterations_ns.reserve(static_cast<size_t>(request.iterations));
+    measured.memory_before_bytes = process_status().resident_bytes;
+    const auto begin = Clock::now();
+    Network network(file, request.threads, traced);
+    measured.load_ns = nanoseconds_since(begin);
+    network.check_takes(request.shape);
+
+    prepare_last_words(request.id, Kind::run_failed, "ran " + file);
+    const Input input = network.input_of(timed, request.shape);
+    measured.first_ns = timed_run(network, input);
+    for (int64_t i = 0; i < request.warmup; ++i) network.run(input);
+    for (int64_t i = 0; i < request.iterations; ++i) {
+        measured.iterations_ns.push_back(timed_run(network, input));
+    }
+    for (auto& [index, numbers] : golden) {
+        network.run(network.input_of(numbers, request.shape));
+        measured.logits.emplace_back(index, network.logits());
+    }
+    const ProcessStatus status = process_status();
+    measured.memory_peak_bytes = status.peak_bytes;
+    block.process_lines = status.lines;
+    if (traced) block.etdump = network.etdump();
+    return block;
+}
+
+}  // namespace runner

@@ -1,0 +1,47 @@
+// What one block is asked for: Request of deploy/protocol/messages.py.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace runner {
+
+inline constexpr int kProtocolVersion = 1;
+
+// A file beside the request.
+struct DeviceFile {
+    std::string name;
+    std::string sha256;
+};
+
+// A photo as the network takes it: float32, little-endian, normalized.
+struct GoldenInput {
+    int64_t index;
+    DeviceFile file;
+};
+
+struct Request {
+    std::string id;
+    DeviceFile artifact;
+    std::string format;
+    // 0 leaves the choice to the runtime.
+    int threads;
+    int64_t warmup;
+    int64_t iterations;
+    std::vector<int32_t> shape;
+    // What is timed: one of `golden` by its index, or else numbers made from a seed.
+    std::optional<int64_t> timed_golden;
+    int64_t seed;
+    std::vector<GoldenInput> golden;
+
+    // How many numbers the input has.
+    size_t elements() const;
+};
+
+// The request that `text` is, which must be of the block `id`. Throws Error: bad-request, or
+// newer-protocol before anything else is read.
+Request parse_request(const std::string& text, const std::string& id);
+
+}  // namespace runner
