@@ -74,7 +74,7 @@ def workplace(real_build: CommandBuild) -> Path:
     photos.mkdir()
     for path in fetch_all([sample.file for sample in SAMPLES]):
         shutil.copy(path, photos)
-    # What the README builds of them, by night: by day its later commands need a bundle of that name.
+    # What the README builds of them by night; its later commands need one by day too.
     shutil.copytree(real_build.bundle, folder / "bundles/my_photos")
     for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
         (folder / "my_labelled_photos" / label).mkdir(parents=True)
