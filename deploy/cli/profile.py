@@ -147,7 +147,9 @@ def profile(
 
             if output is not None or csv is not None:
                 raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
-            here = devices == ("host",) or (not devices and runner != "native")
+            if "host" in devices and len(devices) > 1:
+                raise UserError("--per-op is for one device at a time: give --device once")
+            here = devices == ("host",) or (not devices and runner is None)
             if here:
                 profiles = measure_per_op(bundles, artifacts, runner or "host", threads)
             elif runner == "native":
