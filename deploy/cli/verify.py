@@ -8,19 +8,30 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deploy.verification.bundle import Verified
+    from deploy.verification.emulated import EmulatedProof
 
 
 @click.command(epilog="Example: mobile-deploy verify bundles/mobilenet_v2")
 @click.argument("bundle", type=PATH, metavar="BUNDLE")
+@click.option(
+    "--cpu",
+    "cpus",
+    type=name_list,
+    default=(),
+    metavar="LIST",
+    help="Run the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
+)
 @shared_options
-def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
+def verify(*, bundle: Path, cpus: tuple[str, ...], as_json: bool, debug: bool) -> None:
     """Prove a bundle again, from its folder alone.
 
     Every file's hash, the preprocessing, every artifact's answers to the golden photos.
@@ -30,7 +41,7 @@ def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
         from deploy.verification import bundle as library
         from deploy.verification.gates import require
 
-        verified = library.verify(bundle, watcher)
+        verified = library.verify(bundle, watcher, cpus=cpus)
         for name in verified.skipped:
             reason = verified.bundle.artifact(name).unverified_reason
             watcher.warn(f"{name} was not verified when it was built, nor now: {reason}")
@@ -61,9 +72,24 @@ def facts(verified: Verified, warnings: list[str]) -> dict[str, object]:
             {"between": list(pair), "agreement": agreement}
             for pair, agreement in verified.agreement.items()
         ],
+        "emulated": [emulated_facts(proof) for proof in verified.emulated],
         "checks": [asdict(check) for check in verified.checks],
         "skipped": list(verified.skipped),
         "warnings": warnings,
+    }
+
+
+def emulated_facts(proof: EmulatedProof) -> dict[str, object]:
+    """As in verification.json."""
+    statistics = proof.statistics
+    return {
+        "artifact": proof.artifact,
+        "processor": proof.processor,
+        "sqnr_db": None if statistics is None else finite(statistics.sqnr_db),
+        "agreement": None if statistics is None else statistics.agreement,
+        "photos": None if statistics is None else statistics.photos,
+        "equal_to_this_computer": proof.equal,
+        "unproved": proof.unproved,
     }
 
 
@@ -87,6 +113,33 @@ def show(verified: Verified) -> None:
     if len(verified.statistics) > 1:
         echo("\nAgreement between artifacts:\n")
         _show_pairs(verified)
+    if verified.emulated:
+        echo("\nOn emulated processors:\n")
+        show_emulated(verified.emulated)
+
+
+def show_emulated(proofs: Sequence[EmulatedProof]) -> None:
+    """A row for every artifact on every processor; below it what was not run, and why."""
+    rows = [
+        [
+            proof.artifact,
+            proof.processor,
+            decibels(proof.statistics.sqnr_db),
+            _of(proof.statistics.agreement, proof.statistics.photos),
+            "equal" if proof.equal else "differ" if proof.equal is not None else "-",
+            f"{sum(check.passed for check in proof.checks)} of {len(proof.checks)}",
+        ]
+        for proof in proofs
+        if proof.statistics is not None
+    ]
+    if rows:
+        print_table(["artifact", "processor", "dB", "agreement", "bits", "gates passed"], rows)
+        echo(
+            "\nbits: of the logits, against this computer's; they must be equal where all is int8."
+        )
+    unproved = {proof.artifact: proof.unproved for proof in proofs if proof.unproved is not None}
+    for name, reason in unproved.items():
+        echo(f"{name} is unproved on arm64: {reason}")
 
 
 def _show_pairs(verified: Verified) -> None:

@@ -1,4 +1,4 @@
-"""The processors that can be emulated, a row each: one for every kind of kernel that phones take."""
+"""The processors that can be emulated, a row each: one for every kind of int8 kernel."""
 
 from __future__ import annotations
 
