@@ -11,13 +11,11 @@ import click
 from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, print_json, print_table
 from deploy.cli.progress import watched
+from deploy.cli.tables.emulated import emulated_facts, show_emulated
 from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from deploy.verification.bundle import Verified
-    from deploy.verification.emulated import EmulatedProof
 
 
 @click.command(epilog="Example: mobile-deploy verify bundles/mobilenet_v2")
@@ -79,20 +77,6 @@ def facts(verified: Verified, warnings: list[str]) -> dict[str, object]:
     }
 
 
-def emulated_facts(proof: EmulatedProof) -> dict[str, object]:
-    """As in verification.json."""
-    statistics = proof.statistics
-    return {
-        "artifact": proof.artifact,
-        "processor": proof.processor,
-        "sqnr_db": None if statistics is None else finite(statistics.sqnr_db),
-        "agreement": None if statistics is None else statistics.agreement,
-        "photos": None if statistics is None else statistics.photos,
-        "equal_to_this_computer": proof.equal,
-        "unproved": proof.unproved,
-    }
-
-
 def show(verified: Verified) -> None:
     rows = []
     for name, statistics in verified.statistics.items():
@@ -116,30 +100,6 @@ def show(verified: Verified) -> None:
     if verified.emulated:
         echo("\nOn emulated processors:\n")
         show_emulated(verified.emulated)
-
-
-def show_emulated(proofs: Sequence[EmulatedProof]) -> None:
-    """A row for every artifact on every processor; below it what was not run, and why."""
-    rows = [
-        [
-            proof.artifact,
-            proof.processor,
-            decibels(proof.statistics.sqnr_db),
-            _of(proof.statistics.agreement, proof.statistics.photos),
-            "equal" if proof.equal else "differ" if proof.equal is not None else "-",
-            f"{sum(check.passed for check in proof.checks)} of {len(proof.checks)}",
-        ]
-        for proof in proofs
-        if proof.statistics is not None
-    ]
-    if rows:
-        print_table(["artifact", "processor", "dB", "agreement", "bits", "gates passed"], rows)
-        echo(
-            "\nbits: of the logits, against this computer's; they must be equal where all is int8."
-        )
-    unproved = {proof.artifact: proof.unproved for proof in proofs if proof.unproved is not None}
-    for name, reason in unproved.items():
-        echo(f"{name} is unproved on arm64: {reason}")
 
 
 def _show_pairs(verified: Verified) -> None:

@@ -74,6 +74,8 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         manifest=manifest.model_copy(update={"artifacts": artifacts}),
         checks=(),
         warnings=(),
+        emulated=(),
+        emulated=(),
         mix=Mix(
             decisions=None,  # type: ignore[arg-type]
             in_float=("conv2d", "add"),
