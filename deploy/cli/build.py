@@ -79,8 +79,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--prove-on",
-    type=name_list,
-    default=(),
+    callback=lambda _, __, value: name_list(value) if value else (),
     metavar="LIST",
     help="Prove the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
 )

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.backends import BACKENDS
+from deploy.backends import BACKENDS, loads_pte
 from deploy.emulation.emulator import Emulator, find_emulator
 from deploy.emulation.processors import Processor
 from deploy.native_runner.build import build, command
-from deploy.native_runner.targets import TargetName
+from deploy.native_runner.targets import EXECUTORCH, TargetName
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import (
     PROTOCOL_VERSION,
@@ -33,8 +33,6 @@ from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Progress, silent
 
 FORMAT = "executorch"
-"""What the native runner runs."""
-
 _TARGET: TargetName = "linux-arm64"
 _ID = "block"
 _COUNTS = "counts"
@@ -128,6 +126,21 @@ def open_emulation(processors: Sequence[Processor], *, progress: Progress = sile
     emulator = find_emulator()
     emulator.require(processors)
     return Emulation(emulator=emulator, runner=build(_TARGET, progress=progress))
+
+
+def why_not_run(format: str, written_by: str) -> str | None:
+    """Why an artifact cannot be run on an emulated processor; None where it can.
+
+    `written_by` is the version of its runtime, as its manifest has it.
+    """
+    if format != FORMAT:
+        return "only .pte files are run on emulated processors"
+    if not loads_pte(EXECUTORCH, written_by):
+        return (
+            f"written by ExecuTorch {written_by}, which the runner's {EXECUTORCH} is not known to "
+            "load"
+        )
+    return None
 
 
 def _stage(folder: Path, file: Path, photos: npt.NDArray[np.float32], iterations: int) -> Request:

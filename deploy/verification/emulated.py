@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from deploy.backends import Precision, loads_pte
-from deploy.emulation.block import FORMAT, Emulation
+from deploy.backends import Precision
+from deploy.emulation.block import Emulation, why_not_run
 from deploy.emulation.processors import Processor
-from deploy.native_runner.targets import EXECUTORCH
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
 from deploy.support.reporter import Progress, silent
 from deploy.verification.gates import Check, judge_golden
@@ -70,7 +69,7 @@ def prove_emulated(
     pairs = [(candidate, processor) for candidate in candidates for processor in processors]
     proofs = []
     for done, (candidate, processor) in enumerate(pairs, start=1):
-        reason = _unproved(candidate)
+        reason = why_not_run(candidate.format, candidate.written_by)
         if reason is None:
             answer = emulation.run(processor, candidate.file, photos)
             logits = np.stack([golden.values() for golden in answer.logits])
@@ -94,18 +93,6 @@ def computes_in_integers(operators: frozenset[str]) -> bool:
     """Whether all that is computed is int8, of operators as `Operators` counts them: a conversion
     at either end is exact everywhere."""
     return all(key.endswith(".int8") or key == "convert.float" for key in operators)
-
-
-def _unproved(candidate: Candidate) -> str | None:
-    """Why it cannot be run on an emulated processor; None where it can."""
-    if candidate.format != FORMAT:
-        return "only .pte files are run on emulated processors"
-    if not loads_pte(EXECUTORCH, candidate.written_by):
-        return (
-            f"written by ExecuTorch {candidate.written_by}, which the runner's {EXECUTORCH} is not "
-            "known to load"
-        )
-    return None
 
 
 def _judge(

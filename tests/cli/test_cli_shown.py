@@ -75,7 +75,6 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         checks=(),
         warnings=(),
         emulated=(),
-        emulated=(),
         mix=Mix(
             decisions=None,  # type: ignore[arg-type]
             in_float=("conv2d", "add"),
