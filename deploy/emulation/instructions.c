@@ -74,7 +74,9 @@ static const struct encoding kArithmetic[] = {
     {0xfec00000, 0xa0800000, MULTIPLY_ADD},
 };
 
-static int bit(uint32_t word, int number) { return word >> number & 1; }
+static int bit(uint32_t word, int number) {
+    return word >> number & 1;
+}
 
 // Of the group "Loads and stores", which has bit 27 and has not bit 25.
 static enum kind memory_kind(uint32_t word) {
