@@ -25,7 +25,6 @@ PROCESSORS: dict[str, Processor] = {
         Processor(name="cortex-a710", qemu="cortex-a710", kernels="i8mm and SVE2"),
         Processor(name="neoverse-v1", qemu="neoverse-v1", kernels="i8mm and SVE"),
         Processor(name="max", qemu="max", kernels="all that the emulator has, SVE and SME too"),
-        # As phones are sold: with i8mm, and SVE switched off or not there.
         Processor(name="max-without-sve", qemu="max,sve=off", kernels="i8mm"),
     )
 }
