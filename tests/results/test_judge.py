@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -181,3 +182,26 @@ def test_csv_has_every_sample(tmp_path: Path) -> None:
     lines = (tmp_path / "samples.csv").read_text().splitlines()
     assert lines[0] == ",".join(CSV_COLUMNS)
     assert len(lines) == 1 + 10 * 20
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"])
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path, start: str) -> None:
+    """A device says what it is called, and whoever made a bundle named its folder."""
+    evil, measured = f"{start}HYPERLINK(0)", session()
+    (device,), (bundle,) = measured.devices, measured.bundles
+    facts = device.device.model_copy(update={"serial": evil, "model": evil})
+    (arm,) = device.arms
+    held = arm.model_copy(update={"key": arm.key.model_copy(update={"cores": evil})})
+    write_csv(
+        measured.model_copy(
+            update={
+                "devices": (device.model_copy(update={"device": facts, "arms": (held,)}),),
+                "bundles": (bundle.model_copy(update={"label": evil}),),
+            }
+        ),
+        tmp_path / "samples.csv",
+    )
+    with (tmp_path / "samples.csv").open(newline="", encoding="utf-8") as stream:
+        _, *rows = csv.reader(stream)
+    assert all(row[:3] == [f"'{evil}"] * 3 and row[6] == f"'{evil}" for row in rows)
+    assert not any(cell.startswith(start) for row in rows for cell in row)
