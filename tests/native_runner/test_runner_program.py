@@ -19,11 +19,13 @@ from compilers import needs_compiler
 from places import FIXTURES
 from runner_folder import Folder
 
+from deploy.assets import fetch
 from deploy.benchmark.parsers.etdump import parse_etdump
 from deploy.benchmark.parsers.process import parse_status
 from deploy.native_runner.build import PROGRAM, SOURCES, build, command, files_of
-from deploy.native_runner.targets import EXECUTORCH
+from deploy.native_runner.targets import EXECUTORCH, TARGETS
 from deploy.support.errors import UserError
+from deploy.support.hashing import sha256_file
 from deploy.virtual_phone.runtimes import SHARED
 
 pytestmark = needs_compiler("linux-x86_64")
@@ -111,14 +113,31 @@ def test_the_one_for_phones_gives_the_same_with_its_own_loader_and_libraries(
 
 
 def test_what_was_compiled_is_there_at_once_and_made_anew_where_it_is_damaged(
-    native: Words, monkeypatch: pytest.MonkeyPatch
+    native: Words, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = build("linux-x86_64")
-    assert (made / PROGRAM).exists()
-    assert PROGRAM in files_of(made)
+    made = Path(native[0]).parent
+    own = tmp_path / "native-runner" / made.name
+    shutil.copytree(made, own)
+    wheel = fetch(TARGETS["linux-x86_64"].wheel)
+    (tmp_path / wheel.relative_to(cache)).parent.mkdir()
+    (tmp_path / wheel.relative_to(cache)).symlink_to(wheel)
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path))
+    compiled = (own / PROGRAM).stat().st_mtime_ns
+    assert build("linux-x86_64") == own
+    assert (own / PROGRAM).stat().st_mtime_ns == compiled
+    (own / PROGRAM).write_bytes(b"damaged")
+    assert build("linux-x86_64") == own
+    assert files_of(own) == files_of(made)
+    assert sha256_file(own / PROGRAM) == files_of(own)[PROGRAM]
+    assert [path.name for path in own.parent.iterdir()] == [own.name]
+
+
+def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(UserError, match=r"^no C\+\+ compiler for linux-x86_64: apt install g\+\+"):
         build("linux-x86_64")
+    with pytest.raises(UserError, match=r": apt install g\+\+-aarch64-linux-gnu$"):
+        build("linux-arm64")
 
 
 def test_its_sources_are_formatted() -> None:

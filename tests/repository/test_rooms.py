@@ -19,6 +19,7 @@ ORDER = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", TABLE, flags=re.M)
 # Right of the bundle: works from its folder alone, where no network was ever built.
 AFTER_THE_BUNDLE = (
     "bundle",
+    "native_runner",
     "runtimes",
     "verification",
     "protocol",
