@@ -8,6 +8,7 @@ import click
 
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, print_json
+from deploy.support.printable import one_line
 
 
 @click.command(epilog="Example: mobile-deploy compare before.json after.json --fail-above 5")
@@ -67,11 +68,12 @@ def compare(
     else:
         show_comparisons(compared.arms)
         echo(
-            f"A: {before}, B: {after}. B/A: ratio of the medians with its 95 % interval, "
-            f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
+            f"A: {one_line(str(before))}, B: {one_line(str(after))}. B/A: ratio of the medians "
+            f"with its 95 % interval, {floor:g} % of\nit for the sessions; p: of a difference "
+            "beyond that."
         )
         for note in (*compared.missing, *compared.notes):
-            echo(f"note: {note}")
+            echo(one_line(f"note: {note}"))
     if fail_above is None:
         return
     if compared.missing:
