@@ -17,8 +17,15 @@ def system_files(phone: State) -> dict[str, bytes | None]:
     """Contents by path; None for a file that may not be read."""
     texts = {**_proc(phone), **_cpus(phone)}
     files: dict[str, bytes | None] = {path: text.encode() for path, text in texts.items()}
-    hidden = phone.faults.expects("unreadable-cpufreq")
-    files |= {path: None if hidden else text.encode() for path, text in _cpufreq(phone).items()}
+    hidden = ""
+    if phone.faults.expects("unreadable-caps"):
+        hidden = "scaling_max_freq"
+    if phone.faults.expects("unreadable-cpufreq"):
+        hidden = "_"
+    files |= {
+        path: None if hidden and hidden in path else text.encode()
+        for path, text in _cpufreq(phone).items()
+    }
     return files
 
 
@@ -65,6 +72,8 @@ def _cpufreq(phone: State) -> dict[str, str]:
     for index, cluster in enumerate(phone.profile.clusters):
         first = phone.profile.first_core(index)
         allowed = phone.model.allowed_khz(index)
+        if phone.faults.expects("capped-clocks"):
+            allowed = allowed * 55 // 100
         now = allowed if phone.processes.running else cluster.min_khz
         cores = " ".join(str(core) for core in range(first, first + cluster.cores))
         for name, value in (

@@ -124,6 +124,24 @@ def test_phones_that_share_a_serial_number_are_told_apart() -> None:
     assert [arm.comparison.ratio for arm in compared.arms] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("allowed_khz", "told"),
+    [
+        (1_100_000, ["its clocks were capped from the start, 1 of 2.00 GHz to 55 %"]),
+        (1_950_000, []),
+        (2_000_000, []),
+        (0, ["what its clocks are allowed is unknown"]),
+    ],
+)
+def test_clocks_capped_all_along_are_told_and_spoil_nothing(
+    allowed_khz: int, told: list[str]
+) -> None:
+    (report,) = judge(session(allowed_khz=(allowed_khz,)))
+    assert len(report.warnings) == len(told)
+    assert all(said.startswith(words) for said, words in zip(report.warnings, told, strict=True))
+    assert report.arms[0].valid
+
+
 def test_a_lowered_clock_of_another_core_is_not_the_arms() -> None:
     results = session(allowed_khz=(2_000_000,) * 5 + (1_500_000,))
     device = results.devices[0]

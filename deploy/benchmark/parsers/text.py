@@ -10,6 +10,8 @@ from deploy.support.printable import printable
 # More digits than any figure of a phone has; Python refuses to convert some thousands of them.
 _MOST_DIGITS = 18
 
+_COLDEST_C, _HOTTEST_C = -40.0, 150.0
+
 # The client says so, on either stream, when it has to start the server first.
 _DAEMON_NOISE = re.compile(r"\* (daemon |failed to start daemon)|adb server (version|is out of)")
 
@@ -44,6 +46,17 @@ def decimal(text: str | None) -> float | None:
         return None
     value = float(plain)
     return value if math.isfinite(value) else None
+
+
+def plausible_celsius(value: float | None) -> float | None:
+    """`value` where something in a device that works may be so warm.
+
+    Below -40 C and above 150 C no chip is specified: sensors say so when they have no reading.
+
+    >>> plausible_celsius(36.5), plausible_celsius(-99.9), plausible_celsius(None)
+    (36.5, None, None)
+    """
+    return value if value is not None and _COLDEST_C <= value <= _HOTTEST_C else None
 
 
 def truth(text: str | None) -> bool | None:
