@@ -197,6 +197,6 @@ def find_adb() -> str:
 
 def _what(arguments: Sequence[str]) -> str:
     """The adb command and the phone, without the paths and scripts that follow it."""
-    if arguments[0] == "-s":
+    if arguments[0] in ("-s", "-t"):
         return f"{arguments[2]} on {arguments[1]}"
     return arguments[0]

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from deploy.android.identity import read_identity
 from deploy.android.parsers.battery import parse_battery
 from deploy.android.parsers.disk import parse_available
 from deploy.android.parsers.load import busy_share, parse_meminfo, parse_stat
@@ -14,6 +15,7 @@ from deploy.android.parsers.properties import Description, describe, parse_prope
 from deploy.android.parsers.thermal import parse_thermal
 from deploy.android.phone import Phone
 from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
+from deploy.benchmark.parsers.text import words
 from deploy.benchmark.runner import Runner
 from deploy.protocol.faults import fault
 from deploy.results.cores import parse_core_list
@@ -78,10 +80,11 @@ class AndroidDevice:
             }
         )
         about = self._description
+        itself = replace(read_identity(self._phone), serialno=about.serialno or "")
         return DeviceFacts(
             kind="android",
             virtual=about.virtual,
-            id=about.serialno or self._phone.serial,
+            id=words(itself.name) or self._phone.serial,
             serial=self._phone.serial,
             connection=self._phone.connection,
             manufacturer=about.manufacturer,

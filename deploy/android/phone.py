@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from deploy.android.adb import Adb, Finished
-from deploy.android.parsers.devices import Connection, connection_of, is_address
+from deploy.android.parsers.devices import Connection, connection_of, is_address, selector
 from deploy.android.parsers.failures import failure_kind
 from deploy.protocol.faults import fault
 from deploy.support.errors import PhoneError
@@ -130,7 +130,7 @@ class Phone:
         stdin: Path | None = None,
     ) -> Finished:
         return self.adb.run(
-            ["-s", self.serial, *arguments], timeout=timeout or self.command_s, stdin=stdin
+            [*selector(self.serial), *arguments], timeout=timeout or self.command_s, stdin=stdin
         )
 
     def _failure(self, done: Finished, command: str, otherwise: str) -> PhoneError:

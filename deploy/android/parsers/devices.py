@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,8 +33,12 @@ _LONGEST_LINE = 2000
 _ADDRESS = re.compile(r".+:[0-9]{1,5}")
 _SERVICE = re.compile(r".*\._adb(-tls-connect)?\._tcp\.?")
 _EMULATOR = re.compile(r"emulator-[0-9]+")
-# Where the cable is plugged in, which adb takes in place of a serial number.
+# Where the cable is plugged in, which adb takes in place of a serial number; and its number for a
+# connection, which another option of its takes.
 _PORT = "usb:"
+_TRANSPORT = "transport_id:"
+# More than adb serves.
+_MOST_DEVICES = 1000
 
 Connection = Literal["usb", "tcp"]
 
@@ -51,7 +56,8 @@ class AttachedDevice:
     properties: Mapping[str, str]
     transport_id: int | None
     connection: Connection
-    # The serial number that several have, where `serial` is the USB port for that reason.
+    # The serial number that several have, where `serial` is the USB port or the transport for that
+    # reason.
     shared_serial: str | None = None
 
 
@@ -61,9 +67,13 @@ def parse_devices(text: str) -> tuple[AttachedDevice, ...]:
     if _HEADER not in lines:
         return ()
     listed = lines[lines.index(_HEADER) + 1 :]
-    parsed = (_device(line) for line in listed if len(line) <= _LONGEST_LINE)
+    parsed = (_device(line) for line in listed[:_MOST_DEVICES] if len(line) <= _LONGEST_LINE)
     devices = [device for device in parsed if device is not None]
-    return tuple(_told_apart(device, devices) for device in devices)
+    serials = Counter(device.serial for device in devices)
+    ports = Counter(device.properties.get("usb") for device in devices)
+    return tuple(
+        _told_apart(device, ports) if serials[device.serial] > 1 else device for device in devices
+    )
 
 
 def _device(line: str) -> AttachedDevice | None:
@@ -91,7 +101,9 @@ def connection_of(serial: str) -> Connection:
     ('usb', 'usb')
     """
     forms = (_ADDRESS, _SERVICE, _EMULATOR)
-    by_network = not serial.startswith(_PORT) and any(form.fullmatch(serial) for form in forms)
+    if serial.startswith((_PORT, _TRANSPORT)):
+        return "usb"
+    by_network = any(form.fullmatch(serial) for form in forms)
     return "tcp" if by_network else "usb"
 
 
@@ -100,12 +112,28 @@ def is_address(serial: str) -> bool:
     return connection_of(serial) == "tcp" and _ADDRESS.fullmatch(serial) is not None
 
 
-def _told_apart(device: AttachedDevice, all_of_them: Sequence[AttachedDevice]) -> AttachedDevice:
-    """By its USB port where another has the same serial number, as cheap phones do."""
+def selector(serial: str) -> tuple[str, str]:
+    """The option with which adb is told to talk to that phone.
+
+    >>> selector("R5CT10"), selector("transport_id:4")
+    (('-s', 'R5CT10'), ('-t', '4'))
+    """
+    if serial.startswith(_TRANSPORT):
+        return "-t", serial.removeprefix(_TRANSPORT)
+    return "-s", serial
+
+
+def _told_apart(device: AttachedDevice, ports: Mapping[str | None, int]) -> AttachedDevice:
+    """One whose serial number another has too, as cheap phones do, by its USB port; by adb's number
+    for the connection where that is not told, or not of one phone."""
     port = device.properties.get("usb")
-    if port is None or sum(other.serial == device.serial for other in all_of_them) == 1:
+    if port is not None and ports[port] == 1:
+        name = f"{_PORT}{port}"
+    elif device.transport_id is not None:
+        name = f"{_TRANSPORT}{device.transport_id}"
+    else:
         return device
-    return replace(device, serial=f"{_PORT}{port}", shared_serial=device.serial)
+    return replace(device, serial=name, shared_serial=device.serial)
 
 
 def parse_version(text: str) -> str | None:
