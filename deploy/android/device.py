@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+
+from pydantic import ValidationError
 
 from deploy.android.identity import read_identity
 from deploy.android.parsers.battery import parse_battery
@@ -72,6 +75,14 @@ class AndroidDevice:
         self._boot_id = last_line(phone.shell(_BOOT_ID).out)
 
     def facts(self) -> DeviceFacts:
+        with _believed(self._phone):
+            return self._facts()
+
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        with _believed(self._phone):
+            return self._conditions(at_s, whole=whole)
+
+    def _facts(self) -> DeviceFacts:
         seen = self._phone.shell_each(
             {
                 "clusters": _CLUSTER_FILES,
@@ -100,7 +111,7 @@ class AndroidDevice:
             ),
         )
 
-    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+    def _conditions(self, at_s: float, *, whole: bool) -> Conditions:
         commands = {
             "thermal": f"{_DUMP} thermalservice",
             "battery": f"{_DUMP} battery",
@@ -157,6 +168,19 @@ class AndroidDevice:
         except PhoneError:
             self._last_phone.wait_back()
             self._last_runner.stop()
+
+
+@contextmanager
+def _believed(phone: Phone) -> Iterator[None]:
+    """Parsers give what a record takes; what slips through is an answer that cannot be.
+
+    Raises PhoneError (bad-answer).
+    """
+    try:
+        yield
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
+        raise fault("bad-answer", f"{phone.serial} tells of its {field} what cannot be") from error
 
 
 def read_description(phone: Phone) -> Description:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deploy.results.cores import core_list
 from deploy.virtual_phone.processes import Process
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ def _status(process: Process) -> str:
         f"Name:\t{process.name[-15:]}\nState:\tR (running)\nPid:\t{process.pid}\n"
         f"Uid:\t{process.uid}\t{process.uid}\t{process.uid}\t{process.uid}\n"
         f"VmHWM:\t{process.peak_kb:8} kB\nVmRSS:\t{process.rss_kb:8} kB\n"
-        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{ranges(process.cores)}\n"
+        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{core_list(process.cores)}\n"
     )
 
 
 def _cpus(phone: State) -> dict[str, str]:
-    every = ranges(range(phone.profile.cores))
+    every = core_list(range(phone.profile.cores))
     return {f"/sys/devices/system/cpu/{name}": f"{every}\n" for name in ("present", "online")}
 
 
@@ -86,18 +87,3 @@ def _cpufreq(phone: State) -> dict[str, str]:
         ):
             files[f"/sys/devices/system/cpu/cpufreq/policy{first}/{name}"] = f"{value}\n"
     return files
-
-
-def ranges(cores: range | tuple[int, ...]) -> str:
-    """As the kernel writes lists.
-
-    >>> ranges((0, 1, 2, 5, 7)), ranges(range(8))
-    ('0-2,5,7', '0-7')
-    """
-    runs: list[list[int]] = []
-    for core in cores:
-        if runs and runs[-1][-1] == core - 1:
-            runs[-1].append(core)
-        else:
-            runs.append([core])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -18,15 +18,17 @@ _STATES = (
 )
 # The one state with a sentence behind it, which holds blanks, brackets and an address.
 _NO_PERMISSIONS = r"no permissions(?: \([^\t]*?\))?(?:; see \[[^\]]*\])?"
+# A run of them is tried once, from its start: not from each of its blanks.
+_BLANKS = r"(?<=\S)\s++"
 _TAGS = r"(?P<tags>(?: [a-z_]+:\S*)*)"
 
 # A serial number may hold blanks, so the line is read from its end: tags, then a state that is
 # known, then whatever is left. A state that we never heard of is taken to be one word.
 _LINES = (
-    re.compile(rf"(?P<serial>.+?)\s+(?P<state>{_NO_PERMISSIONS}|{_STATES}){_TAGS}"),
-    re.compile(rf"(?P<serial>.+?)\s+(?P<state>\S+){_TAGS}"),
+    re.compile(rf"(?P<serial>.+?){_BLANKS}(?P<state>{_NO_PERMISSIONS}|{_STATES}){_TAGS}"),
+    re.compile(rf"(?P<serial>.+?){_BLANKS}(?P<state>\S++){_TAGS}"),
 )
-_LONGEST_LINE = 2000
+_LONGEST_LINE = 600
 
 # What adb calls a phone over the network: HOST:PORT, an emulator, or a service that the phone
 # announces (wireless debugging), whose name may end with the dot of a whole domain name.

@@ -12,6 +12,9 @@ _MOST_DIGITS = 18
 
 _COLDEST_C, _HOTTEST_C = -40.0, 150.0
 
+# In kB, as Linux tells memory: a petabyte.
+MOST_KILOBYTES = 2**40
+
 # The client says so, on either stream, when it has to start the server first.
 _DAEMON_NOISE = re.compile(r"\* (daemon |failed to start daemon)|adb server (version|is out of)")
 
@@ -33,6 +36,17 @@ def whole(text: str | None) -> int | None:
     """
     matched = re.fullmatch(rf"-?[0-9]{{1,{_MOST_DIGITS}}}", (text or "").strip())
     return int(matched[0]) if matched else None
+
+
+def positive(text: str | None, most: int) -> int | None:
+    """The decimal integer that `text` is, where it is one from 1 to `most`: what is beyond is no
+    phone's, and no record takes it.
+
+    >>> positive("34", 1000), positive("-3", 1000), positive("9007199254740992", 1000)
+    (34, None, None)
+    """
+    value = whole(text)
+    return value if value is not None and 0 < value <= most else None
 
 
 def decimal(text: str | None) -> float | None:
