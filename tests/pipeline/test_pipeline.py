@@ -77,7 +77,7 @@ def test_the_manifest_tells_what_was_built(built: Built) -> None:
     assert open_bundle(built.folder).labels == tuple(f"class {i}" for i in range(10))
 
 
-# MobileNetV1 is `built` here; V2 and V3-Small are so by the README's commands.
+# MobileNetV1 is `built` here, V2 by the README's first command.
 @pytest.mark.nightly
 @pytest.mark.parametrize("network", sorted(set(NETWORKS) - {"mobilenet_v1"}))
 def test_every_network_builds_narrow_and_small(network: str, photos: Path, tmp_path: Path) -> None:
