@@ -13,6 +13,7 @@ from synthetic_device import SyntheticDevice
 
 from deploy.cli import commands
 from deploy.cli.run import run
+from deploy.protocol.messages import encode_logits
 from deploy.results.compare import compare_bundles, compare_files
 from deploy.results.file import CSV_COLUMNS, read_results, write_csv, write_results
 from deploy.results.judge import ArmReport, judge
@@ -55,6 +56,17 @@ def test_what_makes_an_arm_invalid(results: Results, reason: str) -> None:
     arm = only_arm(results)
     assert not arm.valid
     assert any(reason in said for said in arm.reasons), arm.reasons
+
+
+def test_answers_of_a_network_of_one_class_cannot_be_judged() -> None:
+    """Nothing has a top class, whatever wrote the file."""
+    results = session(logits=GOLDEN[:, :1])
+    (bundle,) = results.bundles
+    one_class = bundle.model_copy(
+        update={"classes": 1, "float_logits": encode_logits(GOLDEN[:, :1])}
+    )
+    arm = only_arm(results.model_copy(update={"bundles": (one_class,)}))
+    assert arm.reasons == ("a network of one class has no top class to judge its answers by",)
 
 
 def test_bundles_of_one_session_are_compared_in_its_rounds() -> None:
