@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import selectors
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from deploy.android.parsers.devices import AttachedDevice, parse_devices, parse_version
 from deploy.android.parsers.failures import failure_kind
@@ -36,6 +37,9 @@ _CONNECT_S = 15.0
 # A server that cannot start ends with such a line of its log, which its client passes on:
 # 11-26 21:16:00.254 12979 12979 F adb     : adb_utils.cpp:316 Cannot mkdir '/nobody/.android': ...
 _FATAL = re.compile(r"^[\d\- :.]+ F adb *: (?:\S+:\d+ )?(?P<why>.+)$", re.MULTILINE)
+# Far more than any command of ours prints, but for files; read in pieces of so many bytes.
+MOST_TEXT = 8 * 2**20
+_CHUNK = 1 << 16
 # How often to look whether the user has had enough.
 _LOOK_S = 0.2
 
@@ -69,11 +73,13 @@ class Adb:
         *,
         timeout: float = _SHORT_S,
         stdin: Path | None = None,
+        most: int = MOST_TEXT,
     ) -> Finished:
         """Run adb with `arguments`, each handed over as it is; `stdin` is a file.
 
-        Raises PhoneError: timeout where it does not end in `timeout` seconds, server where the
-        binary cannot be run. Raises CancelledError.
+        Raises PhoneError: timeout where it does not end in `timeout` seconds, bad-answer where it
+        prints more than `most` bytes, adb-missing where the binary cannot be run. Raises
+        CancelledError.
         """
         command = [self.binary, "-P", str(self.port), *arguments]
         if self.host != LOCAL:
@@ -97,8 +103,10 @@ class Adb:
                 named = error.filename is not None
                 if not named and (lack := lacking(error)):
                     raise lack from error
-                raise fault("server", f"cannot run {self.binary} ({error.strerror})") from error
-            stdout, stderr = self._communicate(process, arguments, timeout)
+                raise fault(
+                    "adb-missing", f"cannot run {self.binary} ({error.strerror})"
+                ) from error
+            stdout, stderr = self._communicate(process, arguments, timeout, most)
         return Finished(
             stdout=stdout,
             stderr=stderr.decode("utf-8", "replace").replace("\r", ""),
@@ -106,29 +114,47 @@ class Adb:
         )
 
     def _communicate(
-        self,
-        process: subprocess.Popen[bytes],
-        arguments: Sequence[str],
-        timeout: float,
+        self, process: subprocess.Popen[bytes], arguments: Sequence[str], timeout: float, most: int
     ) -> tuple[bytes, bytes]:
         """What it printed, once it has ended by itself within `timeout` seconds."""
         deadline = time.monotonic() + timeout
+        assert process.stdout is not None
+        assert process.stderr is not None
+        printed = {process.stdout: bytearray(), process.stderr: bytearray()}
         try:
-            while True:
-                try:
-                    return process.communicate(timeout=_LOOK_S)
-                except subprocess.TimeoutExpired:
-                    if self.cancelled is not None and self.cancelled.is_set():
-                        raise CancelledError from None
-                    if time.monotonic() > deadline:
-                        what = f"adb {_what(arguments)} did not end in {timeout:g} s"
-                        raise fault("timeout", what) from None
+            with selectors.DefaultSelector() as open_ones:
+                for stream in printed:
+                    open_ones.register(stream, selectors.EVENT_READ)
+                while open_ones.get_map():
+                    for key, _ in open_ones.select(_LOOK_S):
+                        if data := os.read(key.fd, _CHUNK):
+                            printed[cast(IO[bytes], key.fileobj)] += data
+                        else:
+                            open_ones.unregister(key.fileobj)
+                    if sum(map(len, printed.values())) > most:
+                        what = f"adb {_what(arguments)} printed more than {most / 2**20:.0f} MB"
+                        raise fault("bad-answer", what)
+                    self._check_patience(deadline, arguments, timeout)
+            while process.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK_S)
+                self._check_patience(deadline, arguments, timeout)
+            return bytes(printed[process.stdout]), bytes(printed[process.stderr])
         finally:
             if process.returncode is None:
                 # adb may be a script that started another: its children hold the pipes.
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.wait()
+            for stream in printed:
+                stream.close()
+
+    def _check_patience(self, deadline: float, arguments: Sequence[str], timeout: float) -> None:
+        """Raises CancelledError, and PhoneError (timeout) past the deadline."""
+        if self.cancelled is not None and self.cancelled.is_set():
+            raise CancelledError
+        if time.monotonic() > deadline:
+            raise fault("timeout", f"adb {_what(arguments)} did not end in {timeout:g} s")
 
     def devices(self) -> tuple[AttachedDevice, ...]:
         """Every phone that the server knows, in whatever state. Starts the server if need be.
@@ -184,7 +210,7 @@ def default_port() -> int:
 
 def find_adb() -> str:
     """The adb to use: ADBUTILS_ADB_PATH, the one on PATH (so that one server serves all), or the
-    one that adbutils brings. Raises PhoneError (server) where there is none.
+    one that adbutils brings. Raises PhoneError (adb-missing) where there is none.
     """
     from adbutils._utils import adb_path
 
@@ -192,11 +218,11 @@ def find_adb() -> str:
     try:
         return named or adb_path()
     except RuntimeError as error:
-        raise fault("server", f"there is no adb here ({error})") from error
+        raise fault("adb-missing", f"there is no adb here ({error})") from error
 
 
 def _what(arguments: Sequence[str]) -> str:
     """The adb command and the phone, without the paths and scripts that follow it."""
-    if arguments[0] == "-s":
+    if arguments[0] in ("-s", "-t"):
         return f"{arguments[2]} on {arguments[1]}"
     return arguments[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
 from deploy.support.errors import PhoneError
+from deploy.support.temporary import temporary_folder
 
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 RUNS_ON = {"arm64-v8a", "x86_64"}
@@ -66,7 +66,7 @@ class AppRunner:
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
         assert mask is None, "the shell cannot pin another user's process"
         answer_name = f"{request.id}.answer.json"
-        with tempfile.TemporaryDirectory() as local:
+        with temporary_folder() as local:
             file = Path(local, "request.json")
             file.write_text(request.to_json(), encoding="utf-8")
             self._folder.put(f"{request.id}.request.json", file)

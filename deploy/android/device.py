@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
+from pydantic import ValidationError
+
+from deploy.android.identity import read_identity
 from deploy.android.parsers.battery import parse_battery
 from deploy.android.parsers.disk import parse_available
 from deploy.android.parsers.load import busy_share, parse_meminfo, parse_stat
@@ -14,6 +18,7 @@ from deploy.android.parsers.properties import Description, describe, parse_prope
 from deploy.android.parsers.thermal import parse_thermal
 from deploy.android.phone import Phone
 from deploy.benchmark.parsers.cpu import clocks, clusters, parse_files
+from deploy.benchmark.parsers.text import words
 from deploy.benchmark.runner import Runner
 from deploy.protocol.faults import fault
 from deploy.results.cores import parse_core_list
@@ -70,6 +75,14 @@ class AndroidDevice:
         self._boot_id = last_line(phone.shell(_BOOT_ID).out)
 
     def facts(self) -> DeviceFacts:
+        with _believed(self._phone):
+            return self._facts()
+
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        with _believed(self._phone):
+            return self._conditions(at_s, whole=whole)
+
+    def _facts(self) -> DeviceFacts:
         seen = self._phone.shell_each(
             {
                 "clusters": _CLUSTER_FILES,
@@ -78,10 +91,11 @@ class AndroidDevice:
             }
         )
         about = self._description
+        itself = replace(read_identity(self._phone), serialno=about.serialno or "")
         return DeviceFacts(
             kind="android",
             virtual=about.virtual,
-            id=about.serialno or self._phone.serial,
+            id=words(itself.name) or self._phone.serial,
             serial=self._phone.serial,
             connection=self._phone.connection,
             manufacturer=about.manufacturer,
@@ -97,7 +111,7 @@ class AndroidDevice:
             ),
         )
 
-    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+    def _conditions(self, at_s: float, *, whole: bool) -> Conditions:
         commands = {
             "thermal": f"{_DUMP} thermalservice",
             "battery": f"{_DUMP} battery",
@@ -154,6 +168,19 @@ class AndroidDevice:
         except PhoneError:
             self._last_phone.wait_back()
             self._last_runner.stop()
+
+
+@contextmanager
+def _believed(phone: Phone) -> Iterator[None]:
+    """Parsers give what a record takes; what slips through is an answer that cannot be.
+
+    Raises PhoneError (bad-answer).
+    """
+    try:
+        yield
+    except ValidationError as error:
+        field = ".".join(map(str, error.errors(include_url=False)[0]["loc"]))
+        raise fault("bad-answer", f"{phone.serial} tells of its {field} what cannot be") from error
 
 
 def read_description(phone: Phone) -> Description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -110,8 +111,9 @@ def choose_phones(
     """The phones to use: those named, every usable one for "all", the only one for nothing.
 
     Raises PhoneError: no-phone, not-found, or what keeps the phone from being used; UserError
-    where there are several and none is named.
+    where there are several and none is named, and where adb itself cannot tell two apart.
     """
+    _refuse_twins(attached)
     if ALL in wanted:
         usable = tuple(entry for entry in attached if entry.state == "device")
         if not usable:
@@ -141,10 +143,21 @@ def choose_phones(
     return tuple(attached)
 
 
+def _refuse_twins(attached: Sequence[AttachedDevice]) -> None:
+    """What is asked of one of them either may answer, or adb refuses."""
+    for serial, count in Counter(entry.serial for entry in attached).items():
+        if count > 1:
+            raise UserError(
+                f"adb lists {printable(serial)} {count} times and cannot tell them apart: unplug "
+                "all but one, or upgrade adb"
+            )
+
+
 def seen_phones(
     adb: Adb, attached: Sequence[AttachedDevice], wanted: Sequence[str]
 ) -> tuple[SeenPhone, ...]:
     """As `choose_phones`, and each phone once, though adb may list it by cable and by network."""
+    _refuse_twins(attached)
     if wanted and ALL not in wanted:
         return one_each(adb, choose_phones(attached, wanted))
     by_serial = {seen.attached.serial: seen for seen in one_each(adb, attached)}

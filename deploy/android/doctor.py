@@ -22,6 +22,7 @@ from deploy.backends import packages
 from deploy.bundle.manifest import TOOL_NAME
 from deploy.bundle.open import Bundle
 from deploy.protocol.faults import REMEDIES
+from deploy.results.clocks import caps_unknown, describe_caps
 from deploy.results.judge import LOW_BATTERY
 from deploy.results.records import Conditions, DeviceFacts
 from deploy.runtimes.processor import describe_int8, int8_saturates
@@ -129,6 +130,7 @@ def _phone(adb: Adb, seen: SeenPhone, executorch: str | None) -> Iterator[Findin
         yield _space(name, phone)
         yield _developer_settings(name, phone)
         yield from _conditions(name, now)
+        yield from _clocks(name, facts, now)
     except PhoneError as error:
         yield Finding(about=name, state="blocks", what=str(error))
 
@@ -174,7 +176,8 @@ def _conditions(name: str, now: Conditions) -> Iterator[Finding]:
     yield _battery(f"{name} battery", now)
     thermal = now.thermal_status
     if thermal is None:
-        what = "status unknown (before Android 10, or forced): throttling shows in the times alone"
+        why = "before Android 10, forced, or not ready"
+        what = f"status unknown ({why}): throttling shows in the times alone"
         yield Finding(about=f"{name} heat", state="warning", what=what)
     else:
         state: Severity = "ok" if thermal == 0 else "warning"
@@ -183,9 +186,17 @@ def _conditions(name: str, now: Conditions) -> Iterator[Finding]:
     locked = now.locked
     what = "locked: unlock it and keep the screen on" if locked else "unlocked"
     yield Finding(about=f"{name} screen", state="warning" if locked else "ok", what=what)
-    if not now.clocks:
+
+
+def _clocks(name: str, facts: DeviceFacts, now: Conditions) -> Iterator[Finding]:
+    caps = describe_caps(facts, [now])
+    if not now.clocks or caps_unknown(now.clocks):
         what = "unreadable: throttling shows in the times alone"
-        yield Finding(about=f"{name} clocks", state="warning", what=what)
+    elif caps:
+        what = f"capped, {caps}: let it cool and charge, and end its battery saver"
+    else:
+        return
+    yield Finding(about=f"{name} clocks", state="warning", what=what)
 
 
 def _battery(about: str, now: Conditions) -> Finding:

@@ -7,6 +7,7 @@ all there is: these stay apart.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,15 @@ class Identity:
     def is_known(self) -> bool:
         """Whether another phone would say something else."""
         return bool(self.boot_id or self.android_id)
+
+    @property
+    def name(self) -> str:
+        """What a file of results may call it: its serial number, and what tells it from others that
+        have the same, of which the number itself is nobody's affair."""
+        if not self.android_id:
+            return self.serialno
+        told = hashlib.sha256(self.android_id.encode()).hexdigest()[:8]
+        return f"{self.serialno or 'unnamed'}-{told}"
 
     @property
     def lasting(self) -> str:
@@ -86,10 +96,12 @@ def one_each(adb: Adb, attached: Sequence[AttachedDevice]) -> tuple[SeenPhone, .
 
 def merge(entries: Sequence[tuple[AttachedDevice, Identity | None]]) -> tuple[SeenPhone, ...]:
     """The phones behind entries that say who they are, None for one that does not."""
-    groups: dict[object, list[AttachedDevice]] = {}
-    for entry, identity in entries:
-        known = identity is not None and identity.is_known and not _is_emulator(entry)
-        groups.setdefault(identity if known else entry.serial, []).append(entry)
+    groups: dict[Identity | int, list[AttachedDevice]] = {}
+    for place, (entry, identity) in enumerate(entries):
+        if identity is None or not identity.is_known or _is_emulator(entry):
+            groups[place] = [entry]
+        else:
+            groups.setdefault(identity, []).append(entry)
     seen: list[SeenPhone] = []
     for said, group in groups.items():
         if isinstance(said, Identity) and not _is_one(said, group):
@@ -104,8 +116,10 @@ def _is_emulator(attached: AttachedDevice) -> bool:
 
 
 def _is_one(identity: Identity, entries: Sequence[AttachedDevice]) -> bool:
-    """A boot id alone is shared by containers, of which none hangs on a cable."""
-    return bool(identity.android_id) or any(entry.connection == "usb" for entry in entries)
+    """A boot id alone is shared by containers, of which none hangs on a cable; no phone hangs on
+    two."""
+    cables = sum(entry.connection == "usb" for entry in entries)
+    return cables == 1 or (not cables and bool(identity.android_id))
 
 
 def _identity(adb: Adb, attached: AttachedDevice) -> Identity | None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from deploy.results.cores import cores_of
 from deploy.support.errors import PhoneError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import last_line
+from deploy.support.temporary import temporary_folder
 
 PHONE_TARGET: TargetName = "linux-arm64"
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
@@ -117,7 +117,7 @@ class NativeRunner:
     def _execute(self, request: Request, options: tuple[str, ...], timeout: float) -> ShellResult:
         """Run the block until it has answered. Raises what its end says went wrong."""
         name = f"{request.id}.request.json"
-        with tempfile.TemporaryDirectory() as local:
+        with temporary_folder() as local:
             file = Path(local, name)
             file.write_text(request.to_json(), encoding="utf-8")
             self._folder.put(name, file)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from deploy.android.device import AndroidDevice
@@ -15,6 +14,7 @@ from deploy.benchmark.per_op import PROFILED_RUNS, OperatorProfile, traced_block
 from deploy.benchmark.session import default_block_timeout
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import Artifact
+from deploy.support.temporary import temporary_folder
 
 
 def trace_operators(
@@ -27,7 +27,7 @@ def trace_operators(
     device = AndroidDevice(phone, chosen.on(phone))
     runner = device.runner
     assert isinstance(runner, NativeRunner)
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
+    with temporary_folder() as folder:
         staged = stage_bundle(opened.bundle, [artifact], Path(folder))
         request = traced_block(staged, artifact, threads)
         try:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from deploy.android.adb import Adb, Finished
-from deploy.android.parsers.devices import Connection, connection_of, is_address
+from deploy.android.adb import MOST_TEXT, Adb, Finished
+from deploy.android.parsers.devices import Connection, connection_of, is_address, selector
 from deploy.android.parsers.failures import failure_kind
+from deploy.protocol.answers import MAX_ANSWER_BYTES
 from deploy.protocol.faults import fault
 from deploy.support.errors import PhoneError
 from deploy.support.printable import last_line
@@ -21,6 +22,8 @@ from deploy.support.printable import last_line
 # Slower than the slowest USB 2 port by an order.
 _BYTES_PER_S = 1_000_000
 _BACK_POLL_S = 0.5
+# An answer of the greatest size, or the trace of a block.
+_MOST_FILE = MAX_ANSWER_BYTES + 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class Phone:
         mark = f"end-{secrets.token_hex(8)}"
         done = self._run(["shell", f"{command}; echo {mark}:$?"], timeout=timeout, stdin=stdin)
         out = done.text.replace("\r", "")
-        end = re.search(rf"{mark}:([0-9]+)\s*\Z", out)
+        end = re.search(rf"{mark}:([0-9]{{1,3}})\s*\Z", out)
         if end is None:
             raise self._failure(done, "shell", f"lost {self.serial} in the middle of a command")
         return ShellResult(out=out[: end.start()], err=done.stderr, code=int(end[1]))
@@ -63,11 +66,17 @@ class Phone:
     def shell_each(
         self, commands: Mapping[str, str], *, timeout: float | None = None
     ) -> dict[str, str]:
-        """The output of several commands by name, in one go over the wire."""
+        """The output of several commands by name, in one go over the wire.
+
+        Raises as `shell`, and PhoneError (bad-answer) where an output was lost.
+        """
         mark = f"next-{secrets.token_hex(8)}"
         # The first answer may come without a line end, so that each mark brings its own.
         joined = f"; echo; echo {mark}; ".join(commands.values())
         parts = self.shell(joined, timeout=timeout).out.split(f"\n{mark}\n")
+        if len(parts) != len(commands):
+            answered = f"{len(parts)} of {len(commands)} commands in one go"
+            raise fault("bad-answer", f"{self.serial} answers {answered}")
         return dict(zip(commands, parts, strict=True))
 
     def push(self, file: Path, remote: str) -> None:
@@ -78,8 +87,9 @@ class Phone:
             raise self._failure(done, "push", f"the copy to {self.serial} broke off")
 
     def read(self, command: str, *, timeout: float | None = None) -> bytes:
-        """The raw output of a command. Its end cannot be told: check size or hash."""
-        return self._run(["exec-out", command], timeout=timeout).stdout
+        """The raw output of a command, at most a file that a runner may answer with. Its end cannot
+        be told: check size or hash."""
+        return self._run(["exec-out", command], timeout=timeout, most=_MOST_FILE).stdout
 
     @cached_property
     def features(self) -> frozenset[str]:
@@ -128,9 +138,13 @@ class Phone:
         *,
         timeout: float | None = None,
         stdin: Path | None = None,
+        most: int = MOST_TEXT,
     ) -> Finished:
         return self.adb.run(
-            ["-s", self.serial, *arguments], timeout=timeout or self.command_s, stdin=stdin
+            [*selector(self.serial), *arguments],
+            timeout=timeout or self.command_s,
+            stdin=stdin,
+            most=most,
         )
 
     def _failure(self, done: Finished, command: str, otherwise: str) -> PhoneError:

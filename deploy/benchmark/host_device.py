@@ -13,6 +13,7 @@ import psutil
 from deploy.backends import RunnerName
 from deploy.benchmark.host_runner import HostRunner, NativeHostRunner
 from deploy.benchmark.parsers.cpu import clocks, clusters
+from deploy.benchmark.parsers.text import plausible_celsius
 from deploy.results.records import Conditions, DeviceFacts, Temperature
 
 HOST = "host"
@@ -96,8 +97,8 @@ def _temperatures() -> tuple[Temperature, ...]:
     if not hasattr(psutil, "sensors_temperatures"):
         return ()
     return tuple(
-        Temperature(name=f"{name} {index}", kind="CPU", celsius=reading.current)
+        Temperature(name=f"{name} {index}", kind="CPU", celsius=celsius)
         for name, readings in sorted(psutil.sensors_temperatures().items())
         for index, reading in enumerate(readings)
-        if -100 <= reading.current <= 300
+        if (celsius := plausible_celsius(reading.current)) is not None
     )

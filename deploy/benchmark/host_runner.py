@@ -5,10 +5,10 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import deploy
@@ -25,6 +25,7 @@ from deploy.support.cancel import CancelledError
 from deploy.support.children import child_environment
 from deploy.support.errors import UserError
 from deploy.support.printable import last_line
+from deploy.support.temporary import temporary_folder
 
 WHERE = "this computer"
 # The native runner is Linux's.
@@ -43,11 +44,12 @@ class HostRunner:
 
     def __init__(self, cancelled: threading.Event) -> None:
         self._cancelled = cancelled
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._open = ExitStack()
 
     def start(self) -> None:
         self.stop()
-        self._folder = tempfile.TemporaryDirectory(prefix="mobile-deploy-")
+        self._folder = self._open.enter_context(temporary_folder())
 
     def put(self, name: str, file: Path) -> None:
         link = self._path / name
@@ -88,9 +90,8 @@ class HostRunner:
         )
 
     def stop(self) -> None:
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._open.close()
+        self._folder = None
 
     def _command(
         self, asked: Path, answered: Path, mask: str | None
@@ -104,7 +105,7 @@ class HostRunner:
     @property
     def _path(self) -> Path:
         assert self._folder is not None, "start comes first"
-        return Path(self._folder.name)
+        return self._folder
 
     def _wait(self, process: subprocess.Popen[bytes], timeout: float) -> None:
         deadline = time.monotonic() + timeout

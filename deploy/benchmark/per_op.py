@@ -3,7 +3,6 @@ the ETDump of the native runner."""
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from deploy.bundle.open import Bundle
 from deploy.photos.images import normalize
 from deploy.protocol.messages import PROTOCOL_VERSION, Request, TimedInput
 from deploy.support.errors import UserError
+from deploy.support.temporary import temporary_folder
 
 # So many inferences are in a profile, on whatever device.
 PROFILED_RUNS = 30
@@ -63,7 +63,7 @@ def _onnx_profile(bundle: Bundle, artifact: Artifact, threads: int) -> str:
     from deploy.runtimes.onnx_session import open_session
 
     image = normalize(bundle.golden_crops()[:1], bundle.manifest.input.preprocessing())
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
+    with temporary_folder() as folder:
         options = onnxruntime.SessionOptions()
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder, "profile"))
@@ -93,7 +93,7 @@ def traced_block(staged: StagedBundle, artifact: Artifact, threads: int) -> Requ
 def _etdump(bundle: Bundle, artifact: Artifact, threads: int) -> bytes:
     """Of some runs on the first golden photo."""
     runner = NativeHostRunner(threading.Event())
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as folder:
+    with temporary_folder() as folder:
         staged = stage_bundle(bundle, [artifact], Path(folder))
         request = traced_block(staged, artifact, threads)
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from deploy.support.cancel import CancelledError
 from deploy.support.errors import DeployError
 from deploy.support.lacking import lacking
 from deploy.support.reporter import Reporter, Silent
+from deploy.support.temporary import temporary_folder
 
 _LOOK_S = 0.2
 _KEEP_S = 30.0
@@ -78,7 +78,7 @@ def profile_targets(
         )
         return empty.model_copy(update={"devices": devices})
 
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as local:
+    with temporary_folder() as local:
         staged = [
             stage_bundle(opened.bundle, opened.artifacts, _folder(Path(local), index))
             for index, opened in enumerate(bundles)

@@ -114,6 +114,11 @@ class Session:
             self._over = True
         except CancelledError:
             self._cancelled.set()
+        except Exception as error:
+            # Not the user's doing: what there is, is of a session that failed.
+            self._failure = _failure(fault("unexpected", f"{type(error).__name__}: {error}"))
+            self._over = True
+            raise
         finally:
             self._reporter.stage("cleaning up")
             try:

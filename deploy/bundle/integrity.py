@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import stat
 from pathlib import Path
 
 from deploy.bundle.fields import is_plain_path
 from deploy.bundle.manifest import MANIFEST_FILE, Manifest
+from deploy.bundle.onnx_file import check_self_contained
 from deploy.support.errors import GateError
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.support.printable import printable
@@ -20,8 +22,8 @@ def check_files(folder: Path, manifest: Manifest) -> None:
     """Raise GateError, naming the file, unless `folder` holds exactly what `manifest` describes.
 
     Refused are links and special files (never opened), files that the manifest does not name, names
-    that another file system would confuse, missing files, and sizes and hashes that differ. Raises
-    OSError where the folder cannot be read.
+    that another file system would confuse, missing files, sizes and hashes that differ, and an
+    .onnx that reads further files. Raises OSError where the folder cannot be read.
     """
     # A package counts as one entry, its path with a slash at the end: no file has such a path.
     packages = tuple(f"{item.file}/" for item in manifest.artifacts if item.is_folder)
@@ -48,6 +50,9 @@ def check_files(folder: Path, manifest: Manifest) -> None:
         digest = sha256_folder if entry in packages else sha256_file
         if digest(folder / entry) != sha256:
             raise _altered(folder, entry)
+    for artifact in manifest.artifacts:
+        if artifact.format == "onnx":
+            _check_onnx(folder, artifact.file)
 
 
 def read_checked(folder: Path, file: str, sha256: str, most: int) -> bytes:
@@ -100,6 +105,17 @@ def _regular_files(folder: Path) -> dict[str, int]:
             else:
                 sizes[file] = status.st_size
     return dict(sorted(sizes.items()))
+
+
+def _check_onnx(folder: Path, file: str) -> None:
+    with (
+        (folder / file).open("rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        try:
+            check_self_contained(data)
+        except ValueError as error:
+            raise _wrong(folder, file, f"{error}: {_REMEDY}") from error
 
 
 def _refuse_special(folder: Path, file: str, mode: int) -> None:

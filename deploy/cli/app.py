@@ -10,6 +10,7 @@ import click
 from deploy.cli.options import PATH, Command, shared_options
 from deploy.cli.output import echo, print_json, print_table
 from deploy.cli.progress import watched
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.apps.projects import App
@@ -125,17 +126,18 @@ def _show(
     app: App, project: Path, there: tuple[Staged, ...], removed: Staged | None, added: bool
 ) -> None:
     if removed:
-        echo(f"removed {removed.name}, {_in_megabytes(removed.bytes)} MB\n")
+        echo(f"removed {one_line(removed.name)}, {_in_megabytes(removed.bytes)} MB\n")
     if not there:
-        echo(f"no bundles in {project / app.bundles}")
+        echo(f"no bundles in {one_line(str(project / app.bundles))}")
         return
     rows = [
         [staged.name, ", ".join(staged.artifacts), _in_megabytes(staged.bytes)] for staged in there
     ]
     print_table(["bundle", "artifacts", "MB"], rows)
-    echo(f"\n{_in_megabytes(sum(staged.bytes for staged in there))} MB in {project / app.bundles}")
+    megabytes = _in_megabytes(sum(staged.bytes for staged in there))
+    echo(f"\n{megabytes} MB in {one_line(str(project / app.bundles))}")
     if added:
-        echo(f"\nNext, in {project}:\n")
+        echo(f"\nNext, in {one_line(str(project))}:\n")
         for step in app.steps:
             echo(f"    {step}")
 

@@ -14,6 +14,7 @@ from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.capture.spec import NetworkSpec
@@ -221,7 +222,7 @@ def show(built: Built) -> None:
         show_emulated(built.emulated)
     folder = shlex.quote(str(built.folder))
     echo(
-        f"\nwrote {built.folder} in {built.seconds:.1f} s; next:\n"
+        f"\nwrote {one_line(str(built.folder))} in {built.seconds:.1f} s; next:\n"
         f"  mobile-deploy verify {folder}\n"
         f"  mobile-deploy evaluate {folder} FOLDER_OF_LABELLED_PHOTOS"
     )

@@ -9,6 +9,7 @@ import click
 
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, print_json
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.results.compare import FileComparison
@@ -71,17 +72,18 @@ def compare(
             }
         )
     else:
+        files = f"A: {one_line(str(before))}, B: {one_line(str(after))}"
         show_comparisons(compared.arms)
         if compared.arms:
             echo(
-                f"A: {before}, B: {after}. B/A: ratio of the medians with its 95 % interval, "
+                f"{files}. B/A: ratio of the medians with its 95 % interval, "
                 f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
             )
         if compared.counts:
             show_count_comparisons(compared.counts)
-            echo(f"\nA: {before}, B: {after}. Instructions of one inference: no time.")
+            echo(f"\n{files}. Instructions of one inference: no time.")
         for note in (*compared.missing, *compared.notes):
-            echo(f"note: {note}")
+            echo(one_line(f"note: {note}"))
     if fail_above is not None:
         _fail_above(compared, fail_above)
 

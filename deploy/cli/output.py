@@ -12,6 +12,7 @@ from typing import TextIO
 import click
 
 from deploy.support.errors import StorageError
+from deploy.support.printable import shown
 from deploy.support.streams import give_up
 
 # Wider than any of our tables, so that rich cuts no cell in a narrow terminal.
@@ -23,7 +24,10 @@ class ReaderGoneError(SystemExit):
 
 
 def echo(text: str = "", stream: TextIO | None = None) -> None:
-    """Print a line, on stdout where no stream is named, without colours where it is no terminal.
+    """Print lines, on stdout where no stream is named, without colours where it is no terminal.
+
+    Whatever they name, nothing in them acts on a terminal; what is to be one line is the caller's
+    to see to (`one_line`).
 
     Raises StorageError where stdout does not take it, and ReaderGoneError where nobody reads it.
     Other streams carry what may be lost, and is.
@@ -31,7 +35,7 @@ def echo(text: str = "", stream: TextIO | None = None) -> None:
     to = stream or sys.stdout
     try:
         # Named, for click would write UTF-8 to an ASCII terminal.
-        click.echo(text, file=to)
+        click.echo(shown(text), file=to)
     except OSError as error:
         give_up(to)
         if stream is not None:

@@ -10,6 +10,7 @@ from typing import TextIO
 from deploy.cli.output import echo
 from deploy.cli.progress import bar
 from deploy.support.lacking import check_current_folder
+from deploy.support.printable import one_line
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Reporter, Silent
 
@@ -35,9 +36,11 @@ def watched_devices(debug: bool) -> Iterator[Reporters]:
                 task = drawn.add_task(f"{label}: starting", total=None)
                 return DeviceLine(
                     label,
-                    lambda text: drawn.update(task, description=text),
+                    lambda text: drawn.update(task, description=one_line(text)),
                     lambda done, total: drawn.update(task, completed=done, total=total),
-                    lambda text: drawn.console.print(Text(text, "yellow"), soft_wrap=True),
+                    lambda text: drawn.console.print(
+                        Text(one_line(text), "yellow"), soft_wrap=True
+                    ),
                 )
 
             yield line
@@ -50,7 +53,7 @@ class Warned(Silent):
         self._label, self._stream = label, stream
 
     def warn(self, text: str) -> None:
-        echo(f"warning: {self._label}: {text}", self._stream)
+        echo(one_line(f"warning: {self._label}: {text}"), self._stream)
 
 
 class DeviceLine:

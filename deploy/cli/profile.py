@@ -213,24 +213,28 @@ def profile(
 
 def _check_outputs(output: Path | None, csv: Path | None) -> None:
     """Raise UserError where -o or --csv cannot be written, before anything is measured."""
-    from deploy.results.file import check_writable
     from deploy.support.errors import UserError
+    from deploy.support.output_file import check_output, same_file
+    from deploy.support.printable import printable
 
     for path in (output, csv):
         if path is not None:
-            check_writable(path)
-    if output is not None and output == csv:
-        raise UserError(f"{output} cannot be both -o and --csv: give two names")
+            check_output(path)
+    if output is not None and csv is not None and same_file(output, csv):
+        raise UserError(f"{printable(str(output))} cannot be both -o and --csv: give two names")
 
 
 def _keep(results: Results, output: Path | None) -> None:
     """Write what there is so far, in case all else is lost; the end tells what cannot be."""
     from deploy.results.file import write_results
     from deploy.support.errors import StorageError
+    from deploy.support.output_file import is_stream
 
     if output is not None:
-        with suppress(StorageError):
-            write_results(results, output)
+        with suppress(StorageError, OSError):
+            # Who reads a stream is to get one session, not each half of it.
+            if not is_stream(output):
+                write_results(results, output)
 
 
 def _save(profiled: Profiled, output: Path | None, csv: Path | None) -> list[DeployError]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploy.cli.output import echo
 from deploy.support.lacking import check_current_folder
+from deploy.support.printable import one_line
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Reporter, Silent
 
@@ -52,7 +53,7 @@ class Piped(Silent):
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
-        echo(f"warning: {text}", self._stream)
+        echo(one_line(f"warning: {text}"), self._stream)
 
 
 class OnTerminal:
@@ -68,7 +69,7 @@ class OnTerminal:
     def stage(self, text: str) -> None:
         self.finish()
         self._stage, self._begin = text, time.perf_counter()
-        self._bar.reset(self._task, description=text, total=None)
+        self._bar.reset(self._task, description=one_line(text), total=None)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
         description = f"{self._stage}: {what}" if self._stage else what
@@ -86,7 +87,7 @@ class OnTerminal:
     def _print(self, text: str, style: str) -> None:
         from rich.text import Text
 
-        self._bar.console.print(Text(text, style), soft_wrap=True)
+        self._bar.console.print(Text(one_line(text), style), soft_wrap=True)
 
 
 def bar(stderr: TextIO) -> Progress:

@@ -16,6 +16,7 @@ import click
 from deploy.cli.output import echo, not_written
 from deploy.support.errors import DeployError
 from deploy.support.lacking import lacking
+from deploy.support.printable import one_line
 from deploy.support.streams import give_up, prepare_streams
 from deploy.support.telling import telling_line
 
@@ -73,7 +74,7 @@ def _calm_warnings(debug: bool) -> None:
 def _fail(line: str, code: int, error: BaseException, debug: bool) -> int:
     if debug:
         echo("".join(traceback.format_exception(error)).rstrip(), sys.stderr)
-    head, colon, rest = line.partition(":")
+    head, colon, rest = one_line(line).partition(":")
     echo(click.style(head + colon, fg="red", bold=True) + rest, sys.stderr)
     return code
 

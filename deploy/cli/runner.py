@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.cli.progress import watched
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.native_runner.targets import TargetName
@@ -68,4 +70,4 @@ def build_runner(
     if as_json:
         print_json({"target": target, "folder": str(folder), "command": words})
         return
-    echo(f"{folder}\n\n    {' '.join(words)} ID.request.json")
+    echo(f"{one_line(str(folder))}\n\n    {one_line(shlex.join(words))} ID.request.json")

@@ -14,6 +14,7 @@ from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.quantization.sensitivity.picture import check_picture, shortened
 from deploy.support.json_text import finite
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,7 +170,7 @@ def show(report: SensitivityReport, shown: Sequence[PricedPart], picture: Path |
         "photos that calibrate."
     )
     if picture is not None:
-        echo(f"\nwrote {picture}")
+        echo(f"\nwrote {one_line(str(picture))}")
 
 
 def _more_time(slowdown: float) -> str:

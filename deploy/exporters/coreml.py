@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -35,6 +34,7 @@ from deploy.runtimes.mil.evaluate import check_operators
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import input_names
 from deploy.statistics.error_statistics import compare_logits
+from deploy.support.temporary import temporary_folder
 from deploy.verification.gates import Check, judge_reasons
 from models.preprocessing import Preprocessing
 
@@ -124,7 +124,7 @@ def prove(
     report = compare_in_lockstep(program, reference, images)
     checks = [_lockstep_check(name, "lockstep with its own program", report, exact=exact)]
     if spec.precision == "int8":
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             wide = Path(folder, "wide.mlpackage")
             convert(reference, wide, spec.labels, "float32")
             report = compare_in_lockstep(load_program(wide), reference, images)

@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import re
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from deploy.exporters.rewrites.resizes import resize_where_scales_are_given
 from deploy.exporters.rewrites.rewriting import Replaced, noise
 from deploy.exporters.rewrites.rewriting import prove as prove_rewrites
 from deploy.quantization.write import XNNPACK as DIALECT
+from deploy.support.temporary import temporary_folder
 
 __all__ = ["DIALECT", "count_operators", "export", "interface"]
 
@@ -125,7 +125,7 @@ def _xnnpack_graph(blob: bytes) -> dict[str, Any]:
 
     header = xnnpack.XNNHeader.from_bytes(blob[: xnnpack.XNNHeader.EXPECTED_LENGTH])
     start = header.flatbuffer_offset
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         schema, binary = Path(folder, "schema.fbs"), Path(folder, "graph.bin")
         schema.write_bytes(xnnpack._get_schema_bytes())
         binary.write_bytes(blob[start : start + header.flatbuffer_size])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,6 +25,7 @@ from deploy.exporters.rewrites.forms import write_pools_out
 from deploy.exporters.rewrites.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
 from deploy.exporters.rewrites.rewriting import prove as prove_rewrites
 from deploy.quantization.write import ONNXRUNTIME as DIALECT
+from deploy.support.temporary import temporary_folder
 from deploy.verification.gates import Check, judge_reasons
 
 __all__ = [
@@ -197,7 +197,7 @@ def count_operators(path: Path) -> OperatorCount:
 
     from deploy.runtimes.onnx_session import open_session
 
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
         open_session(path, options=options)

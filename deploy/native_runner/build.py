@@ -27,6 +27,7 @@ from deploy.native_runner.toolchain import Compiler, find_compiler
 from deploy.support.errors import FetchError, RunError, StorageError, UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Progress, silent
+from deploy.support.temporary import temporary_folder
 
 PROGRAM = "mobile-deploy-runner"
 FACTS_FILE = "runner.json"
@@ -150,7 +151,7 @@ def compile_runner(
     As one translation unit, so that the runtime's headers are read once: a third of the time.
     """
     headers = runtime / "executorch"
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+    with temporary_folder() as scratch:
         every = Path(scratch, "runner.cpp")
         every.write_text("".join(f'#include "{file}"\n' for file in _sources("*.cpp")))
         compiler.run(

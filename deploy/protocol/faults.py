@@ -20,6 +20,7 @@ HarnessKind = Literal[
     "rebooted",
     "server",
     "server-start",
+    "adb-missing",
     "timeout",
     "no-space",
     "locked",
@@ -66,6 +67,10 @@ REMEDIES: dict[str, Remedy] = {
     "server-start": Remedy(
         text="set HOME, and TMPDIR, to folders that it can write to, or name a server that runs "
         "with --adb-server"
+    ),
+    "adb-missing": Remedy(
+        text="install it (Debian: apt install adb; anywhere: pip install --force-reinstall "
+        "adbutils), or name one by ADBUTILS_ADB_PATH"
     ),
     "timeout": Remedy(text="replug the phone or restart it, then run again", again=True),
     "no-space": Remedy(text="free space on the phone"),

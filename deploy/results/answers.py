@@ -13,6 +13,7 @@ from deploy.verification.gates import judge_golden
 
 # The same file on the same processor: what differs by more is broken now and then.
 _REPEATED_DB = 40.0
+_FEWEST_CLASSES = 2
 
 
 def check_answers(
@@ -34,6 +35,8 @@ def check_answers(
             own = _comparable(_logits(artifact.own_logits, bundle), artifact)
     except ValueError:
         return None, ["the results hold no golden logits to judge its answers by"]
+    if bundle.classes < _FEWEST_CLASSES:
+        return None, ["a network of one class has no top class to judge its answers by"]
     if not fullest:
         return None, ["it gave no answer that could be judged"]
     rows = sorted(fullest)

@@ -13,8 +13,9 @@ from deploy.support.errors import UserError
 
 NAMED = ("big", "little", "all")
 
-# Above any phone's; keeps a garbled range from filling the memory.
+# Above any phone's, and what a list of them takes: a garbled one fills neither memory nor time.
 _MOST_CORES = 1024
+_LONGEST_LIST = 5 * _MOST_CORES
 
 
 def parse_core_list(text: str) -> tuple[int, ...]:
@@ -24,6 +25,8 @@ def parse_core_list(text: str) -> tuple[int, ...]:
     ((0, 1, 2, 3, 7), (4, 5, 6), ())
     """
     cores: set[int] = set()
+    if len(text) > _LONGEST_LIST:
+        return ()
     for part in re.split(r"[,\s]+", text.strip()):
         matched = re.fullmatch(r"([0-9]{1,4})(?:-([0-9]{1,4}))?", part)
         if matched is None:
@@ -33,6 +36,21 @@ def parse_core_list(text: str) -> tuple[int, ...]:
             return ()
         cores.update(range(first, last + 1))
     return tuple(sorted(cores))
+
+
+def core_list(cores: Sequence[int]) -> str:
+    """Ascending cores as the kernel writes them.
+
+    >>> core_list((0, 1, 2, 5, 7)), core_list(range(8))
+    ('0-2,5,7', '0-7')
+    """
+    runs: list[list[int]] = []
+    for core in cores:
+        if runs and runs[-1][-1] == core - 1:
+            runs[-1].append(core)
+        else:
+            runs.append([core])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def mask_of(cores: Sequence[int]) -> str:

@@ -1,21 +1,24 @@
-"""results.json on disk: written whole or not at all, read with suspicion; samples as CSV."""
+"""results.json on disk: read with suspicion; samples as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.results.records import EMULATED_VERSION, MeasuredDevice, Results
-from deploy.support.errors import StorageError, UserError
+from deploy.support.errors import UserError
+from deploy.support.output_file import write_output
 from deploy.support.printable import printable
 
 # A hundred phones' worth.
 _MAX_BYTES = 512 * 2**20
+
+# With their wide forms, which some spreadsheets take too (OWASP, "CSV Injection").
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 CSV_COLUMNS = (
     "device",
@@ -32,34 +35,23 @@ CSV_COLUMNS = (
 )
 
 
-def check_writable(path: Path) -> None:
-    """Raise UserError where nothing can be written to `path`, before any work is done."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name a file to write")
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{path.parent} is no folder: make it, or write elsewhere")
-    part = _part(path)
-    try:
-        part.touch()
-        part.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
-
-
 def write_results(results: Results, path: Path) -> None:
-    """Write results.json beside its place, then rename. Raises StorageError."""
-    _write(path, results.to_json())
+    """Write results.json, whole or not at all. Raises StorageError."""
+    write_output(path, results.to_json().encode())
 
 
 def write_csv(results: Results, path: Path) -> None:
-    """Write every timed inference, a line each. Raises StorageError."""
+    """Write every timed inference, a line each. Raises StorageError.
+
+    Text that a spreadsheet would take for a formula has a ' before it.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     labels = {bundle.id: bundle.label for bundle in results.bundles}
     for device in results.devices:
         writer.writerows(_rows(device, labels))
-    _write(path, text.getvalue())
+    write_output(path, text.getvalue().encode())
 
 
 def read_results(path: Path) -> Results:
@@ -102,13 +94,11 @@ def _rows(device: MeasuredDevice, labels: dict[str, str]) -> Iterator[list[objec
         for block in arm.blocks:
             for iteration, ns in enumerate(block.answer.iterations_ns if block.answer else ()):
                 yield [
-                    about.serial or about.id,
-                    about.model,
-                    labels[arm.bundle],
-                    arm.artifact,
+                    *map(_inert, (about.serial or about.id, about.model, labels[arm.bundle])),
+                    _inert(arm.artifact),
                     arm.key.runner,
                     arm.key.threads,
-                    arm.key.cores or "",
+                    _inert(arm.key.cores or ""),
                     block.round,
                     block.order,
                     iteration,
@@ -116,18 +106,13 @@ def _rows(device: MeasuredDevice, labels: dict[str, str]) -> Iterator[list[objec
                 ]
 
 
-def _write(path: Path, text: str) -> None:
-    part = _part(path)
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise StorageError(f"cannot write {path} ({error.strerror}): write it elsewhere") from error
+def _inert(text: str) -> str:
+    """Of a stranger's: as text in every spreadsheet.
 
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+    >>> _inert("=HYPERLINK(0)"), _inert("Pixel 8")
+    ("'=HYPERLINK(0)", 'Pixel 8')
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _check_logits(device: MeasuredDevice) -> None:

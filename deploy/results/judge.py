@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.results.answers import check_answers
+from deploy.results.clocks import caps_unknown, describe_caps
 from deploy.results.cores import held_cores
 from deploy.results.records import (
     Arm,
@@ -187,12 +188,18 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
             android and then.thermal_status is None for then in before
         ],
         f"its clocks are unknown: {_TIMES_ALONE}": [android and not then.clocks for then in before],
+        f"what its clocks are allowed is unknown: {_TIMES_ALONE}": [
+            android and caps_unknown(then.clocks) for then in before
+        ],
     }
-    return [
+    told = [
         f"{text} ({sum(map(bool, seen))} of {len(seen)} blocks)"
         for text, seen in conditions.items()
         if any(seen)
     ]
+    if caps := describe_caps(device.device, before):
+        told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
+    return told
 
 
 def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:

@@ -102,7 +102,10 @@ class DeviceFacts(Record):
 
     kind: Literal["android", "ios", "host"] = Field(description="host: a computer.")
     virtual: bool = Field(description="A virtual phone: nothing measured on it is of a real one.")
-    id: Line = Field(description="Tells devices apart: the serial number that it has of its own.")
+    id: Line = Field(
+        description="Tells devices apart: the serial number that it has of its own; on Android "
+        "with a hash of its android_id, since cheap phones share serial numbers."
+    )
     serial: Line | None = Field(description="What adb calls it.")
     connection: Literal["usb", "tcp", "local"] = Field(
         description="How adb reaches it; local: no adb."

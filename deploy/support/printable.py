@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from deploy.support.errors import BundleError
 
 _LONGEST = 200
+
+# What moves a terminal's cursor, hides, or turns text around. Tabs and ends of lines stay, and the
+# colours that click writes for us (bold, red, green, yellow, and back).
+_UNSAFE = re.compile(
+    "(\x1b\\[(?:0|1|31|32|33)m)|"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 def printable(text: str) -> str:
@@ -17,6 +25,24 @@ def printable(text: str) -> str:
     """
     shown = "".join(character if character.isprintable() else "?" for character in text)
     return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "..."
+
+
+def shown(text: str) -> str:
+    """Lines of ours, with a stranger's words or a user's file names in them, safe on a terminal.
+
+    >>> shown("a\\tb\\n\\x1b]0;c")
+    'a\\tb\\n?]0;c'
+    """
+    return _UNSAFE.sub(lambda found: found[1] or "?", text)
+
+
+def one_line(text: str) -> str:
+    """The same, of any length, without an end of a line that another line could be feigned by.
+
+    >>> one_line("a\\nerror: b")
+    'a?error: b'
+    """
+    return shown(text).replace("\n", "?")
 
 
 def last_line(text: str) -> str:

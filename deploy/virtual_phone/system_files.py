@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deploy.results.cores import core_list
 from deploy.virtual_phone.processes import Process
 
 if TYPE_CHECKING:
@@ -17,8 +18,15 @@ def system_files(phone: State) -> dict[str, bytes | None]:
     """Contents by path; None for a file that may not be read."""
     texts = {**_proc(phone), **_cpus(phone)}
     files: dict[str, bytes | None] = {path: text.encode() for path, text in texts.items()}
-    hidden = phone.faults.expects("unreadable-cpufreq")
-    files |= {path: None if hidden else text.encode() for path, text in _cpufreq(phone).items()}
+    hidden = ""
+    if phone.faults.expects("unreadable-caps"):
+        hidden = "scaling_max_freq"
+    if phone.faults.expects("unreadable-cpufreq"):
+        hidden = "_"
+    files |= {
+        path: None if hidden and hidden in path else text.encode()
+        for path, text in _cpufreq(phone).items()
+    }
     return files
 
 
@@ -51,12 +59,12 @@ def _status(process: Process) -> str:
         f"Name:\t{process.name[-15:]}\nState:\tR (running)\nPid:\t{process.pid}\n"
         f"Uid:\t{process.uid}\t{process.uid}\t{process.uid}\t{process.uid}\n"
         f"VmHWM:\t{process.peak_kb:8} kB\nVmRSS:\t{process.rss_kb:8} kB\n"
-        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{ranges(process.cores)}\n"
+        f"Threads:\t{process.threads}\nCpus_allowed_list:\t{core_list(process.cores)}\n"
     )
 
 
 def _cpus(phone: State) -> dict[str, str]:
-    every = ranges(range(phone.profile.cores))
+    every = core_list(range(phone.profile.cores))
     return {f"/sys/devices/system/cpu/{name}": f"{every}\n" for name in ("present", "online")}
 
 
@@ -65,6 +73,8 @@ def _cpufreq(phone: State) -> dict[str, str]:
     for index, cluster in enumerate(phone.profile.clusters):
         first = phone.profile.first_core(index)
         allowed = phone.model.allowed_khz(index)
+        if phone.faults.expects("capped-clocks"):
+            allowed = allowed * 55 // 100
         now = allowed if phone.processes.running else cluster.min_khz
         cores = " ".join(str(core) for core in range(first, first + cluster.cores))
         for name, value in (
@@ -77,18 +87,3 @@ def _cpufreq(phone: State) -> dict[str, str]:
         ):
             files[f"/sys/devices/system/cpu/cpufreq/policy{first}/{name}"] = f"{value}\n"
     return files
-
-
-def ranges(cores: range | tuple[int, ...]) -> str:
-    """As the kernel writes lists.
-
-    >>> ranges((0, 1, 2, 5, 7)), ranges(range(8))
-    ('0-2,5,7', '0-7')
-    """
-    runs: list[list[int]] = []
-    for core in cores:
-        if runs and runs[-1][-1] == core - 1:
-            runs[-1].append(core)
-        else:
-            runs.append([core])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

@@ -16,7 +16,11 @@ from dataclasses import dataclass
 _HEADER = struct.Struct("<6I")
 VERSION = 0x01000001
 MOST_PAYLOAD = 1 << 20
+# What every adb has taken since the first.
+_LEAST_PAYLOAD = 4096
 _TOKEN, _PUBLIC_KEY = 1, 3
+# Packets that a stream keeps unread, where one is right, and streams of a host at once.
+_MOST_WAITING, _MOST_STREAMS = 4, 256
 
 
 def _command(name: bytes) -> int:
@@ -103,6 +107,9 @@ class AdbStream:
             self.transport.send(Packet(command, self._local, self._remote, payload))
 
     def received(self, data: bytes) -> None:
+        """Raises ConnectionError for a host that does not wait to be allowed."""
+        if self._received.qsize() >= _MOST_WAITING:
+            raise ConnectionError("a host sends one packet of a stream, then waits")
         self._received.put_nowait(data)
 
     def allowed(self) -> None:
@@ -190,12 +197,16 @@ class Transport:
             self._hang_up(packet.arg1, stream)
 
     def _greet(self, packet: Packet) -> None:
+        """Raises ConnectionError for a host that takes no packets of any use."""
+        if packet.command == CNXN and packet.arg1 < _LEAST_PAYLOAD:
+            raise ConnectionError("a host takes 4096 bytes or more")
         if self._greeting.banner is None:
             # Silence after the public key is how a phone waits for its owner to accept it.
             if packet.command == CNXN or packet.arg0 != _PUBLIC_KEY:
                 self.send(Packet(AUTH, _TOKEN, 0, bytes(range(20))))
             return
-        self.payload_size = min(packet.arg1, MOST_PAYLOAD)
+        if packet.command == CNXN:
+            self.payload_size = min(packet.arg1, MOST_PAYLOAD)
         self.send(Packet(CNXN, VERSION, MOST_PAYLOAD, self._greeting.banner.encode()))
         if self._greeting.silent_after:
             self._writer.close()
@@ -203,7 +214,7 @@ class Transport:
     def _open(self, packet: Packet) -> None:
         # The name ends in a NUL.
         name = packet.payload.rstrip(b"\0").decode(errors="replace")
-        if not self._knows(name):
+        if not self._knows(name) or len(self._streams) >= _MOST_STREAMS:
             self.send(Packet(CLSE, 0, packet.arg0))
             return
         local = next(self._ids)

@@ -110,6 +110,26 @@ def test_no_text_is_too_garbled(parser: Callable[[str], object]) -> None:
         parser(chance.randbytes(200).decode("utf-8", "surrogateescape"))
 
 
+LARGE = {
+    # Of these a parser that looks back at all before, or tries each blank, takes hours.
+    "devices": "List of devices attached\n" + "x device usb:1 transport_id:1\n" * 60_000,
+    "devices by state": "List of devices attached\n" + ("b:c " * 140 + "!!\n") * 4_000,
+    "devices of blanks": "List of devices attached\n" + ("a" + " " * 590 + "b\n") * 4_000,
+    "core list": "0-1023," * 1_000_000,
+    "cpu": "/a:1\n" * 400_000,
+    "cpu of clusters": "".join(
+        f"/sys/devices/system/cpu/cpufreq/policy{k}/related_cpus:0-1023\n"
+        f"/sys/devices/system/cpu/cpufreq/policy{k}/scaling_cur_freq:1\n"
+        for k in range(10_000, 30_000)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_megabytes_are_read_in_one_pass(name: str) -> None:
+    PARSERS[next(parser for parser in PARSERS if name.startswith(parser))](LARGE[name])
+
+
 @pytest.mark.parametrize("parser", PARSERS.values(), ids=PARSERS)
 def test_a_deep_or_endless_text_is_survived(parser: Callable[[str], object]) -> None:
     endless = ("[", "a", "9", " ", "[a]: [", "cpu ", "a: ", "/a:", "device ", "1 ", "\n", "[]\n")

@@ -41,6 +41,62 @@ def test_phones_with_one_serial_number_are_told_apart_by_their_ports() -> None:
     assert choose_phones([first, second, third], ["usb:1-4"]) == (second,)
 
 
+TWIN = "0123456789ABCDEF device"
+
+
+@pytest.mark.parametrize(
+    ("lines", "serials"),
+    [
+        # Not told, as of some systems; of one hub twice; told of one alone.
+        (
+            (f"{TWIN} transport_id:1", f"{TWIN} transport_id:2"),
+            ("transport_id:1", "transport_id:2"),
+        ),
+        (
+            (f"{TWIN} usb:1-3 transport_id:1", f"{TWIN} usb:1-3 transport_id:2"),
+            ("transport_id:1", "transport_id:2"),
+        ),
+        (
+            (f"{TWIN} usb:1-3 transport_id:1", f"{TWIN} transport_id:2"),
+            ("usb:1-3", "transport_id:2"),
+        ),
+    ],
+)
+def test_a_serial_listed_twice_is_told_apart_by_its_transport(
+    lines: tuple[str, str], serials: tuple[str, str]
+) -> None:
+    entries = parse_devices("List of devices attached\n" + "\n".join(lines))
+    assert tuple(entry.serial for entry in entries) == serials
+    assert choose_phones(entries, ["all"]) == entries
+    # Neither tells who it is: that makes them no one phone.
+    assert len(merge([(entry, None) for entry in entries])) == 2
+
+
+def test_what_adb_cannot_tell_apart_is_refused_with_the_reason() -> None:
+    entries = parse_devices(f"List of devices attached\n{TWIN}\n{TWIN}\nR5CT10 device\n")
+    for wanted in ([], ["all"], ["R5CT10"], ["0123456789ABCDEF"]):
+        with pytest.raises(UserError, match=r"lists 0123456789ABCDEF 2 times .*: unplug all but"):
+            choose_phones(entries, wanted)
+
+
+def test_clones_on_two_cables_are_two_phones() -> None:
+    entries = parse_devices(
+        f"List of devices attached\n{TWIN} usb:1-3 transport_id:1\n{TWIN} usb:1-4 transport_id:2\n"
+    )
+    clone = Identity(serialno="0123456789ABCDEF", boot_id="", android_id="9774d56d682e549c")
+    assert len(merge([(entry, clone) for entry in entries])) == 2
+
+
+def test_a_phone_is_talked_to_by_its_transport(phone: MakePhone, adb_server: AdbServer) -> None:
+    connected = phone()
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    (entry,) = [entry for entry in adb.devices() if entry.serial == connected.serial]
+    twin = Phone(adb, f"transport_id:{entry.transport_id}")
+    assert twin.shell("getprop ro.serialno").out == f"{connected.phone.state.serial}\n"
+    assert "shell_v2" in twin.features
+    assert not twin.over_network
+
+
 def test_the_cable_is_preferred() -> None:
     wireless, cable = parse_devices(
         "List of devices attached\n"
@@ -143,6 +199,9 @@ def test_two_phones_with_one_serial_number_are_two(phone: MakePhone, adb_server:
     adb = Adb(binary=adb_path(), port=adb_server.port)
     told = [read_identity(Phone(adb, connected.serial)) for connected in (first, second)]
     assert told[0].serialno == told[1].serialno == first.phone.state.serial
+    # What results call them: two files, with one of them each, are of two phones.
+    assert told[0].name != told[1].name
+    assert not any(identity.android_id in identity.name for identity in told)
     assert len(seen_phones(adb, adb.devices(), ["all"])) == 2
     with alone(Phone(adb, first.serial)), alone(Phone(adb, second.serial)):
         pass

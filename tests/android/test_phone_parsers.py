@@ -19,7 +19,7 @@ from deploy.android.parsers.power import (
 )
 from deploy.android.parsers.processes import parse_exit_info, parse_pidof
 from deploy.android.parsers.properties import describe, parse_properties
-from deploy.android.parsers.thermal import parse_thermal
+from deploy.android.parsers.thermal import Thermal, parse_thermal
 from deploy.results.records import Temperature
 
 
@@ -93,6 +93,31 @@ def test_without_a_battery_its_noughts_are_unknown() -> None:
     assert battery.powered is True
 
 
+@pytest.mark.parametrize(
+    ("temperature", "voltage", "celsius"),
+    [
+        ("261", "4213", 26.1),
+        ("-25", "3890", -2.5),
+        ("100", "3890", 10.0),
+        # Whole degrees, by their size or by a voltage in volts.
+        ("61", "4213", None),
+        ("26", "13", None),
+        ("261", "13", None),
+        # A battery that nothing is wired to.
+        ("0", "4213", None),
+        ("-999", "4213", None),
+        ("2550", "4213", None),
+    ],
+)
+def test_a_battery_in_units_of_its_own_is_of_unknown_heat(
+    temperature: str, voltage: str, celsius: float | None
+) -> None:
+    text = f"  present: true\n  level: 5\n  temperature: {temperature}\n  voltage: {voltage}\n"
+    battery = parse_battery(f"Current Battery Service state:\n{text}")
+    assert battery.celsius == celsius
+    assert battery.level == 0.05
+
+
 def test_current_temperatures_alone_and_degrees_alone() -> None:
     thermal = parse_thermal(fixture("thermal_android15"))
     assert (thermal.status, thermal.overridden) == (1, False)
@@ -103,6 +128,41 @@ def test_current_temperatures_alone_and_degrees_alone() -> None:
         Temperature(name="soc, therm", kind="SOC", celsius=41.5),
         Temperature(name="new", kind="UNKNOWN", celsius=44.0),
     )
+
+
+def thermal_of(*sensors: str, head: str = "Thermal Status: 0\nHAL Ready: true\n") -> Thermal:
+    lines = "".join(f"\tTemperature{{{sensor}, mStatus=0}}\n" for sensor in sensors)
+    return parse_thermal(f"{head}Current temperatures from HAL:\n{lines}")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("0", None), ("2", 2), ("0\nHAL Ready: true", 0), ("0\nx: y", None)]
+)
+def test_a_service_without_its_hal_has_heard_of_no_heat(said: str, status: int | None) -> None:
+    assert parse_thermal(f"Thermal Status: {said}\nHAL Ready: false\n").status == status
+
+
+def test_where_a_number_belies_a_name_the_name_is_right_and_no_number_is_believed() -> None:
+    thermal = thermal_of(
+        "mValue=38.2, mType=1, mName=CPU",
+        "mValue=30.1, mType=3, mName=BATTERY",
+        "mValue=33.9, mType=4, mName=SKIN",
+        "mValue=3.9, mType=7, mName=vbat",
+        "mValue=84.0, mType=9, mName=soc",
+        "mValue=35.0, mType=6, mName=pa",
+        "mValue=31.0, mType=15, mName=rear",
+    )
+    assert [(sensor.kind, sensor.celsius) for sensor in thermal.sensors] == [
+        ("CPU", 38.2),
+        ("BATTERY", 30.1),
+        ("SKIN", 33.9),
+        ("UNKNOWN", 31.0),
+    ]
+
+
+@pytest.mark.parametrize("value", ["-99.9", "-40.1", "150.1", "0.0", "NaN"])
+def test_what_no_sensor_reads_is_no_reading(value: str) -> None:
+    assert thermal_of(f"mValue={value}, mType=0, mName=CPU").sensors == ()
 
 
 def test_a_forced_thermal_status_is_no_status() -> None:

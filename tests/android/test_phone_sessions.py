@@ -65,8 +65,11 @@ WARNED = [
     ("low-battery", "battery was low"),
     ("charging", "charging"),
     ("thermal-unknown", "heat is unknown"),
+    ("heat-not-ready", "heat is unknown"),
     ("forced-thermal", "forced"),
     ("unreadable-cpufreq", "clocks are unknown"),
+    ("unreadable-caps", "what its clocks are allowed is unknown"),
+    ("capped-clocks", "GHz to 55 %"),
 ]
 
 

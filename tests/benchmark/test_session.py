@@ -119,6 +119,13 @@ class Ailing:
         raise AssertionError("a session leaves that to abandon")
 
 
+class Broken(Ailing):
+    """Its conditions are what nobody has thought of."""
+
+    def conditions(self, at_s: float, *, whole: bool = True) -> Conditions:
+        raise ZeroDivisionError("by nought")
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> ArmPlan:
     make_bundle(tmp_path / "bundle")
@@ -257,3 +264,14 @@ def test_an_interrupt_keeps_what_there_is(plan: ArmPlan) -> None:
     assert measured.interrupted
     assert measured.arms[0].blocks == ()
     assert device.abandoned == 1
+
+
+def test_an_accident_of_ours_is_not_called_an_interruption(plan: ArmPlan) -> None:
+    device = Broken()
+    session = Session(device, phone_facts(), [plan], SETTINGS, Silent(), threading.Event(), EAGER)
+    with pytest.raises(ZeroDivisionError):
+        session.run()
+    measured = session.measured()
+    assert not measured.interrupted
+    assert measured.failure is not None
+    assert (measured.failure.kind, device.abandoned) == ("unexpected", 1)

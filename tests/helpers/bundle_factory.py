@@ -90,7 +90,9 @@ def _artifact(
         (path / "Manifest.json").write_bytes(random.bytes(40))
         (path / "Data" / "model.mlmodel").write_bytes(random.bytes(200))
     else:
-        path.write_bytes(random.bytes(100))
+        # To a reader of protobufs, the name of what produced an .onnx.
+        head = b"\x12\x64" if format == "onnx" else b""
+        path.write_bytes(head + random.bytes(100))
     return Artifact(
         name=f"{format}_{precision}",
         file=file,

@@ -44,7 +44,8 @@ def session(
 ) -> Results:
     """One phone; an arm a slowdown, each of a bundle of its own, interleaved.
 
-    `allowed_khz` is what the system allows the core, block by block, then the last for good.
+    `allowed_khz` is what the system allows the core, block by block, then the last for good; 0 is
+    unreadable.
     """
     measured = device.measure(np.random.default_rng(seed), slowdowns=slowdowns, rounds=rounds)
     bundles = [_bundle(index) for index in range(len(slowdowns))]
@@ -62,7 +63,7 @@ def session(
             locked=False,
             power_save=False,
             busy=0.1,
-            clocks=(CoreClock(core=0, khz=1_000_000, allowed_khz=allowed),),
+            clocks=(CoreClock(core=0, khz=1_000_000, allowed_khz=allowed or None),),
         )
 
     def block(round: int, order: int, times: Sequence[int]) -> Block:

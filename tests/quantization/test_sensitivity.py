@@ -158,7 +158,7 @@ def test_a_network_without_error_is_drawn_too(report: SensitivityReport, tmp_pat
 def test_a_picture_that_cannot_be_written_is_told(
     report: SensitivityReport, tmp_path: Path
 ) -> None:
-    (tmp_path / "ranking.png").mkdir()
+    (tmp_path / "ranking.png").symlink_to("/dev/full")
     with pytest.raises(StorageError, match=r"cannot write .*ranking.png .*elsewhere"):
         draw_sensitivity(report, report.parts, tmp_path / "ranking.png")
 
@@ -235,7 +235,7 @@ def test_json_has_every_part_and_the_picture_is_written(
         ),
         (
             "mobilenet_v2 -o nowhere/ranking.png",
-            "nowhere is no folder: make it, or write the picture elsewhere",
+            "nowhere is no folder: make it, or write elsewhere",
         ),
         ("mobilenet_v22", "unknown network 'mobilenet_v22': did you mean mobilenet_v2"),
         ("mobilenet_v2 --top -1", "--top: -1 is not in the range x>=0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from synthetic_device import SyntheticDevice
 
 from deploy.cli import commands
 from deploy.cli.run import run
+from deploy.protocol.messages import encode_logits
 from deploy.results.compare import compare_bundles, compare_files
 from deploy.results.file import CSV_COLUMNS, read_results, write_csv, write_results
 from deploy.results.judge import ArmReport, judge
@@ -54,6 +56,17 @@ def test_what_makes_an_arm_invalid(results: Results, reason: str) -> None:
     arm = only_arm(results)
     assert not arm.valid
     assert any(reason in said for said in arm.reasons), arm.reasons
+
+
+def test_answers_of_a_network_of_one_class_cannot_be_judged() -> None:
+    """Nothing has a top class, whatever wrote the file."""
+    results = session(logits=GOLDEN[:, :1])
+    (bundle,) = results.bundles
+    one_class = bundle.model_copy(
+        update={"classes": 1, "float_logits": encode_logits(GOLDEN[:, :1])}
+    )
+    arm = only_arm(results.model_copy(update={"bundles": (one_class,)}))
+    assert arm.reasons == ("a network of one class has no top class to judge its answers by",)
 
 
 def test_bundles_of_one_session_are_compared_in_its_rounds() -> None:
@@ -123,6 +136,24 @@ def test_phones_that_share_a_serial_number_are_told_apart() -> None:
     assert [arm.comparison.ratio for arm in compared.arms] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("allowed_khz", "told"),
+    [
+        (1_100_000, ["its clocks were capped from the start, 1 of 2.00 GHz to 55 %"]),
+        (1_950_000, []),
+        (2_000_000, []),
+        (0, ["what its clocks are allowed is unknown"]),
+    ],
+)
+def test_clocks_capped_all_along_are_told_and_spoil_nothing(
+    allowed_khz: int, told: list[str]
+) -> None:
+    (report,) = judge(session(allowed_khz=(allowed_khz,)))
+    assert len(report.warnings) == len(told)
+    assert all(said.startswith(words) for said, words in zip(report.warnings, told, strict=True))
+    assert report.arms[0].valid
+
+
 def test_a_lowered_clock_of_another_core_is_not_the_arms() -> None:
     results = session(allowed_khz=(2_000_000,) * 5 + (1_500_000,))
     device = results.devices[0]
@@ -181,3 +212,26 @@ def test_csv_has_every_sample(tmp_path: Path) -> None:
     lines = (tmp_path / "samples.csv").read_text().splitlines()
     assert lines[0] == ",".join(CSV_COLUMNS)
     assert len(lines) == 1 + 10 * 20
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}"])
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path, start: str) -> None:
+    """A device says what it is called, and whoever made a bundle named its folder."""
+    evil, measured = f"{start}HYPERLINK(0)", session()
+    (device,), (bundle,) = measured.devices, measured.bundles
+    facts = device.device.model_copy(update={"serial": evil, "model": evil})
+    (arm,) = device.arms
+    held = arm.model_copy(update={"key": arm.key.model_copy(update={"cores": evil})})
+    write_csv(
+        measured.model_copy(
+            update={
+                "devices": (device.model_copy(update={"device": facts, "arms": (held,)}),),
+                "bundles": (bundle.model_copy(update={"label": evil}),),
+            }
+        ),
+        tmp_path / "samples.csv",
+    )
+    with (tmp_path / "samples.csv").open(newline="", encoding="utf-8") as stream:
+        _, *rows = csv.reader(stream)
+    assert all(row[:3] == [f"'{evil}"] * 3 and row[6] == f"'{evil}" for row in rows)
+    assert not any(cell.startswith(start) for row in rows for cell in row)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from external_weights import onnx_that_reads
 from places import FIXTURES
 from virtual_phone_fixture import RUNNER, ConnectedPhone, MakePhone, until
 
@@ -24,11 +25,12 @@ from deploy.protocol.messages import (
     RequestedArtifact,
     TimedInput,
 )
+from deploy.runtimes import onnx_session
 from deploy.runtimes.onnx_session import open_session
 from deploy.virtual_phone.benchmark import run_app
 from deploy.virtual_phone.filesystem import APP, SHELL_FOLDER, UserFiles
 from deploy.virtual_phone.profiles import profile_named
-from deploy.virtual_phone.runtimes import SHARED
+from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
 from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE, State
 
 SHAPE = (1, 3, 4, 4)
@@ -155,6 +157,22 @@ def test_the_app_answers_with_real_logits(phone: MakePhone, tiny_onnx: bytes) ->
     assert answer.runner is not None
     assert answer.runner.runtime == "ONNX Runtime"
     assert not any(path.endswith(".part") for path in on.phone.files)
+
+
+@pytest.mark.parametrize("location", [".ssh/id", "../home/.ssh/id"])
+def test_a_model_from_the_wire_reads_no_file_of_this_computer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    (tmp_path / "home" / ".ssh").mkdir(parents=True)
+    (tmp_path / "home" / ".ssh" / "id").write_bytes(b"a private key and more")
+    monkeypatch.chdir(tmp_path / "home")
+    model = onnx_that_reads(location)
+    with pytest.raises(RuntimeFailureError, match="another file"):
+        SHARED.logits("onnx", model, None)
+    # Nor would onnxruntime find it, were it asked.
+    monkeypatch.setattr(onnx_session, "check_self_contained", lambda data: None)
+    with pytest.raises(RuntimeFailureError, match="External data path"):
+        SHARED.logits("onnx", model, None)
 
 
 def test_the_app_is_seen_while_it_runs(phone: MakePhone, tiny_onnx: bytes) -> None:

@@ -153,10 +153,16 @@ def test_an_old_phone_has_no_thermal_service() -> None:
         ("low-battery", "dumpsys battery", "  level: 4\n"),
         ("charging", "dumpsys battery", "  USB powered: true\n"),
         ("thermal-unknown", "dumpsys thermalservice", "Can't find service: thermalservice"),
+        ("heat-not-ready", "dumpsys thermalservice", "HAL Ready: false"),
         ("forced-thermal", "dumpsys thermalservice", "IsStatusOverride: true"),
         ("never-cools", "dumpsys thermalservice", "Thermal Status: 1"),
         ("never-cools", "sleep 30; dumpsys battery", "  temperature: 450\n"),
         ("odd-names", "getprop ro.product.model", "$(touch /tmp/pwned)"),
+        (
+            "unreadable-caps",
+            "cat /sys/devices/system/cpu/cpufreq/policy0/scaling_max_freq",
+            "policy0/scaling_max_freq: Permission denied",
+        ),
         (
             "unreadable-cpufreq",
             "cat /sys/devices/system/cpu/cpufreq/policy0/scaling_cur_freq",

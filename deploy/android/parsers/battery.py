@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from deploy.benchmark.parsers.text import lines_of, truth, whole
+from deploy.benchmark.parsers.text import lines_of, plausible_celsius, truth, whole
 
 _HEADER = "Current Battery Service state:"
 _FAKED = "UPDATES STOPPED"
 _ENTRY = re.compile(r" {2}([A-Za-z][A-Za-z ]*): (.*)")
 
 _CHARGING, _DISCHARGING, _NOT_CHARGING, _FULL = 2, 3, 4, 5
-_COLDEST_C, _HOTTEST_C = -100.0, 300.0
+# Fewer tenths may be whole degrees, which some phones give: 26 would be 2.6 C, and cool.
+_FEWEST_TENTHS = 100
+# Of any battery's voltage: fewer are volts, of a phone that has units of its own.
+_FEWEST_MILLIVOLTS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Battery:
     """`level` is a share of 1, `powered` whether any plug has power, `charging` whether current
     goes in, which heats. `faked` values were set by `dumpsys battery set` and say nothing.
+    `celsius` is None also where its unit is in doubt.
     """
 
     level: float | None
@@ -40,12 +44,14 @@ def parse_battery(text: str) -> Battery:
     status = whole(entries.get("status"))
     # Without a battery the figures are there, and are noughts.
     there = truth(entries.get("present")) is not False
+    millivolts = (whole(entries.get("voltage")) or None) if there else None
+    own_units = millivolts is not None and millivolts < _FEWEST_MILLIVOLTS
     return Battery(
         level=_share(entries) if there else None,
-        celsius=_celsius(entries.get("temperature")) if there else None,
+        celsius=_celsius(entries.get("temperature")) if there and not own_units else None,
         charging=_charging(status),
         powered=_powered(entries),
-        millivolts=(whole(entries.get("voltage")) or None) if there else None,
+        millivolts=None if own_units else millivolts,
         faked=any(_FAKED in line for line in lines),
     )
 
@@ -71,9 +77,9 @@ def _share(entries: dict[str, str]) -> float | None:
 
 def _celsius(tenths: str | None) -> float | None:
     value = whole(tenths)
-    if value is None or not _COLDEST_C <= value / 10 <= _HOTTEST_C:
+    if value is None or 0 <= value < _FEWEST_TENTHS:
         return None
-    return value / 10
+    return plausible_celsius(value / 10)
 
 
 def _charging(status: int | None) -> bool | None:

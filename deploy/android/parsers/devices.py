@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,23 +18,29 @@ _STATES = (
 )
 # The one state with a sentence behind it, which holds blanks, brackets and an address.
 _NO_PERMISSIONS = r"no permissions(?: \([^\t]*?\))?(?:; see \[[^\]]*\])?"
+# A run of them is tried once, from its start: not from each of its blanks.
+_BLANKS = r"(?<=\S)\s++"
 _TAGS = r"(?P<tags>(?: [a-z_]+:\S*)*)"
 
 # A serial number may hold blanks, so the line is read from its end: tags, then a state that is
 # known, then whatever is left. A state that we never heard of is taken to be one word.
 _LINES = (
-    re.compile(rf"(?P<serial>.+?)\s+(?P<state>{_NO_PERMISSIONS}|{_STATES}){_TAGS}"),
-    re.compile(rf"(?P<serial>.+?)\s+(?P<state>\S+){_TAGS}"),
+    re.compile(rf"(?P<serial>.+?){_BLANKS}(?P<state>{_NO_PERMISSIONS}|{_STATES}){_TAGS}"),
+    re.compile(rf"(?P<serial>.+?){_BLANKS}(?P<state>\S++){_TAGS}"),
 )
-_LONGEST_LINE = 2000
+_LONGEST_LINE = 600
 
 # What adb calls a phone over the network: HOST:PORT, an emulator, or a service that the phone
 # announces (wireless debugging), whose name may end with the dot of a whole domain name.
 _ADDRESS = re.compile(r".+:[0-9]{1,5}")
 _SERVICE = re.compile(r".*\._adb(-tls-connect)?\._tcp\.?")
 _EMULATOR = re.compile(r"emulator-[0-9]+")
-# Where the cable is plugged in, which adb takes in place of a serial number.
+# Where the cable is plugged in, which adb takes in place of a serial number; and its number for a
+# connection, which another option of its takes.
 _PORT = "usb:"
+_TRANSPORT = "transport_id:"
+# More than adb serves.
+_MOST_DEVICES = 1000
 
 Connection = Literal["usb", "tcp"]
 
@@ -51,7 +58,8 @@ class AttachedDevice:
     properties: Mapping[str, str]
     transport_id: int | None
     connection: Connection
-    # The serial number that several have, where `serial` is the USB port for that reason.
+    # The serial number that several have, where `serial` is the USB port or the transport for that
+    # reason.
     shared_serial: str | None = None
 
 
@@ -61,9 +69,13 @@ def parse_devices(text: str) -> tuple[AttachedDevice, ...]:
     if _HEADER not in lines:
         return ()
     listed = lines[lines.index(_HEADER) + 1 :]
-    parsed = (_device(line) for line in listed if len(line) <= _LONGEST_LINE)
+    parsed = (_device(line) for line in listed[:_MOST_DEVICES] if len(line) <= _LONGEST_LINE)
     devices = [device for device in parsed if device is not None]
-    return tuple(_told_apart(device, devices) for device in devices)
+    serials = Counter(device.serial for device in devices)
+    ports = Counter(device.properties.get("usb") for device in devices)
+    return tuple(
+        _told_apart(device, ports) if serials[device.serial] > 1 else device for device in devices
+    )
 
 
 def _device(line: str) -> AttachedDevice | None:
@@ -91,7 +103,9 @@ def connection_of(serial: str) -> Connection:
     ('usb', 'usb')
     """
     forms = (_ADDRESS, _SERVICE, _EMULATOR)
-    by_network = not serial.startswith(_PORT) and any(form.fullmatch(serial) for form in forms)
+    if serial.startswith((_PORT, _TRANSPORT)):
+        return "usb"
+    by_network = any(form.fullmatch(serial) for form in forms)
     return "tcp" if by_network else "usb"
 
 
@@ -100,12 +114,28 @@ def is_address(serial: str) -> bool:
     return connection_of(serial) == "tcp" and _ADDRESS.fullmatch(serial) is not None
 
 
-def _told_apart(device: AttachedDevice, all_of_them: Sequence[AttachedDevice]) -> AttachedDevice:
-    """By its USB port where another has the same serial number, as cheap phones do."""
+def selector(serial: str) -> tuple[str, str]:
+    """The option with which adb is told to talk to that phone.
+
+    >>> selector("R5CT10"), selector("transport_id:4")
+    (('-s', 'R5CT10'), ('-t', '4'))
+    """
+    if serial.startswith(_TRANSPORT):
+        return "-t", serial.removeprefix(_TRANSPORT)
+    return "-s", serial
+
+
+def _told_apart(device: AttachedDevice, ports: Mapping[str | None, int]) -> AttachedDevice:
+    """One whose serial number another has too, as cheap phones do, by its USB port; by adb's number
+    for the connection where that is not told, or not of one phone."""
     port = device.properties.get("usb")
-    if port is None or sum(other.serial == device.serial for other in all_of_them) == 1:
+    if port is not None and ports[port] == 1:
+        name = f"{_PORT}{port}"
+    elif device.transport_id is not None:
+        name = f"{_TRANSPORT}{device.transport_id}"
+    else:
         return device
-    return replace(device, serial=f"{_PORT}{port}", shared_serial=device.serial)
+    return replace(device, serial=name, shared_serial=device.serial)
 
 
 def parse_version(text: str) -> str | None:

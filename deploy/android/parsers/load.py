@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.benchmark.parsers.text import lines_of, whole
+from deploy.benchmark.parsers.text import MOST_KILOBYTES, lines_of, positive, whole
 
 # user nice system idle iowait irq softirq steal; guest time, behind them, is in user already.
 _FIELDS = 8
@@ -60,5 +60,5 @@ def busy_share(before: Mapping[int, CoreTimes], after: Mapping[int, CoreTimes]) 
 def parse_meminfo(text: str) -> int | None:
     """MemTotal in bytes."""
     found = (matched for line in lines_of(text) if (matched := _MEMORY.fullmatch(line)))
-    kilobytes = next((whole(matched[1]) for matched in found), None)
+    kilobytes = next((positive(matched[1], MOST_KILOBYTES) for matched in found), None)
     return kilobytes * 1024 if kilobytes else None

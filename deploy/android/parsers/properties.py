@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.benchmark.parsers.text import lines_of, whole, words
+from deploy.benchmark.parsers.text import lines_of, positive, words
 
 _START = re.compile(r"\[([^\]]+)\]: \[(.*)")
+
+# Of decades: Android 16 has 36.
+_HIGHEST_API = 1000
 
 # The first two are there from Android 12 on; the rest name the platform, ever less exactly.
 _SOC_NAMES = (
@@ -71,7 +74,7 @@ def describe(properties: Mapping[str, str]) -> Description:
         manufacturer=known("ro.product.manufacturer", "ro.product.brand"),
         soc=_soc(known("ro.soc.manufacturer"), known("ro.soc.model"), known(*_SOC_NAMES)),
         release=known("ro.build.version.release"),
-        api=whole(known("ro.build.version.sdk")) or None,
+        api=positive(known("ro.build.version.sdk"), _HIGHEST_API),
         abi=known("ro.product.cpu.abi") or next(iter(abilist), None),
         abilist=abilist,
         fingerprint=known("ro.build.fingerprint"),

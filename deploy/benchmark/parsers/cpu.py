@@ -10,19 +10,19 @@ from deploy.results.cores import parse_core_list
 from deploy.results.records import Cluster, CoreClock
 
 _CPU = "/sys/devices/system/cpu"
-_POLICY_CORES = re.compile(rf"({_CPU}/cpufreq/policy[0-9]+)/related_cpus")
+_POLICY_CORES = re.compile(rf"({_CPU}/cpufreq/policy[0-9]{{1,4}})/related_cpus")
 _CORE_FILE = re.compile(rf"{_CPU}/cpu([0-9]{{1,4}})/cpufreq/[a-z_]+")
 _FASTEST_KHZ = 100_000_000
 
 
 def parse_files(text: str) -> dict[str, str]:
     """Path to content, from `grep -s -H '' FILES`; what could not be read is not there."""
-    files: dict[str, str] = {}
+    files: dict[str, list[str]] = {}
     for line in lines_of(text):
         path, colon, content = line.partition(":")
         if colon and path.startswith("/"):
-            files[path] = f"{files[path]}\n{content}" if path in files else content
-    return files
+            files.setdefault(path, []).append(content)
+    return {path: "\n".join(lines) for path, lines in files.items()}
 
 
 def clusters(files: Mapping[str, str], present: Sequence[int] = ()) -> tuple[Cluster, ...]:

@@ -10,6 +10,11 @@ from deploy.support.printable import printable
 # More digits than any figure of a phone has; Python refuses to convert some thousands of them.
 _MOST_DIGITS = 18
 
+_COLDEST_C, _HOTTEST_C = -40.0, 150.0
+
+# In kB, as Linux tells memory: a petabyte.
+MOST_KILOBYTES = 2**40
+
 # The client says so, on either stream, when it has to start the server first.
 _DAEMON_NOISE = re.compile(r"\* (daemon |failed to start daemon)|adb server (version|is out of)")
 
@@ -33,6 +38,17 @@ def whole(text: str | None) -> int | None:
     return int(matched[0]) if matched else None
 
 
+def positive(text: str | None, most: int) -> int | None:
+    """The decimal integer that `text` is, where it is one from 1 to `most`: what is beyond is no
+    phone's, and no record takes it.
+
+    >>> positive("34", 1000), positive("-3", 1000), positive("9007199254740992", 1000)
+    (34, None, None)
+    """
+    value = whole(text)
+    return value if value is not None and 0 < value <= most else None
+
+
 def decimal(text: str | None) -> float | None:
     """The finite number that `text` is, in plain or scientific notation.
 
@@ -44,6 +60,17 @@ def decimal(text: str | None) -> float | None:
         return None
     value = float(plain)
     return value if math.isfinite(value) else None
+
+
+def plausible_celsius(value: float | None) -> float | None:
+    """`value` where something in a device that works may be so warm.
+
+    Below -40 C and above 150 C no chip is specified: sensors say so when they have no reading.
+
+    >>> plausible_celsius(36.5), plausible_celsius(-99.9), plausible_celsius(None)
+    (36.5, None, None)
+    """
+    return value if value is not None and _COLDEST_C <= value <= _HOTTEST_C else None
 
 
 def truth(text: str | None) -> bool | None:

@@ -7,7 +7,6 @@ import json
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from deploy.capture.user.reference import Reference
 from deploy.support.children import child_environment
 from deploy.support.errors import RunError, UserError
 from deploy.support.lacking import full_temporary_folder
+from deploy.support.temporary import temporary_folder
 
 CHILD = Path(__file__).parent / "child/__main__.py"
 OUR_ROOT = Path(deploy.__file__).parent.parent
@@ -53,7 +53,7 @@ def export_user_network(
     the current folder; what the code prints goes to stderr. Raises UserError for what the user can
     mend in it, RunError where the process ended without an answer.
     """
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+    with temporary_folder() as scratch:
         folder = Path(scratch)
         if weights is not None:
             torch.save(dict(weights), folder / "weights.pt")
@@ -68,7 +68,7 @@ def make_stand_in(reference: Reference, crop: tuple[int, int], *, seed: int) -> 
 
     It can be loaded and saved, no more. Raises what `export_user_network` does.
     """
-    with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
+    with temporary_folder() as scratch:
         answer = _ask(reference, Path(scratch), wanted="tensors", crop=crop, seed=seed)
     stand_in = nn.Module()
     for name, (shape, dtype) in answer["tensors"].items():

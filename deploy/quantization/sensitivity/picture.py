@@ -7,7 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.support.errors import StorageError, UserError
+from deploy.support.errors import UserError
+from deploy.support.output_file import check_output, write_output
+from deploy.support.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,9 +35,11 @@ LONGEST_NAME = 30
 def check_picture(path: Path) -> None:
     """Raise UserError where no picture can be written to `path`, before any work is done."""
     if path.suffix.lower().removeprefix(".") not in METADATA:
-        raise UserError(f"{path} is no picture we can draw: name one that ends with .png or .svg")
-    if not path.parent.is_dir():
-        raise UserError(f"{path.parent} is no folder: make it, or write the picture elsewhere")
+        raise UserError(
+            f"{printable(str(path))} is no picture we can draw: name one that ends with .png or "
+            ".svg"
+        )
+    check_output(path)
 
 
 def draw_sensitivity(report: SensitivityReport, parts: Sequence[PricedPart], path: Path) -> None:
@@ -65,12 +69,7 @@ def draw_sensitivity(report: SensitivityReport, parts: Sequence[PricedPart], pat
         _draw_bars(axes, parts)
         _write_heading(figure, height, report, parts)
         figure.savefig(picture, format=picture_format, metadata=METADATA[picture_format])
-    try:
-        path.write_bytes(picture.getbuffer())
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {path} ({error.strerror}): write the picture elsewhere"
-        ) from error
+    write_output(path, picture.getvalue())
 
 
 def _draw_bars(axes: Axes, parts: Sequence[PricedPart]) -> None:

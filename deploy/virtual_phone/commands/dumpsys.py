@@ -57,6 +57,10 @@ def battery(phone: State) -> str:
 
 def thermal(phone: State) -> str:
     forced = phone.faults.strike("forced-thermal")
+    if phone.faults.strike("heat-not-ready"):
+        return (
+            "IsStatusOverride: false\nThermal Status: 0\nCached temperatures:\nHAL Ready: false\n"
+        )
     status = 0 if forced else phone.model.thermal_status()
     now = [
         _temperature(phone.model.chip_celsius(), _CPU, "CPU0", status),

@@ -1,0 +1,98 @@
+"""A file that the user named to be written: whole or not at all, and in place of a file alone.
+
+A device, a FIFO or a terminal is written to; what a link leads to is written, and the link stays.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from deploy.support.errors import StorageError, UserError
+from deploy.support.printable import printable
+
+
+def check_output(path: Path) -> None:
+    """Raise UserError where nothing can be written to `path`, before any work is done."""
+    where = printable(str(path))
+    if path.is_dir():
+        raise UserError(f"{where} is a folder: name a file to write")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{printable(str(path.parent))} is no folder: make it, or write elsewhere")
+    try:
+        if is_stream(path):
+            writable = os.access(path, os.W_OK)
+        else:
+            part = _part(_target(path))
+            part.touch(exist_ok=False)
+            part.unlink()
+            writable = True
+    except OSError as error:
+        raise UserError(f"cannot write {where} ({error.strerror}): write it elsewhere") from error
+    if not writable:
+        raise UserError(f"cannot write {where} (no permission): write it elsewhere")
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written to `path` goes on to somewhere: a device, a terminal, a FIFO.
+
+    Raises OSError for what is there and can be no output, such as a disk or a socket.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISCHR(mode) or stat.S_ISFIFO(mode):
+        return True
+    if not stat.S_ISREG(mode):
+        raise OSError(0, "it is neither a file nor a stream", str(path))
+    return False
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write `data`: a file beside its place, then renamed. Raises StorageError."""
+    try:
+        if is_stream(path):
+            # Of its own position, and waited for as long as its reader takes.
+            with path.open("wb") as stream:
+                stream.write(data)
+        else:
+            _replace(_target(path), data)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {printable(str(path))} ({error.strerror}): write it elsewhere"
+        ) from error
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both are the same file, there already or not; streams take both."""
+    with suppress(OSError):
+        if is_stream(one):
+            return False
+    return _target(one) == _target(other)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    part = _part(target)
+    try:
+        with part.open("xb") as stream:
+            stream.write(data)
+        with suppress(FileNotFoundError):
+            # What was kept from others stays so.
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        os.replace(part, target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _target(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _part(target: Path) -> Path:
+    """A name that nobody can have put something at, were it a link to elsewhere."""
+    return target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.part")
