@@ -49,9 +49,7 @@ def write_record(record: Record, path: Path) -> None:
         ) from error
 
 
-def _read(
-    model: type[RecordOfOurs], path: Path, newest: int, remedy: str
-) -> RecordOfOurs:
+def _read(model: type[RecordOfOurs], path: Path, newest: int, remedy: str) -> RecordOfOurs:
     where = printable(str(path))
     try:
         with path.open("rb") as stream:

@@ -25,7 +25,6 @@ from deploy.bundle.fields import (
 )
 from deploy.bundle.manifest import Format, Tool
 from deploy.support.json_text import json_text
-from deploy.support.printable import printable
 
 CHOICE_VERSION = 1
 VARIANT_VERSION = 1
@@ -40,8 +39,8 @@ _LONGEST_LINE = 1000
 
 def line(text: str) -> str:
     """An error's or a warning's text, as a Line takes it: they quote what strangers wrote."""
-    parts = [printable(part) for part in (text.strip() or "?").split("\n")]
-    return " ".join(parts)[:_LONGEST_LINE]
+    shown = "".join(character if character.isprintable() else " " for character in text.strip())
+    return shown[:_LONGEST_LINE] or "?"
 
 
 class ScoredArtifact(Record):

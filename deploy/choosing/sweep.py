@@ -1,4 +1,4 @@
-"""What to choose from, and what the choice has to keep: checked where it is said. Needs no torch."""
+"""What to choose from and what to keep, checked where it is said. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deploy.backends import BACKENDS
 from deploy.capture.spec import IMAGENET_CLASSES, UNTRAINED, NetworkSpec
+from deploy.capture.user.reference import parse_reference
 from deploy.pipeline.recipe import Recipe, Target, make_targets
 from deploy.support.errors import UserError
 
@@ -76,14 +77,14 @@ class Sweep:
                 f"--weights {self.weights}: a file is of one network and width: build its bundle, "
                 "and compare it with others by `mobile-deploy profile`"
             )
-        for variant in self.variants():
-            spec = self.spec(variant, UNTRAINED)
-            if spec.reference is not None:
+        for network in self.networks:
+            if parse_reference(network) is not None:
                 raise UserError(
-                    f"--networks: {variant.network} is your own, whose width is not ours to choose: "
-                    "build its bundles, and compare them by `mobile-deploy profile`"
+                    f"--networks: {network} is your own, whose width is not ours to choose: build "
+                    "its bundles, and compare them by `mobile-deploy profile`"
                 )
-            self.recipe(spec, Path("bundle"))
+        for variant in self.variants():
+            self.recipe(self.spec(variant, UNTRAINED), Path("bundle"))
         if not self.is_imagenet and self.weights not in (BEST_WEIGHTS, UNTRAINED):
             raise UserError(
                 f"--classes {self.classes} contradicts the published weights, whose classes are "
@@ -99,9 +100,7 @@ class Sweep:
         """In the order in which they were asked for."""
         return tuple(
             Variant(network=network, width=width, resolution=resolution)
-            for network, width, resolution in product(
-                self.networks, self.widths, self.resolutions
-            )
+            for network, width, resolution in product(self.networks, self.widths, self.resolutions)
         )
 
     def spec(self, variant: Variant, weights: str) -> NetworkSpec:
