@@ -33,15 +33,16 @@ def show_choice(choice: Choice, folder: Path) -> None:
         echo(text)
     for note in choice.notes:
         echo(f"note: {note}")
-    if choice.recommended is None:
+    best = choice.recommended
+    if best is None:
         return
-    echo(f"\nrecommended: {_figures(choice.recommended)}\n  {choice.reason}")
+    echo(f"\nrecommended: {_figures(choice, best)}\n  {choice.reason}")
     for runner_up in choice.runners_up:
-        echo(f"runner-up: {_figures(runner_up)}")
-    bundle = next(
-        variant.bundle for variant in choice.variants if variant.name == choice.recommended.variant
-    )
-    echo(f"\nits bundle: {shlex.quote(str(folder / (bundle or '')))}")
+        echo(f"runner-up: {_figures(choice, runner_up)}")
+    variant = next(variant for variant in choice.variants if variant.name == best.variant)
+    echo(f"\nits bundle: {shlex.quote(str(folder / (variant.bundle or '')))}")
+    if variant.weights is None:
+        echo("  of untrained weights: build it with trained ones before you ship it")
 
 
 def _built(choice: Choice) -> Iterator[tuple[SweptVariant, Candidate]]:
@@ -158,9 +159,10 @@ def _why_invalid(choice: Choice) -> Iterator[str]:
         yield f"INVALID: {found[0]}{more}"
 
 
-def _figures(chosen: ChosenCandidate) -> str:
+def _figures(choice: Choice, chosen: ChosenCandidate) -> str:
     latency = "" if chosen.latency_ms is None else f"{chosen.latency_ms:.3g} ms, "
+    kind = "agreement" if choice.quality_by == "agreement" else f"top-1 {choice.quality_by}"
     return (
-        f"{chosen.variant} {chosen.artifact}: {chosen.quality:.1f} %, {latency}"
+        f"{chosen.variant} {chosen.artifact}: {chosen.quality:.1f} % {kind}, {latency}"
         f"{chosen.bytes / 1e6:.2f} MB, {chosen.macs / 1e6:.1f} M MACs"
     )
