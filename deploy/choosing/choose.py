@@ -276,5 +276,5 @@ def _measure_all(
         return None
     session = measure(bundles, measuring, output / _MEASURED, reporter)
     if session.reused:
-        reporter.warn(f"latency is of the session before: remove {session.path} to measure again")
+        reporter.warn("latency is of the session before: give --measure-again to measure it anew")
     return session

@@ -29,12 +29,14 @@ RESULTS_FILE = "results.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Measuring:
-    """How to measure: `device` is "host", "virtual", "none" or a serial; `threads` an arm each."""
+    """How to measure: `device` is "host", "virtual", "none" or a serial; `threads` an arm each;
+    `again` although a whole session of the same is there."""
 
     device: str = HOST
     threads: tuple[int, ...] = (1,)
     rounds: int = ROUNDS
     iterations: int = ITERATIONS
+    again: bool = False
     server: Server = field(default_factory=Server)
 
     @property
@@ -78,7 +80,7 @@ def measure(
     hashes = sorted(sha256_file(bundle / MANIFEST_FILE) for bundle in bundles)
     said = (measuring.device, measuring.threads, measuring.rounds, measuring.iterations)
     path = folder / digest([hashes, said]) / RESULTS_FILE
-    if path.exists():
+    if path.exists() and not measuring.again:
         before = _outcome(read_results(path), path)
         if before.failure is None and not before.interrupted:
             return replace(before, reused=True)

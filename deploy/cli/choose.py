@@ -134,6 +134,9 @@ from deploy.cli.progress import watched
     show_default=True,
     help="Timed inferences of a block.",
 )
+@click.option(
+    "--measure-again", is_flag=True, help="Although the same was measured before in this folder."
+)
 @click.option("--max-latency-ms", type=float, metavar="MS", help="Limit of the VALID median.")
 @click.option("--max-mb", type=float, metavar="MB", help="Limit of the artifact's size.")
 @click.option(
@@ -166,6 +169,7 @@ def choose(
     threads: tuple[int, ...],
     rounds: int,
     iterations: int,
+    measure_again: bool,
     max_latency_ms: float | None,
     max_mb: float | None,
     max_macs: float | None,
@@ -217,6 +221,7 @@ def choose(
                 threads=threads,
                 rounds=rounds,
                 iterations=iterations,
+                again=measure_again,
                 server=server_named(adb_server, connect),
             ),
             jobs=jobs,

@@ -94,10 +94,14 @@ def test_a_process_that_dies_takes_no_other_job_along(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_sweep_does_not_wait_for_its_builds(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with own_processes(2, tmp_path) as pool:
+            for _ in range(4):
+                pool.submit(time.sleep, PATIENCE_S)
+            raise KeyboardInterrupt
+
     begin = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), own_processes(2, tmp_path) as pool:
-        for _ in range(4):
-            pool.submit(time.sleep, PATIENCE_S)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert time.monotonic() - begin < PATIENCE_S / 2
     assert os.listdir(tmp_path) == []

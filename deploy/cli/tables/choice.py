@@ -104,9 +104,11 @@ def _short(name: str) -> str:
 
 
 def _latency(candidate: Candidate) -> str:
+    """The lowest VALID one; else the lowest there is, marked."""
     if candidate.latency_ms is not None:
         return f"{candidate.latency_ms:.3g}"
-    return "INVALID" if candidate.latencies else "-"
+    others = [arm.p50_ms for arm in candidate.latencies if arm.p50_ms is not None]
+    return f"{min(others):.3g}!" if others else "-"
 
 
 def _top1(variant: SweptVariant, candidate: Candidate) -> str:
@@ -129,6 +131,8 @@ def _legend(choice: Choice, timed: bool) -> str:
     if timed and choice.device is not None:
         kind = "virtual phone" if choice.device.virtual else choice.device.kind
         lines.append(f"ms: median of an inference on {choice.device.model} ({kind}).")
+        if any(one.latencies and one.latency_ms is None for _, one in built):
+            lines.append("!: INVALID: it stands here, and decides nothing.")
     if any(one.top1 and one.top1.kind == "measured" for _, one in built):
         lines.append("top-1: measured on the labelled photos where no letter follows.")
     sources = dict.fromkeys(
