@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from deploy.backends import BACKENDS
-from deploy.benchmark.bundles import APP_OR_HOST
+from deploy.benchmark.bundles import ANY_RUNNER
 from deploy.bundle.open import read_manifest
 from deploy.choosing.assemble import assemble
 from deploy.choosing.cost import count, over_cost
@@ -267,7 +267,7 @@ def _measure_all(
         if plan.job is not None and records[plan.job.key].error is None:
             manifest = read_manifest(plan.job.bundle)
             if any(
-                artifact.verified and BACKENDS[artifact.format].runners & APP_OR_HOST
+                artifact.verified and BACKENDS[artifact.format].runners & ANY_RUNNER
                 for artifact in manifest.artifacts
             ):
                 bundles.append(plan.job.bundle)

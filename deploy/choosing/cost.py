@@ -44,10 +44,10 @@ def over_cost(cost: VariantCost, precision: Precision, limits: Requirements) -> 
     """The limits that an artifact in `precision` cannot be within, with its figure."""
     found = []
     if limits.max_macs is not None and cost.macs > limits.max_macs:
-        found.append(f"--max-macs {limits.max_macs:g}: {cost.macs / 1e6:.4g} M")
+        found.append(f"{limits.said('max_macs')}: {cost.macs / 1e6:.4g} M")
     least = cost.least_bytes(precision) / 1e6
     if limits.max_mb is not None and least > limits.max_mb:
-        found.append(f"--max-mb {limits.max_mb:g}: at least {least:.4g}")
+        found.append(f"{limits.said('max_mb')}: at least {least:.4g} MB")
     return found
 
 

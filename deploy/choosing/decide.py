@@ -98,18 +98,18 @@ def best_kind(options: Sequence[Option]) -> QualityKind | None:
 
 def _over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
     if limits.max_macs is not None and option.macs > limits.max_macs:
-        limit = f"--max-macs {limits.max_macs:g}"
+        limit = limits.said("max_macs")
         figure = f"{option.macs / 1e6:.4g} M"
         yield Excess(limit=limit, figure=figure, by=option.macs / limits.max_macs - 1)
     if limits.max_mb is not None and option.megabytes > limits.max_mb:
         figure = f"{option.megabytes:.4g} MB"
         yield Excess(
-            limit=f"--max-mb {limits.max_mb:g}",
+            limit=limits.said("max_mb"),
             figure=figure if option.built else f"at least {figure}",
             by=option.megabytes / limits.max_mb - 1,
         )
     if limits.max_latency_ms is not None and option.built:
-        limit = f"--max-latency-ms {limits.max_latency_ms:g}"
+        limit = limits.said("max_latency_ms")
         if option.latency_ms is None:
             yield Excess(limit=limit, figure="no VALID latency", by=_UNKNOWN)
         elif option.latency_ms > limits.max_latency_ms:
@@ -121,7 +121,7 @@ def _over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
 def _under_top1(option: Option, limits: Requirements, kind: QualityKind | None) -> Iterator[Excess]:
     if limits.min_top1 is None or not option.built:
         return
-    limit = f"--min-top1 {limits.min_top1:g}"
+    limit = limits.said("min_top1")
     if kind not in ("measured", "published"):
         yield Excess(limit=limit, figure="no top-1 is known", by=_UNKNOWN)
     elif kind not in option.quality:

@@ -63,7 +63,7 @@ def check_device(measuring: Measuring) -> None:
         open_server(replace(measuring.server, connect=()))
     elif measuring.wanted:
         cancelled = threading.Event()
-        found = targets([measuring.device], measuring.server, PhoneRunner(name="app"), cancelled)
+        found = targets([measuring.device], measuring.server, PhoneRunner(), cancelled)
         if len(found) > 1:
             raise UserError(f"--device {measuring.device}: a choice is for one device: name one")
 

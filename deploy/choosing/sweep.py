@@ -138,13 +138,21 @@ class Requirements:
     def __post_init__(self) -> None:
         for option, value in vars(self).items():
             if value is not None and not (math.isfinite(value) and value > 0):
-                raise UserError(
-                    f"--{option.replace('_', '-')} {value:g} is no limit: give a number above 0"
-                )
+                raise UserError(f"{self.said(option)} is no limit: give a number above 0")
         if self.min_top1 is not None and self.min_top1 > 100:
             raise UserError(
                 f"--min-top1 {self.min_top1:g} is out of range: give percent, such as 70"
             )
+
+    def said(self, option: str) -> str:
+        """A limit as it is given on the command line.
+
+        >>> Requirements(max_macs=3e8).said("max_macs"), Requirements(max_mb=2).said("max_mb")
+        ('--max-macs 300M', '--max-mb 2')
+        """
+        value = getattr(self, option)
+        text = f"{value / 1e6:g}M" if option == "max_macs" else f"{value:g}"
+        return f"--{option.replace('_', '-')} {text}"
 
 
 def runs_on_devices(targets: Sequence[Target]) -> bool:

@@ -149,11 +149,11 @@ def test_impossible_limits_name_the_one_that_excludes_all_and_the_nearest(
 
 def test_what_was_not_built_counts_among_what_a_limit_excludes() -> None:
     options = [
-        option("pruned", mb=8, macs=900, built=False),
-        option("slow", published=72, macs=300, mb=2),
+        option("pruned", mb=8, macs=900_000_000, built=False),
+        option("slow", published=72, macs=300_000_000, mb=2),
     ]
-    found = decide(options, Requirements(max_macs=200, max_mb=9))
-    assert found.reason.startswith("--max-macs 200 excludes all 2 artifacts: the nearest is slow")
+    found = decide(options, Requirements(max_macs=200e6, max_mb=9))
+    assert found.reason.startswith("--max-macs 200M excludes all 2 artifacts: the nearest is slow")
 
 
 def test_of_nothing_nothing_is_taken() -> None:

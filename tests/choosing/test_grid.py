@@ -132,12 +132,12 @@ COST = VariantCost(params=1_100_000, macs=50_000_000, kernels=1_000_000, classes
 @pytest.mark.parametrize(
     ("limits", "precision", "said"),
     [
-        ({"max_mb": 3.9}, "fp32", ["--max-mb 3.9: at least 4"]),
+        ({"max_mb": 3.9}, "fp32", ["--max-mb 3.9: at least 4 MB"]),
         ({"max_mb": 4}, "fp32", []),
-        ({"max_mb": 1.9}, "fp16", ["--max-mb 1.9: at least 2"]),
+        ({"max_mb": 1.9}, "fp16", ["--max-mb 1.9: at least 2 MB"]),
         ({"max_mb": 1}, "int8", []),
-        ({"max_mb": 0.9}, "w8", ["--max-mb 0.9: at least 1"]),
-        ({"max_macs": 40e6}, "int8", ["--max-macs 4e+07: 50 M"]),
+        ({"max_mb": 0.9}, "w8", ["--max-mb 0.9: at least 1 MB"]),
+        ({"max_macs": 40e6}, "int8", ["--max-macs 40M: 50 M"]),
         ({"max_macs": 50e6}, "int8", []),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from bundle_factory import make_bundle
+from places import ROOT
 from small_photos import write_photos
 
 from deploy.capture.spec import UNTRAINED
@@ -26,9 +27,11 @@ from deploy.choosing.latency import Measuring
 from deploy.choosing.records import Choice, LabelledScores, ScoredArtifact, VariantRecord
 from deploy.choosing.sweep import Requirements, Sweep
 from deploy.choosing.weights import SettledWeights
+from deploy.cli.tables.choice import show_choice
 from deploy.pipeline.recipe import Recipe, Target, make_targets
 from deploy.pipeline.workers import Pool
 from deploy.support.errors import GateError, RunError, UserError
+from deploy.support.json_text import json_text
 from deploy.weights import find_source
 
 # As `make_bundle` has them.
@@ -229,7 +232,7 @@ def test_what_cannot_be_within_the_limits_is_not_built(run: Run, builder: Builde
     assert builder.made == ["mobilenet_v1@96"]
     built, pruned = choice.variants
     assert (built.state, pruned.state) == ("built", "pruned")
-    assert pruned.why == "over --max-macs 1e+07: 13.58 M"
+    assert pruned.why == "over --max-macs 10M: 13.57 M"
     assert all(one.exceeds and one.bytes is None for one in pruned.candidates)
 
 
@@ -345,6 +348,46 @@ def test_records_of_another_schema_are_told_in_one_line(run: Run, tmp_path: Path
     record.write_text(json.dumps({**json.loads(record.read_text()), "schema_version": 2}))
     with pytest.raises(UserError, match="is of a newer mobile-deploy"):
         run()
+
+
+def test_the_table_is_narrow_and_says_what_each_figure_is(
+    run: Run, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    choice = run(
+        Requirements(max_macs=12e6),
+        networks=("mobilenet_v3_small",),
+        widths=(0.75,),
+        resolutions=((96, 96), (224, 224)),
+    )
+    show_choice(choice, tmp_path)
+    shown = capfd.readouterr().out
+    header, *rows = shown.partition("\n\n")[0].splitlines()
+    assert header.split() == [
+        "variant",
+        "artifact",
+        "MB",
+        "M",
+        "MACs",
+        "dB",
+        "agree",
+        "%",
+        "top-1",
+        "%",
+    ]
+    assert len(rows) == 3
+    assert max(map(len, shown.partition("note:")[0].splitlines())) <= 92
+    assert max(map(len, [header, *rows])) <= 80
+    assert [row[0] for row in rows].count(">") == 1
+    assert all(row.endswith(" u") for row in rows)
+    assert "not built: mobilenet_v3_small:0.75@224: over --max-macs 12M" in shown
+    assert "of untrained weights: build it with trained ones before you ship it" in shown
+
+
+def test_the_published_schema_is_the_codes() -> None:
+    published = (ROOT / "docs/schema/choice.schema.json").read_text(encoding="utf-8")
+    assert published == json_text(Choice.json_schema()), (
+        "run: python -m deploy.choosing.records > docs/schema/choice.schema.json"
+    )
 
 
 def test_two_sweeps_do_not_share_a_folder(run: Run, builder: Builder) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from deploy.cli.output import decibels, echo, percent, print_table
@@ -142,7 +143,9 @@ def _legend(choice: Choice, timed: bool) -> str:
         lines.append(
             "p: published for this width and resolution, of float and of its publisher's weights:"
         )
-        lines.append(f"   {', '.join(sources)}.")
+        lines.append(
+            fill(f"{', '.join(sources)}.", 78, initial_indent="   ", subsequent_indent="   ")
+        )
     if any(variant.weights is None for variant, _ in built):
         lines.append("u: built untrained: only its cost, size and latency are of use.")
     return "\n".join(lines)
