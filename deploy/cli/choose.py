@@ -20,10 +20,7 @@ from deploy.cli.output import print_json
 from deploy.cli.progress import watched
 
 
-@click.command(
-    epilog="Example: mobile-deploy choose --networks mobilenet_v2,mobilenet_v3_small "
-    "--widths 1,0.5 --max-latency-ms 20 -o sweep"
-)
+@click.command(epilog="Example: mobile-deploy choose --networks mobilenet_v2 --max-mb 6 -o sweep")
 @click.option(
     "-o",
     "--output",

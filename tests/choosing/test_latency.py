@@ -20,35 +20,31 @@ from deploy.support.reporter import Silent
 SHORT = Measuring(rounds=1, iterations=2)
 
 
-def test_a_whole_session_is_measured_once(phone_bundle: Path, tmp_path: Path) -> None:
-    first = measure([phone_bundle], SHORT, tmp_path, Silent())
-    assert first.path is not None
-    assert first.failure is None
-    assert first.device is not None
-    assert first.device.kind == "host"
-    assert sorted(arm.arm.artifact for arm in first.arms) == [
-        *("executorch-fp32", "executorch-int8", "onnx-fp32", "onnx-int8")
-    ]
-    # Of a single block nobody knows how it would repeat.
-    assert not any(arm.valid for arm in first.arms)
-    session = read_results(first.path).session
-    again = measure([phone_bundle], SHORT, tmp_path, Silent())
-    assert again.reused
-    assert read_results(first.path).session == session
-
-
 @pytest.mark.usefixtures("own_server")
-def test_a_virtual_phone_is_started_used_and_gone(
+def test_a_virtual_phone_is_started_used_and_gone_and_a_whole_session_measured_once(
     phone_bundle: Path, tmp_path: Path, adb_server: AdbServer
 ) -> None:
     virtual = replace(SHORT, device="virtual")
     check_device(virtual)
-    found = measure([phone_bundle], virtual, tmp_path, Silent())
-    assert found.failure is None
-    assert found.device is not None
-    assert found.device.virtual
-    assert all(arm.summary for arm in found.arms)
+    first = measure([phone_bundle], virtual, tmp_path, Silent())
+    assert first.failure is None
+    assert first.path is not None
+    assert first.device is not None
+    assert first.device.virtual
+    assert sorted(arm.arm.artifact for arm in first.arms) == [
+        *("executorch-fp32", "executorch-int8", "onnx-fp32", "onnx-int8")
+    ]
+    assert all(arm.summary for arm in first.arms)
+    # Of a single block nobody knows how it would repeat.
+    assert not any(arm.valid for arm in first.arms)
     assert adb_server.run("devices").stdout.split() == b"List of devices attached".split()
+
+    session = read_results(first.path).session
+    assert measure([phone_bundle], virtual, tmp_path, Silent()).reused
+    assert read_results(first.path).session == session
+    again = measure([phone_bundle], replace(virtual, again=True), tmp_path, Silent())
+    assert not again.reused
+    assert read_results(first.path).session != session
 
 
 @pytest.mark.usefixtures("own_server")
