@@ -14,7 +14,7 @@ from deploy.emulation.processors import Processor
 from deploy.pipeline.judge import Judged
 from deploy.statistics.error_statistics import compare_logits
 from deploy.support.reporter import Progress
-from deploy.verification.emulated import Candidate, EmulatedProof, prove_emulated
+from deploy.verification.emulated import EmulatedArtifact, EmulatedProof, prove_emulated
 
 
 def prove_judged(
@@ -44,9 +44,9 @@ def prove_judged(
 
 def _candidate(
     judged: Judged, folder: Path, golden: slice, float_logits: npt.NDArray[np.float32]
-) -> Candidate:
+) -> EmulatedArtifact:
     made, own = judged.made, judged.own_program
-    return Candidate(
+    return EmulatedArtifact(
         name=made.target.name,
         format=made.target.format,
         precision=made.target.precision,

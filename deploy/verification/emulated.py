@@ -22,7 +22,7 @@ from deploy.verification.gates import Check, judge_golden
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class EmulatedArtifact:
     """An artifact to prove: `operators` are the keys of its counted operators, `written_by` the
     version of its runtime, `here` (N, classes) its golden logits on this computer, None where it
     was not run; `own_program` is how far the program of an int8 one is from the float network."""
@@ -54,7 +54,7 @@ class EmulatedProof:
 def prove_emulated(
     emulation: Emulation,
     processors: Sequence[Processor],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[EmulatedArtifact],
     photos: npt.NDArray[np.float32],
     float_logits: npt.NDArray[np.float32],
     *,
@@ -96,7 +96,7 @@ def computes_in_integers(operators: frozenset[str]) -> bool:
 
 
 def _judge(
-    candidate: Candidate,
+    candidate: EmulatedArtifact,
     processor: Processor,
     logits: npt.NDArray[np.float32],
     float_logits: npt.NDArray[np.float32],

@@ -20,7 +20,7 @@ from deploy.protocol.messages import PROTOCOL_VERSION, Answer, GoldenAnswer, Run
 from deploy.statistics.error_statistics import compare_logits
 from deploy.support.errors import UserError
 from deploy.verification.bundle import verify
-from deploy.verification.emulated import Candidate, computes_in_integers, prove_emulated
+from deploy.verification.emulated import EmulatedArtifact, computes_in_integers, prove_emulated
 
 CORES = ("cortex-a53", "cortex-a76")
 EQUAL_GATE = "logits of the golden photos as on this computer"
@@ -117,7 +117,7 @@ def test_one_bit_that_differs_fails_where_all_is_int8(
         Altered(emulator=emulator, runner=tmp_path),
         [PROCESSORS["cortex-a76"]],
         [
-            Candidate(
+            EmulatedArtifact(
                 name="executorch-int8",
                 format="executorch",
                 precision="int8",
