@@ -277,6 +277,13 @@ def _notes(
             f"{len(untrained)} of {len(built)} variants are untrained: their cost, size and "
             "latency are those of trained ones, their answers and agreement are not"
         )
+    tops = [one.top1 for variant in built for one in variant.candidates if one.top1]
+    if decision.kind == "measured":
+        photos = max(top1.photos or 0 for top1 in tops)
+        yield (
+            f"measured top-1 is of {photos} photos: artifacts whose 95 % intervals (choice.json) "
+            "overlap cannot be told apart"
+        )
     if decision.kind == "published":
         yield (
             "published top-1 is of the float network at that width and resolution with the "

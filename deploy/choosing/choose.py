@@ -164,8 +164,9 @@ def _plan(
         over = {target.name: over_cost(cost, target.precision, limits) for target in sweep.targets}
         plan = Planned(variant=variant, cost=cost, targets=sweep.targets)
         if all(over.values()):
-            # The least of its artifacts is what speaks for it.
-            plan = plan.pruned(min(over.values(), key=len))
+            # The least of its artifacts speaks for it.
+            least = min(sweep.targets, key=lambda target: cost.least_bytes(target.precision))
+            plan = plan.pruned(over[least.name])
         else:
             named = (variant.network, variant.width)
             if named not in settled:

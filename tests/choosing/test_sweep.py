@@ -239,6 +239,7 @@ def test_what_cannot_be_within_the_limits_is_not_built(run: Run, builder: Builde
 def test_impossible_limits_build_nothing_and_name_the_nearest(run: Run, builder: Builder) -> None:
     choice = run(Requirements(max_mb=0.001))
     assert builder.made == []
+    assert choice.variants[0].why == "over --max-mb 0.001: at least 0.4636 MB"  # int8's.
     assert choice.recommended is None
     assert choice.reason.startswith(
         "--max-mb 0.001 excludes all 12 artifacts: the nearest is mobilenet_v"
@@ -302,6 +303,7 @@ def test_top1_is_measured_where_weights_are_and_once(
     assert v1.candidates[0].top1 is not None
     assert v1.candidates[0].top1.kind == "published"
     assert choice.quality_by == "measured"
+    assert any(note.startswith("measured top-1 is of 9 photos") for note in choice.notes)
     assert choice.recommended is not None
     assert choice.recommended.variant.startswith("mobilenet_v2:1@")
     (labelled / "espresso" / "0.png").unlink()
