@@ -18,7 +18,7 @@ from deploy.photos.images import crop, decode, normalize
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
 from deploy.support.reporter import Reporter, Silent
-from deploy.verification.emulated import Candidate, EmulatedProof, prove_emulated
+from deploy.verification.emulated import EmulatedArtifact, EmulatedProof, prove_emulated
 from deploy.verification.gates import Check, judge_golden, judge_reasons
 
 
@@ -95,8 +95,8 @@ def verify(
 
 def _candidate(
     bundle: Bundle, artifact: Artifact, logits: Mapping[str, npt.NDArray[np.float32]]
-) -> Candidate:
-    return Candidate(
+) -> EmulatedArtifact:
+    return EmulatedArtifact(
         name=artifact.name,
         format=artifact.format,
         precision=artifact.precision,
