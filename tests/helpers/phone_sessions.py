@@ -67,7 +67,9 @@ def own_server(adb_server: AdbServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def measure(phone_bundle: Path, adb_server: AdbServer, own_server: None, tmp_path: Path) -> Measure:
+def measure(
+    phone_bundle: Path, adb_server: AdbServer, own_server: None, warm_runtimes: None, tmp_path: Path
+) -> Measure:
     binary = tmp_path / "mobile-deploy-runner"
     binary.write_bytes(RUNNER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import subprocess
@@ -114,6 +115,13 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def warm_runtimes() -> None:
+    """What gives a virtual phone its logits: to import it may take longer than a block may here."""
+    importlib.import_module("executorch.runtime").Runtime.get()
+    importlib.import_module("onnxruntime")
 
 
 @pytest.fixture
