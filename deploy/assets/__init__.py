@@ -12,17 +12,14 @@ is published, that of the first download is kept beside the file and holds from 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import platformdirs
 
 from deploy.assets.http import download
+from deploy.assets.scratch import locked_scratch
 from deploy.assets.wheel import Wheels
 from deploy.support.errors import FetchError, StorageError
 from deploy.support.hashing import sha256_file
@@ -76,7 +73,7 @@ def fetch_all(
     try:
         if all(_is_sound(path, file) for path, file in wanted):
             return paths  # A read-only cache serves too: nothing is locked or written.
-        with _lock(folder), _scratch(folder) as scratch:
+        with locked_scratch(folder, ".fetching-") as scratch:
             wheels = Wheels(scratch)
             for path, file in wanted:
                 if not _is_sound(path, file):  # Another process may just have brought it.
@@ -105,24 +102,6 @@ def _recorded(path: Path) -> str:
     """The hash of the file as it was fetched; "" for one that was put there by hand."""
     record = _record(path)
     return record.read_text(encoding="ascii", errors="replace") if record.is_file() else ""
-
-
-@contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing to the cache. The system lifts it if this one dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """For what is not whole yet. Whoever holds the lock first sweeps what a killed run left."""
-    for left in folder.glob(".fetching-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
-        yield Path(scratch)
 
 
 def _bring(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from deploy.protocol.messages import (
 from deploy.support.errors import EmulationError, GateError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Progress, silent
+from deploy.support.temporary import temporary_folder
 
 FORMAT = "executorch"
 _TARGET: TargetName = "linux-arm64"
@@ -88,8 +88,7 @@ class Emulation:
         plugin: Path | None,
     ) -> tuple[Answer, str]:
         options: tuple[str, ...] = ()
-        with tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch:
-            folder = Path(scratch)
+        with temporary_folder() as folder:
             request = _stage(folder, file, photos, iterations)
             if plugin is not None:
                 # By a name of ours: qemu reads commas in it as options.

@@ -10,18 +10,15 @@ The folder has the program, ExecuTorch's libraries and, for phones, a C library 
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import deploy
 from deploy.assets import cache_folder, fetch
+from deploy.assets.scratch import locked_scratch
 from deploy.native_runner.targets import EXECUTORCH, TARGETS, RunnerTarget, TargetName
 from deploy.native_runner.toolchain import Compiler, find_compiler
 from deploy.support.errors import FetchError, RunError, StorageError, UserError
@@ -63,7 +60,7 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
         return folder
     wheel = fetch(row.wheel, progress=progress)
     try:
-        with _scratch(folder.parent) as scratch:
+        with locked_scratch(folder.parent, ".building-") as scratch:
             if _is_whole(folder):  # Another process has just made the same.
                 return folder
             runtime, made = scratch / "runtime", scratch / "made"
@@ -82,21 +79,6 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
     if not _is_whole(folder):
         raise RunError(f"{compiler.path} ended without a program: install it again")
     return folder
-
-
-@contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """For what is not whole yet: one process at a time has it, who sweeps what a killed one left.
-
-    The system lifts the lock if this one dies.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        for left in folder.glob(".building-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as scratch:
-            yield Path(scratch)
 
 
 def command(target: TargetName, folder: str | Path) -> tuple[str, ...]:
