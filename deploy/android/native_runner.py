@@ -14,14 +14,13 @@ from deploy.android.elf import abi_of
 from deploy.android.folders import ShellFolder
 from deploy.android.phone import Phone, ShellResult
 from deploy.backends import RunnerName
-from deploy.benchmark.parsers.process import parse_status
+from deploy.benchmark.native import check_traced, core_options, ran
 from deploy.benchmark.runner import Ran
 from deploy.native_runner.build import FACTS_FILE, command, files_of
 from deploy.native_runner.targets import TARGETS, TargetName
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import fault
 from deploy.protocol.messages import Request
-from deploy.results.cores import cores_of
 from deploy.support.errors import PhoneError
 from deploy.support.hashing import sha256_file
 from deploy.support.printable import last_line
@@ -86,16 +85,10 @@ class NativeRunner:
         self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
-        pinned = ("--cores", ",".join(map(str, cores_of(mask)))) if mask else ()
-        done = self._execute(request, pinned, timeout)
+        done = self._execute(request, core_options(mask), timeout)
         answer = self._folder.get(f"{request.id}.answer.json")
         self._tidy(request)
-        seen = parse_status(done.out)
-        return Ran(
-            answer=parse_answer(answer, request, self._phone.serial),
-            threads_seen=seen.threads if seen else None,
-            cores_seen=seen.cores_allowed if seen else None,
-        )
+        return ran(parse_answer(answer, request, self._phone.serial), done.out)
 
     def trace(self, request: Request, timeout: float) -> bytes:
         """The ETDump of a block, whose times are not to be used otherwise.
@@ -104,11 +97,8 @@ class NativeRunner:
         """
         name = f"{request.id}.etdump"
         self._execute(request, ("--etdump", name), timeout)
-        answer = parse_answer(
-            self._folder.get(f"{request.id}.answer.json"), request, self._phone.serial
-        )
-        if answer.error is not None:
-            raise fault(answer.error.kind, f"the runner says {answer.error.text}")
+        answer = self._folder.get(f"{request.id}.answer.json")
+        check_traced(parse_answer(answer, request, self._phone.serial))
         return self._folder.get(name)
 
     def stop(self) -> None:

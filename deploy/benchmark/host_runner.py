@@ -13,14 +13,13 @@ from pathlib import Path
 
 import deploy
 from deploy.backends import RunnerName
-from deploy.benchmark.parsers.process import parse_status
+from deploy.benchmark.native import check_traced, core_options, ran
 from deploy.benchmark.runner import Ran
 from deploy.native_runner.build import build, command
 from deploy.native_runner.targets import TargetName
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
 from deploy.protocol.messages import Request
-from deploy.results.cores import cores_of
 from deploy.support.cancel import CancelledError
 from deploy.support.children import child_environment
 from deploy.support.errors import UserError
@@ -82,12 +81,7 @@ class HostRunner:
             said = last_line(log.read_text("utf-8", "replace")) or "no word"
             raise fault(self._died, f"the runner on {WHERE} ended without an answer ({said})")
         answer = parse_answer(answered.read_bytes(), request, WHERE)
-        seen = parse_status(log.read_text("utf-8", "replace"))
-        return Ran(
-            answer=answer,
-            threads_seen=seen.threads if seen else None,
-            cores_seen=seen.cores_allowed if seen else None,
-        )
+        return ran(answer, log.read_text("utf-8", "replace"))
 
     def stop(self) -> None:
         self._open.close()
@@ -142,17 +136,14 @@ class NativeHostRunner(HostRunner):
         """
         self._traced = True
         try:
-            error = self.run(request, None, timeout).answer.error
+            check_traced(self.run(request, None, timeout).answer)
         finally:
             self._traced = False
-        if error is not None:
-            raise fault(error.kind, f"the runner says {error.text}")
         return (self._path / ETDUMP).read_bytes()
 
     def _command(
         self, asked: Path, answered: Path, mask: str | None
     ) -> tuple[Sequence[str | Path], Path]:
-        pinned = ("--cores", ",".join(map(str, cores_of(mask)))) if mask else ()
         traced = ("--etdump", ETDUMP) if self._traced else ()
         words = command(HOST_TARGET, self._runner)
-        return (*words, *pinned, *traced, asked.name), asked.parent
+        return (*words, *core_options(mask), *traced, asked.name), asked.parent

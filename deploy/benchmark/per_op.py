@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.benchmark.host_runner import WHERE, NativeHostRunner
+from deploy.benchmark.native import trace_block
 from deploy.benchmark.parsers.etdump import parse_etdump
 from deploy.benchmark.parsers.per_op import OperatorTime, parse_profile
-from deploy.benchmark.session import default_block_timeout
-from deploy.benchmark.staging import StagedBundle, stage_bundle
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.photos.images import normalize
-from deploy.protocol.messages import PROTOCOL_VERSION, Request, TimedInput
 from deploy.support.errors import UserError
 from deploy.support.temporary import temporary_folder
 
@@ -73,34 +71,10 @@ def _onnx_profile(bundle: Bundle, artifact: Artifact, threads: int) -> str:
         return Path(session.end_profiling()).read_text("utf-8", "replace")
 
 
-def traced_block(staged: StagedBundle, artifact: Artifact, threads: int) -> Request:
-    """One block on the first golden photo; the first inference and the last, for the answer, are
-    among the runs."""
-    return Request(
-        schema_version=PROTOCOL_VERSION,
-        id="trace",
-        artifact=staged.artifacts[artifact.name],
-        threads=threads,
-        warmup=0,
-        iterations=PROFILED_RUNS - 2,
-        shape=staged.bundle.manifest.input.shape,
-        input=TimedInput(golden=0, seed=None),
-        golden=staged.golden[:1],
-        sustained=False,
-    )
-
-
 def _etdump(bundle: Bundle, artifact: Artifact, threads: int) -> bytes:
     """Of some runs on the first golden photo."""
     runner = NativeHostRunner(threading.Event())
-    with temporary_folder() as folder:
-        staged = stage_bundle(bundle, [artifact], Path(folder))
-        request = traced_block(staged, artifact, threads)
-        try:
-            runner.start()
-            for name, file in staged.files_for(artifact).items():
-                runner.put(name, file)
-            timeout = default_block_timeout(request.warmup, request.iterations)
-            return runner.trace(request, timeout)
-        finally:
-            runner.stop()
+    try:
+        return trace_block(runner, bundle, artifact, threads, runs=PROFILED_RUNS)
+    finally:
+        runner.stop()
