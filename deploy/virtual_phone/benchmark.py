@@ -79,20 +79,7 @@ async def run_app(phone: State, block: str) -> None:
 async def _answer(phone: State, process: Process, files: UserFiles, block: str) -> Answer | None:
     """None where the process ends without one. Raises RuntimeFailureError."""
     request = read_request(files, block)
-    artifact = read_file(files, request.artifact.file, request.artifact.sha256)
-    inputs = {
-        golden.index: read_file(files, golden.file, golden.sha256) for golden in request.golden
-    }
-    if phone.faults.strike("operator-missing"):
-        raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
-    form = request.artifact.format
-    logits = {
-        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, request.shape)
-        for index, data in inputs.items()
-    }
-    if phone.faults.strike("wrong-answers"):
-        logits = {index: np.roll(values, 1) * -1 for index, values in logits.items()}
-
+    artifact, logits = await infer(phone, files, request)
     executions = 1 + request.warmup + request.iterations
     process.threads += request.threads
     process.rss_kb += len(artifact) // 1024
@@ -126,8 +113,29 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
         thermal_after=_thermal(phone),
         memory_before_bytes=_RSS_KB * 1024,
         memory_peak_bytes=process.peak_kb * 1024,
-        logits=tuple(GoldenAnswer.of(index, values) for index, values in logits.items()),
+        logits=logits,
     )
+
+
+async def infer(
+    phone: State, files: UserFiles, request: Request
+) -> tuple[bytes, tuple[GoldenAnswer, ...]]:
+    """The artifact of a block, and what it gives for the golden inputs. Raises
+    RuntimeFailureError."""
+    artifact = read_file(files, request.artifact.file, request.artifact.sha256)
+    inputs = {
+        golden.index: read_file(files, golden.file, golden.sha256) for golden in request.golden
+    }
+    if phone.faults.strike("operator-missing"):
+        raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
+    form = request.artifact.format
+    logits = {
+        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, request.shape)
+        for index, data in inputs.items()
+    }
+    if phone.faults.strike("wrong-answers"):
+        logits = {index: np.roll(values, 1) * -1 for index, values in logits.items()}
+    return artifact, tuple(GoldenAnswer.of(index, values) for index, values in logits.items())
 
 
 def read_request(files: UserFiles, block: str) -> Request:

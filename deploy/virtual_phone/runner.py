@@ -13,7 +13,6 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from pydantic import ValidationError
 
 from deploy.native_runner.build import VERSION
@@ -21,16 +20,15 @@ from deploy.native_runner.targets import EXECUTORCH
 from deploy.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
-    GoldenAnswer,
     RunnerFacts,
 )
 from deploy.results.cores import parse_core_list
-from deploy.virtual_phone.benchmark import read_file, read_request, real_seconds
+from deploy.virtual_phone.benchmark import infer, read_request, real_seconds
 from deploy.virtual_phone.commands.call import Call
 from deploy.virtual_phone.device_model import work_of
 from deploy.virtual_phone.etdump import etdump_of
 from deploy.virtual_phone.processes import Process
-from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
+from deploy.virtual_phone.runtimes import RuntimeFailureError
 from deploy.virtual_phone.state import State
 
 _ELF = b"\x7fELF"
@@ -149,18 +147,7 @@ async def _answer(call: Call, arguments: _Arguments, process: Process) -> Answer
     if request.artifact.format != "executorch":
         what = f"this runner has no runtime for {request.artifact.format}"
         raise RuntimeFailureError("runtime-missing", what)
-    artifact = read_file(files, request.artifact.file, request.artifact.sha256)
-    inputs = {
-        golden.index: read_file(files, golden.file, golden.sha256) for golden in request.golden
-    }
-    if phone.faults.strike("operator-missing"):
-        raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
-    logits = {
-        index: await asyncio.to_thread(SHARED.logits, "executorch", artifact, data, request.shape)
-        for index, data in inputs.items()
-    }
-    if phone.faults.strike("wrong-answers"):
-        logits = {index: np.roll(values, 1) * -1 for index, values in logits.items()}
+    artifact, logits = await infer(phone, files, request)
     executions = 1 + request.warmup + request.iterations
     process.threads = request.threads or len(process.cores)
     process.rss_kb += len(artifact) // 1024
@@ -200,5 +187,5 @@ async def _answer(call: Call, arguments: _Arguments, process: Process) -> Answer
         thermal_after=None,
         memory_before_bytes=_RSS_KB * 1024,
         memory_peak_bytes=process.peak_kb * 1024,
-        logits=tuple(GoldenAnswer.of(index, values) for index, values in logits.items()),
+        logits=logits,
     )

@@ -45,19 +45,13 @@ class HostRuntimes:
         self._logits: dict[tuple[str, str], Array] = {}
         self._lock = threading.Lock()
 
-    def logits(
-        self,
-        form: str,
-        artifact: bytes,
-        data: bytes | None,
-        shape: tuple[int, ...] | None = None,
-    ) -> Array:
-        """Logits, float32 (classes,), of one input: float32 little-endian; None is all ones.
+    def logits(self, form: str, artifact: bytes, data: bytes, shape: tuple[int, ...]) -> Array:
+        """Logits, float32 (classes,), of one input of `shape`: float32 little-endian.
 
-        `shape` None is the network's own. Raises RuntimeFailureError.
+        Raises RuntimeFailureError.
         """
         model_hash = hashlib.sha256(artifact).hexdigest()
-        key = (model_hash, f"{shape} {hashlib.sha256(data or b'').hexdigest()}")
+        key = (model_hash, f"{shape} {hashlib.sha256(data).hexdigest()}")
         with self._lock:
             if key not in self._logits:
                 if model_hash not in self._models:
@@ -68,9 +62,7 @@ class HostRuntimes:
             return self._logits[key]
 
 
-def _run(model: Model, data: bytes | None, shape: tuple[int, ...] | None) -> Array:
-    shape = shape or model.shape
-    data = np.ones(shape, "<f4").tobytes() if data is None else data
+def _run(model: Model, data: bytes, shape: tuple[int, ...]) -> Array:
     fits = len(shape) == len(model.shape) and all(
         own in (-1, given) for own, given in zip(model.shape, shape, strict=True)
     )

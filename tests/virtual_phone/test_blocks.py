@@ -168,11 +168,11 @@ def test_a_model_from_the_wire_reads_no_file_of_this_computer(
     monkeypatch.chdir(tmp_path / "home")
     model = onnx_that_reads(location)
     with pytest.raises(RuntimeFailureError, match="another file"):
-        SHARED.logits("onnx", model, None)
+        SHARED.logits("onnx", model, golden(0), SHAPE)
     # Nor would onnxruntime find it, were it asked.
     monkeypatch.setattr(onnx_session, "check_self_contained", lambda data: None)
     with pytest.raises(RuntimeFailureError, match="External data path"):
-        SHARED.logits("onnx", model, None)
+        SHARED.logits("onnx", model, golden(0), SHAPE)
 
 
 def test_the_app_is_seen_while_it_runs(phone: MakePhone, tiny_onnx: bytes) -> None:
@@ -399,7 +399,7 @@ def test_an_answer_to_another_question_and_wrong_logits(phone: MakePhone, tiny_o
     assert text is not None
     answer = Answer.model_validate_json(text)
     assert answer.id != "block-1"
-    right = SHARED.logits("onnx", tiny_onnx, golden(0))
+    right = SHARED.logits("onnx", tiny_onnx, golden(0), SHAPE)
     assert not np.allclose(answer.logits[0].values(), right)
 
 
