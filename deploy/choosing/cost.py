@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deploy.backends import Precision
 from deploy.capture.spec import UNTRAINED
 from deploy.capture.summary import published_accuracy, summarize
+from deploy.choosing.decide import Option, over_costs
 from deploy.choosing.sweep import Requirements, Sweep, Variant
 from models.accuracy import Published
 from models.weights.source import WeightSource
@@ -42,13 +43,15 @@ def count(sweep: Sweep, variant: Variant) -> VariantCost:
 
 def over_cost(cost: VariantCost, precision: Precision, limits: Requirements) -> list[str]:
     """The limits that an artifact in `precision` cannot be within, with its figure."""
-    found = []
-    if limits.max_macs is not None and cost.macs > limits.max_macs:
-        found.append(f"{limits.said('max_macs')}: {cost.macs / 1e6:.4g} M")
-    least = cost.least_bytes(precision) / 1e6
-    if limits.max_mb is not None and least > limits.max_mb:
-        found.append(f"{limits.said('max_mb')}: at least {least:.4g} MB")
-    return found
+    unbuilt = Option(
+        name="",
+        built=False,
+        macs=cost.macs,
+        megabytes=cost.least_bytes(precision) / 1e6,
+        latency_ms=None,
+        quality={},
+    )
+    return list(map(str, over_costs(unbuilt, limits)))
 
 
 def published_top1(variant: Variant, source: WeightSource | None) -> Published | None:

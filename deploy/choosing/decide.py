@@ -69,7 +69,7 @@ def decide(options: Sequence[Option], limits: Requirements) -> Decision:
     stand for it. Nothing beats an option on the frontier in one respect without losing in another;
     published figures being of float networks, agreement is a respect of its own beside them.
     """
-    costs = {option.name: tuple(_over_costs(option, limits)) for option in options}
+    costs = {option.name: tuple(over_costs(option, limits)) for option in options}
     affordable = [option for option in options if option.built and not costs[option.name]]
     kind = best_kind(affordable or [option for option in options if option.built])
     exceeds = {
@@ -96,7 +96,8 @@ def best_kind(options: Sequence[Option]) -> QualityKind | None:
     return next((kind for kind in KINDS if any(kind in option.quality for option in options)), None)
 
 
-def _over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
+def over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
+    """The limits of cost that it is not within; latency is asked of what is built alone."""
     if limits.max_macs is not None and option.macs > limits.max_macs:
         limit = limits.said("max_macs")
         figure = f"{option.macs / 1e6:.4g} M"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +9,7 @@ from deploy.bundle.fields import Record
 from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.choosing.records import CHOICE_VERSION, VARIANT_VERSION, Choice, VariantRecord
 from deploy.support.errors import StorageError, UserError
+from deploy.support.output_file import replace_file
 from deploy.support.printable import printable
 
 CHOICE_FILE = "choice.json"
@@ -37,12 +37,9 @@ def read_variant(path: Path) -> VariantRecord:
 
 def write_record(record: Record, path: Path) -> None:
     """Write it beside its place, then rename. Raises StorageError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        part.write_text(record.to_json(), encoding="utf-8")
-        os.replace(part, path)
+        replace_file(path, record.to_json().encode())
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path} ({error.strerror}): free space on its disk, or choose another "
             "folder with -o"

@@ -10,7 +10,7 @@ import click
 
 from deploy.backends import BACKENDS
 from deploy.cli.network_options import network_options
-from deploy.cli.options import PATH, name_list, shared_options
+from deploy.cli.options import PATH, name_list, names_given, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--prove-on",
-    callback=lambda _, __, value: name_list(value) if value else (),
+    callback=names_given,
     metavar="LIST",
     help="Prove the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
 )

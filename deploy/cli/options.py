@@ -72,6 +72,11 @@ def name_list(value: str) -> tuple[str, ...]:
     return names
 
 
+def names_given(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    """A callback: the names of an option, none where it is left out."""
+    return name_list(value) if value else ()
+
+
 def height_and_width(value: str) -> tuple[int, int]:
     """A resolution in pixels, of a square or height x width.
 

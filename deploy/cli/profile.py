@@ -12,7 +12,7 @@ import click
 from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
 from deploy.cli.options import (
     PATH,
-    name_list,
+    names_given,
     number_list,
     server_named,
     server_options,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cpu",
     "cpus",
-    callback=lambda _, __, value: name_list(value) if value else (),
+    callback=names_given,
     metavar="LIST",
     help="The processors of --device arm64, such as cortex-a53,cortex-a76.  [default: cortex-a76]",
 )

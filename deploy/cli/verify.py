@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, name_list, shared_options
+from deploy.cli.options import PATH, names_given, shared_options
 from deploy.cli.output import decibels, echo, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cpu",
     "cpus",
-    callback=lambda _, __, value: name_list(value) if value else (),
+    callback=names_given,
     metavar="LIST",
     help="Run the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
 )

@@ -60,22 +60,15 @@ def write_output(path: Path, data: bytes) -> None:
             with path.open("wb") as stream:
                 stream.write(data)
         else:
-            _replace(_target(path), data)
+            replace_file(_target(path), data)
     except OSError as error:
         raise StorageError(
             f"cannot write {printable(str(path))} ({error.strerror}): write it elsewhere"
         ) from error
 
 
-def same_file(one: Path, other: Path) -> bool:
-    """Whether both are the same file, there already or not; streams take both."""
-    with suppress(OSError):
-        if is_stream(one):
-            return False
-    return _target(one) == _target(other)
-
-
-def _replace(target: Path, data: bytes) -> None:
+def replace_file(target: Path, data: bytes) -> None:
+    """Write a file whole or not at all: beside its place, then renamed. Raises OSError."""
     part = _part(target)
     try:
         with part.open("xb") as stream:
@@ -87,6 +80,14 @@ def _replace(target: Path, data: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether both are the same file, there already or not; streams take both."""
+    with suppress(OSError):
+        if is_stream(one):
+            return False
+    return _target(one) == _target(other)
 
 
 def _target(path: Path) -> Path:

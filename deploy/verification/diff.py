@@ -14,7 +14,7 @@ from deploy.bundle.manifest import QUANTIZED, Artifact, Manifest
 from deploy.verification.gates import Check
 
 # Of an artifact, what an app is written for: where it changes, the app must follow.
-_INTERFACE = ("format", "precision", "runtime", "input", "output")
+_INTERFACE = {"format", "precision", "runtime", "input", "output"}
 _APPS_DO_NOT_CARE = ("network", "weights", "tool", "toolkits")
 
 
@@ -174,7 +174,7 @@ def _check(name: str, gate: str, measured: str, required: str, passed: bool) -> 
 
 
 def _changes(old: Manifest, new: Manifest) -> Iterator[Change]:
-    in_both = {each.name for each in old.artifacts} & {each.name for each in new.artifacts}
+    in_both = {one.name for one in old.artifacts} & {one.name for one in new.artifacts}
     before, after = _facts(old, in_both), _facts(new, in_both)
     for field in dict.fromkeys([*before, *after]):
         if before.get(field) != after.get(field):
@@ -194,8 +194,7 @@ def _facts(manifest: Manifest, artifacts: Container[str]) -> dict[str, object]:
         facts |= _flat(part, value if isinstance(value, Mapping) else value.model_dump())
     for artifact in manifest.artifacts:
         if artifact.name in artifacts:
-            for field in _INTERFACE:
-                value = artifact.model_dump()[field]
+            for field, value in artifact.model_dump(include=_INTERFACE).items():
                 path = f"{artifact.name}.{field}"
                 facts |= _flat(path, value) if isinstance(value, Mapping) else {path: value}
     return facts
@@ -228,5 +227,6 @@ def _judged_on(manifest: Manifest) -> tuple[object, ...]:
 
 
 def _crops(manifest: Manifest) -> str:
-    source = {"folder": "a folder"}.get(manifest.calibration.held_back_source, "bundled samples")
-    return f"{manifest.calibration.held_back_samples} crops of {source}"
+    calibration = manifest.calibration
+    source = calibration.held_back_source.replace("folder", "a folder")
+    return f"{calibration.held_back_samples} crops of {source}"
