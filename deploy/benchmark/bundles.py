@@ -49,11 +49,7 @@ def open_bundles(
     opened = []
     for folder in folders:
         bundle = open_bundle(folder)
-        runnable = [
-            artifact
-            for artifact in bundle.manifest.artifacts
-            if runners & BACKENDS[artifact.format].runners
-        ]
+        runnable = [artifact for artifact in bundle.manifest.artifacts if runs(artifact, *runners)]
         chosen = [
             artifact
             for artifact in runnable
@@ -77,6 +73,11 @@ def open_bundles(
     if len({bundle.id for bundle in opened}) != len(opened):
         raise UserError("a bundle is named twice: give each once")
     return tuple(opened)
+
+
+def runs(artifact: Artifact, *runners: RunnerName) -> bool:
+    """Whether one of `runners` can measure it."""
+    return not BACKENDS[artifact.format].runners.isdisjoint(runners)
 
 
 def facts_of(opened: Opened) -> MeasuredBundle:

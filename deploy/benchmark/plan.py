@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.backends import BACKENDS, RunnerName
-from deploy.benchmark.bundles import Opened
+from deploy.backends import RunnerName
+from deploy.benchmark.bundles import Opened, runs
 from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
-from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.results.cores import mask_for
 from deploy.results.records import ArmKey, DeviceFacts
@@ -78,11 +77,6 @@ def left_out(bundles: Sequence[Opened], runner: RunnerName) -> str | None:
         if not runs(artifact, runner)
     )
     return f"measured by the {runner} runner, without {', '.join(names)}" if names else None
-
-
-def runs(artifact: Artifact, runner: RunnerName) -> bool:
-    """Whether `runner` can measure it."""
-    return runner in BACKENDS[artifact.format].runners
 
 
 def network_text(bundle: Bundle) -> str:

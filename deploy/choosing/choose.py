@@ -17,8 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from deploy.backends import BACKENDS
-from deploy.benchmark.bundles import ANY_RUNNER
+from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.bundle.open import read_manifest
 from deploy.choosing.assemble import assemble
 from deploy.choosing.cost import count, over_cost
@@ -268,8 +267,7 @@ def _measure_all(
         if plan.job is not None and records[plan.job.key].error is None:
             manifest = read_manifest(plan.job.bundle)
             if any(
-                artifact.verified and BACKENDS[artifact.format].runners & ANY_RUNNER
-                for artifact in manifest.artifacts
+                artifact.verified and runs(artifact, *ANY_RUNNER) for artifact in manifest.artifacts
             ):
                 bundles.append(plan.job.bundle)
     if not bundles:

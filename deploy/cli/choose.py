@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from deploy.benchmark.defaults import ITERATIONS, ROUNDS
 from deploy.cli.options import (
     PATH,
     height_and_width,
@@ -14,6 +13,7 @@ from deploy.cli.options import (
     number_list,
     server_named,
     server_options,
+    session_options,
     shared_options,
 )
 from deploy.cli.output import print_json
@@ -123,14 +123,7 @@ from deploy.cli.progress import watched
     callback=lambda _, __, value: number_list(value),
     help="Numbers of threads to measure with; the fastest counts.",
 )
-@click.option("--rounds", type=click.IntRange(1, 10_000), default=ROUNDS, show_default=True)
-@click.option(
-    "--iterations",
-    type=click.IntRange(1, 100_000),
-    default=ITERATIONS,
-    show_default=True,
-    help="Timed inferences of a block.",
-)
+@session_options
 @click.option(
     "--measure-again", is_flag=True, help="Although the same was measured before in this folder."
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deploy.benchmark.defaults import ITERATIONS, ROUNDS
+
 if TYPE_CHECKING:
     from deploy.android.devices import Server
 
@@ -49,6 +51,21 @@ def server_options(command: Command) -> Command:
         help="A lab's adb server.  [default: this computer's]",
     )
     return connect(adb_server(command))
+
+
+def session_options(command: Command) -> Command:
+    """Add --rounds and --iterations, of the commands that measure latency."""
+    rounds = click.option(
+        "--rounds", type=click.IntRange(1, 10_000), default=ROUNDS, show_default=True
+    )
+    iterations = click.option(
+        "--iterations",
+        type=click.IntRange(1, 100_000),
+        default=ITERATIONS,
+        show_default=True,
+        help="Timed inferences of a block.",
+    )
+    return rounds(iterations(command))
 
 
 def server_named(adb_server: tuple[str, int] | None, connect: tuple[str, ...]) -> Server:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
+from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, WARMUP
 from deploy.cli.options import (
     PATH,
     names_given,
     number_list,
     server_named,
     server_options,
+    session_options,
     shared_options,
 )
 from deploy.cli.output import echo, print_json
@@ -81,14 +82,7 @@ if TYPE_CHECKING:
     metavar="CORES",
     help="Hold the native runner to the big or little cores, all, or a hexadecimal mask.",
 )
-@click.option("--rounds", type=click.IntRange(1, 10_000), default=ROUNDS, show_default=True)
-@click.option(
-    "--iterations",
-    type=click.IntRange(1, 100_000),
-    default=ITERATIONS,
-    show_default=True,
-    help="Timed inferences of a block.",
-)
+@session_options
 @click.option(
     "--warmup",
     type=click.IntRange(0, 100_000),
