@@ -50,7 +50,7 @@ def own_processes(jobs: int, scratch: Path) -> Iterator[Pool]:
     with ThreadPoolExecutor(jobs) as threads:
         try:
             yield _FreshProcesses(threads, scratch, cancelled)
-        except BaseException:
+        except BaseException:  # Ctrl-C too: nothing is left at work.
             cancelled.set()
             threads.shutdown(cancel_futures=True)
             raise
