@@ -114,8 +114,7 @@ class Session:
             self._over = True
         except CancelledError:
             self._cancelled.set()
-        except Exception as error:
-            # Not the user's doing: what there is, is of a session that failed.
+        except Exception as error:  # Not the user's doing: what there is, is of a failed session.
             self._failure = _failure(fault("unexpected", f"{type(error).__name__}: {error}"))
             self._over = True
             raise

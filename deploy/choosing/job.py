@@ -165,7 +165,7 @@ def _scored(
 ) -> VariantRecord:
     try:
         scores, error = evaluate(job.bundle, labelled), None
-    except Exception as caught:
+    except Exception as caught:  # The bundle is there all the same, and its record.
         scores, error = None, line(_told(caught))
     return record.model_copy(update={"scores": scores, "scores_error": error})
 

@@ -82,8 +82,7 @@ def worker_processes(count: int, log: Path, *, modules: Iterable[str] = ()) -> I
                 stack.callback(workers[-1].end)
             yield _Pool(threads, workers)
             threads.shutdown()
-        except BaseException as error:
-            # A lowering takes many seconds and cannot be asked to stop.
+        except BaseException as error:  # A lowering takes long and cannot be asked to stop.
             for worker in workers:
                 worker.kill()
             threads.shutdown(cancel_futures=True)

@@ -105,7 +105,7 @@ def _ask(
     ) as process:
         try:
             code = process.wait()
-        except BaseException:
+        except BaseException:  # Ctrl-C too: the child ends with us.
             process.kill()
             raise
     file = folder / "answer.json"
