@@ -36,7 +36,7 @@ from deploy.support.errors import RunError, StorageError, UserError
 from deploy.support.hashing import sha256_file
 from deploy.virtual_phone.runtimes import SHARED
 
-pytestmark = needs_compiler("linux-x86_64")
+pytestmark = [needs_compiler("linux-x86_64"), pytest.mark.builds]
 
 Words = tuple[str, ...]
 
