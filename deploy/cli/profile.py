@@ -276,10 +276,14 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
 def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
     """Raise for the first thing that is missing or not to be believed."""
     from deploy.results.words import arm_label
-    from deploy.support.errors import GateError
+    from deploy.support.errors import GateError, RunError
 
-    for error in profiled.failures.values():
-        raise error
+    for name, error in profiled.failures.items():
+        if not reports:
+            raise error
+        # A run that failed in part, whatever would be a mistake were this the only device.
+        failed, every = len(profiled.failures), len(profiled.failures) + len(reports)
+        raise RunError(f"{failed} of {every} devices could not be measured: {name}: {error}")
     for report in reports:
         if report.failure:
             raise GateError(f"{report.device.model} did not finish: {report.failure}")
