@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from deploy.bundle.open import Bundle, open_bundle
     from deploy.capture.spec import NetworkSpec
     from deploy.capture.summary import CostSummary, summarize
+    from deploy.choosing.choose import choose
+    from deploy.choosing.file import read_choice
+    from deploy.choosing.latency import Measuring
+    from deploy.choosing.sweep import Requirements, Sweep
     from deploy.photos.preprocessing import PreprocessingOptions
     from deploy.pipeline.build import Built, build
     from deploy.pipeline.recipe import Recipe, make_targets
@@ -41,12 +45,16 @@ __all__ = [
     "DeployError",
     "Evaluation",
     "GateError",
+    "Measuring",
     "NetworkSpec",
     "PreprocessingOptions",
     "Recipe",
     "Reporter",
+    "Requirements",
+    "Sweep",
     "UserError",
     "build",
+    "choose",
     "compare_files",
     "evaluate",
     "in_process",
@@ -55,6 +63,7 @@ __all__ = [
     "measure_sensitivity",
     "open_bundle",
     "profile",
+    "read_choice",
     "read_results",
     "summarize",
     "verify",
@@ -69,12 +78,16 @@ _HOMES = {
     "DeployError": "deploy.support.errors",
     "Evaluation": "deploy.verification.evaluate",
     "GateError": "deploy.support.errors",
+    "Measuring": "deploy.choosing.latency",
     "NetworkSpec": "deploy.capture.spec",
     "PreprocessingOptions": "deploy.photos.preprocessing",
     "Recipe": "deploy.pipeline.recipe",
     "Reporter": "deploy.support.reporter",
+    "Requirements": "deploy.choosing.sweep",
+    "Sweep": "deploy.choosing.sweep",
     "UserError": "deploy.support.errors",
     "build": "deploy.pipeline.build",
+    "choose": "deploy.choosing.choose",
     "compare_files": "deploy.results.compare",
     "evaluate": "deploy.verification.evaluate:evaluate_bundle",
     "in_process": "deploy.pipeline.workers",
@@ -83,6 +96,7 @@ _HOMES = {
     "measure_sensitivity": "deploy.quantization.sensitivity.report",
     "open_bundle": "deploy.bundle.open",
     "profile": "deploy.android.measure:profile_bundles",
+    "read_choice": "deploy.choosing.file",
     "read_results": "deploy.results.file",
     "summarize": "deploy.capture.summary",
     "verify": "deploy.verification.bundle",

@@ -26,6 +26,20 @@ class RuntimePromise:
     rule: Literal["exact", "at least"]
 
 
+# A .pte is promised to load in the very version that wrote it; these too were tried, answer for
+# answer (tests/emulation, tests/native_runner).
+ALSO_LOADED_BY = {"1.4.1": frozenset({"1.5.1"})}
+
+
+def loads_pte(runtime: str, written_by: str) -> bool:
+    """Whether a version of ExecuTorch is known to load what another one wrote.
+
+    >>> loads_pte("1.5.1", written_by="1.4.1"), loads_pte("1.4.1", written_by="1.5.1")
+    (True, False)
+    """
+    return runtime == written_by or runtime in ALSO_LOADED_BY.get(written_by, ())
+
+
 @dataclass(frozen=True, kw_only=True)
 class Backend:
     """`format` is what users and manifests call it, `engine` what runs it.
@@ -82,7 +96,7 @@ BACKENDS: dict[str, Backend] = {
             classifier="deploy.runtimes.executorch",
             precisions=("fp32", "int8"),
             defaults=("fp32", "int8"),
-            # A .pte is promised to load in the very version that wrote it.
+            # Others: ALSO_LOADED_BY.
             runtime=RuntimePromise(name="ExecuTorch", version=version("executorch"), rule="exact"),
             effort=3,
             reference_rank=1,

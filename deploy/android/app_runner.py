@@ -15,7 +15,7 @@ from deploy.android.parsers.packages import AppVersion, parse_app_version, parse
 from deploy.android.parsers.power import parse_keyguard
 from deploy.android.parsers.processes import ExitInfo, parse_exit_info, parse_pidof
 from deploy.android.phone import Phone
-from deploy.backends import RunnerName
+from deploy.backends import RunnerName, loads_pte
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
@@ -168,7 +168,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     """The app that is installed there.
 
     Raises PhoneError: app-missing, app-not-debuggable, app-old where its protocol or, for .pte
-    artifacts, its ExecuTorch is not the one needed.
+    artifacts, its ExecuTorch is none that is known to load them.
     """
     package = parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE)
     if package is None:
@@ -180,7 +180,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
             "app-old",
             f"the app on {phone.serial} ({what}) does not speak protocol {PROTOCOL_VERSION}",
         )
-    if executorch is not None and version.executorch != executorch:
+    if executorch is not None and not loads_pte(version.executorch, executorch):
         raise fault(
             "app-old",
             f"the app on {phone.serial} has ExecuTorch {version.executorch}, the bundle needs "

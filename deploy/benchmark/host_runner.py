@@ -136,12 +136,17 @@ class NativeHostRunner(HostRunner):
         self._runner = build(HOST_TARGET)
 
     def trace(self, request: Request, timeout: float) -> bytes:
-        """The ETDump of a block, whose times are not to be used otherwise."""
+        """The ETDump of a block, whose times are not to be used otherwise.
+
+        Raises PhoneError, also for a block that the runner refuses.
+        """
         self._traced = True
         try:
-            self.run(request, None, timeout)
+            error = self.run(request, None, timeout).answer.error
         finally:
             self._traced = False
+        if error is not None:
+            raise fault(error.kind, f"the runner says {error.text}")
         return (self._path / ETDUMP).read_bytes()
 
     def _command(

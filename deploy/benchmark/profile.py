@@ -95,7 +95,7 @@ def profile_targets(
                 sessions[target.label] = session
                 session.run()
 
-        with ThreadPoolExecutor(max_workers=len(targets)) as pool:
+        with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
             try:
                 futures = [pool.submit(measure, target) for target in targets]
                 _wait(futures, cancelled, lambda: keep(so_far()) if keep else None)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from deploy.bundle.manifest import Weights
-from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED, NetworkSpec
+from deploy.capture.spec import DEFAULT_WEIGHTS, IMAGENET_CLASSES, UNTRAINED, NetworkSpec
 from deploy.labels import default_labels, imagenet_labels, read_labels
 from deploy.photos.preprocessing import choose_preprocessing, default_preprocessing
 from deploy.support.errors import RunError, UserError
@@ -24,7 +24,6 @@ from models.registry import NETWORKS, create
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-IMAGENET_CLASSES = 1000
 # Between photos, an untrained network's logits must vary by this share of their own size.
 SMALLEST_VARIATION = 0.01
 CALMING_BIAS = 0.5

@@ -15,6 +15,7 @@ from models.registry import NETWORKS
 
 DEFAULT_WEIGHTS = "imagenet"
 UNTRAINED = "none"
+IMAGENET_CLASSES = 1000
 PADDINGS = ("symmetric", "same")  # As `models.layers.Padding`, whose module imports torch.
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from deploy.capture.network import IMAGENET_CLASSES
 from deploy.capture.program import graph_module
-from deploy.capture.spec import UNTRAINED, NetworkSpec
+from deploy.capture.spec import IMAGENET_CLASSES, UNTRAINED, NetworkSpec
 from deploy.capture.user.export import export_user_network
 from deploy.capture.user.reference import Reference, parse_reference
 from deploy.photos.preprocessing import parse_size, read_preprocessing

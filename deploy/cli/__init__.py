@@ -14,6 +14,7 @@ import deploy
 from deploy.cli import (
     app,
     build,
+    choose,
     compare,
     diff,
     doctor,
@@ -46,6 +47,7 @@ for command in (
     verify.verify,
     diff.diff,
     evaluate.evaluate,
+    choose.choose,
     profile.profile,
     compare.compare,
     doctor.doctor,

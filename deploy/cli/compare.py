@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.support.printable import one_line
+
+if TYPE_CHECKING:
+    from deploy.results.compare import FileComparison
 
 
 @click.command(epilog="Example: mobile-deploy compare before.json after.json --fail-above 5")
@@ -18,7 +22,8 @@ from deploy.support.printable import one_line
     "--fail-above",
     type=click.FloatRange(min=0),
     metavar="PERCENT",
-    help="Exit with 1 where an arm of B is slower than in A by more than this, with confidence.",
+    help="Exit with 1 where an arm of B is slower than in A by more than this, with confidence, or "
+    "executes more instructions by more than this.",
 )
 @click.option(
     "--floor",
@@ -49,33 +54,45 @@ def compare(
     Measured apart, small differences cannot be told from the sessions' own: profile A and B
     together for these.
     """
+    from deploy.cli.tables.instructions import count_comparison_facts, show_count_comparisons
     from deploy.cli.tables.profile import comparison_facts, show_comparisons
-    from deploy.results.compare import compare_files
+    from deploy.results.compare import compare_results
     from deploy.results.file import read_results
-    from deploy.results.judge import judge
+
+    compared = compare_results(
+        read_results(before), read_results(after), floor=floor / 100, anyway=anyway
+    )
+    if as_json:
+        print_json(
+            {
+                "arms": [comparison_facts(arm) for arm in compared.arms],
+                "instructions": [count_comparison_facts(counts) for counts in compared.counts],
+                "missing": list(compared.missing),
+                "notes": list(compared.notes),
+            }
+        )
+    else:
+        files = f"A: {one_line(str(before))}, B: {one_line(str(after))}"
+        show_comparisons(compared.arms)
+        if compared.arms:
+            echo(
+                f"{files}. B/A: ratio of the medians with its 95 % interval, "
+                f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
+            )
+        if compared.counts:
+            show_count_comparisons(compared.counts)
+            echo(f"\n{files}. Instructions of one inference: no time.")
+        for note in (*compared.missing, *compared.notes):
+            echo(one_line(f"note: {note}"))
+    if fail_above is not None:
+        _fail_above(compared, fail_above)
+
+
+def _fail_above(compared: FileComparison, fail_above: float) -> None:
+    """Raise GateError for what is missing, slower or executes more by over so many per cent."""
     from deploy.results.words import arm_label
     from deploy.support.errors import GateError
 
-    compared = compare_files(
-        judge(read_results(before)),
-        judge(read_results(after)),
-        floor=floor / 100,
-        anyway=anyway,
-    )
-    if as_json:
-        arms = [comparison_facts(arm) for arm in compared.arms]
-        print_json({"arms": arms, "missing": list(compared.missing), "notes": list(compared.notes)})
-    else:
-        show_comparisons(compared.arms)
-        echo(
-            f"A: {one_line(str(before))}, B: {one_line(str(after))}. B/A: ratio of the medians "
-            f"with its 95 % interval, {floor:g} % of\nit for the sessions; p: of a difference "
-            "beyond that."
-        )
-        for note in (*compared.missing, *compared.notes):
-            echo(one_line(f"note: {note}"))
-    if fail_above is None:
-        return
     if compared.missing:
         raise GateError(f"not all could be compared: {compared.missing[0]}")
     slower = [arm for arm in compared.arms if arm.slower_beyond(fail_above)]
@@ -86,4 +103,12 @@ def compare(
             f"{len(slower)} of {len(compared.arms)} arms are slower by more than {fail_above:g} % "
             f"({arm_label(worst.b.arm)}: {100 * (ratio - 1):.1f} %): find what changed, or raise "
             "--fail-above"
+        )
+    more = [counts for counts in compared.counts if counts.more_beyond(fail_above)]
+    if more:
+        most = max(more, key=lambda counts: counts.ratio)
+        raise GateError(
+            f"{len(more)} of {len(compared.counts)} artifacts execute more instructions by more "
+            f"than {fail_above:g} % ({most.label}: {100 * (most.ratio - 1):.1f} %): find what "
+            "changed, or raise --fail-above"
         )

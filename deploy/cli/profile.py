@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, ITERATIONS, ROUNDS, WARMUP
-from deploy.cli.options import PATH, number_list, server_named, server_options, shared_options
+from deploy.cli.options import (
+    PATH,
+    name_list,
+    number_list,
+    server_named,
+    server_options,
+    shared_options,
+)
 from deploy.cli.output import echo, print_json
 from deploy.cli.per_op import measure_per_op, show_per_op, trace_per_op
 from deploy.cli.phone_progress import watched_devices
@@ -31,8 +38,16 @@ if TYPE_CHECKING:
     "devices",
     multiple=True,
     metavar="SERIAL",
-    help="A phone by its serial, all for every phone, host for this computer; may be given "
-    "several times.  [default: the one phone there is]",
+    help="A phone by its serial, all for every phone, host for this computer, arm64 for "
+    "instructions counted on an emulated processor; may be given several times.  [default: the one "
+    "phone there is]",
+)
+@click.option(
+    "--cpu",
+    "cpus",
+    callback=lambda _, __, value: name_list(value) if value else (),
+    metavar="LIST",
+    help="The processors of --device arm64, such as cortex-a53,cortex-a76.  [default: cortex-a76]",
 )
 @click.option(
     "--artifact",
@@ -117,6 +132,7 @@ def profile(
     *,
     bundles: tuple[Path, ...],
     devices: tuple[str, ...],
+    cpus: tuple[str, ...],
     artifacts: tuple[str, ...],
     runner: RunnerName | None,
     runner_binary: Path | None,
@@ -147,7 +163,9 @@ def profile(
 
             if output is not None or csv is not None:
                 raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
-            here = devices == ("host",) or (not devices and runner != "native")
+            if "host" in devices and len(devices) > 1:
+                raise UserError("--per-op is for one device at a time: give --device once")
+            here = devices == ("host",) or (not devices and runner is None)
             if here:
                 profiles = measure_per_op(bundles, artifacts, runner or "host", threads)
             elif runner == "native":
@@ -164,6 +182,10 @@ def profile(
         from deploy.android.measure import profile_bundles
 
         _check_outputs(output, csv)
+        if csv is not None and set(devices) == {"arm64"}:
+            from deploy.support.errors import UserError
+
+            raise UserError("instructions have no samples to write: leave --csv out, take -o")
         profiled = profile_bundles(
             bundles,
             devices,
@@ -178,6 +200,7 @@ def profile(
             cool_below_c=cool_below,
             cool_timeout_s=cool_timeout,
             block_timeout_s=block_timeout,
+            cpus=cpus,
             server=server_named(adb_server, connect),
             reporters=reporters,
             keep=lambda results: _keep(results, output),
@@ -250,6 +273,7 @@ def _conclude(profiled: Profiled, unsaved: list[DeployError], as_json: bool) -> 
 def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:
     """Show what there is."""
     from deploy.cli.tables import profile as tables
+    from deploy.cli.tables.instructions import instruction_facts, show_instructions
     from deploy.results.compare import compare_bundles
 
     comparisons = [comparison for report in reports for comparison in compare_bundles(report)]
@@ -258,6 +282,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
             {
                 "session": profiled.results.session,
                 "devices": [tables.device_facts(report) for report in reports],
+                "instructions": instruction_facts(profiled.results),
                 "comparisons": [tables.comparison_facts(comparison) for comparison in comparisons],
                 "failures": {name: str(error) for name, error in profiled.failures.items()},
                 "interrupted": profiled.interrupted,
@@ -268,6 +293,8 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
         tables.show_devices(reports)
         tables.show_comparisons(comparisons)
         tables.show_legend()
+    if profiled.results.emulated:
+        show_instructions(profiled.results)
     if len(profiled.failures) > 1:
         for name, error in profiled.failures.items():
             echo(f"not measured: {name}: {error}")

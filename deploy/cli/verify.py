@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, name_list, shared_options
 from deploy.cli.output import decibels, echo, print_json, print_table
 from deploy.cli.progress import watched
+from deploy.cli.tables.emulated import emulated_facts, show_emulated
 from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: mobile-deploy verify bundles/mobilenet_v2")
 @click.argument("bundle", type=PATH, metavar="BUNDLE")
+@click.option(
+    "--cpu",
+    "cpus",
+    callback=lambda _, __, value: name_list(value) if value else (),
+    metavar="LIST",
+    help="Run the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
+)
 @shared_options
-def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
+def verify(*, bundle: Path, cpus: tuple[str, ...], as_json: bool, debug: bool) -> None:
     """Prove a bundle again, from its folder alone.
 
     Every file's hash, the preprocessing, every artifact's answers to the golden photos.
@@ -30,7 +38,7 @@ def verify(*, bundle: Path, as_json: bool, debug: bool) -> None:
         from deploy.verification import bundle as library
         from deploy.verification.gates import require
 
-        verified = library.verify(bundle, watcher)
+        verified = library.verify(bundle, watcher, cpus=cpus)
         for name in verified.skipped:
             reason = verified.bundle.artifact(name).unverified_reason
             watcher.warn(f"{name} was not verified when it was built, nor now: {reason}")
@@ -61,6 +69,7 @@ def facts(verified: Verified, warnings: list[str]) -> dict[str, object]:
             {"between": list(pair), "agreement": agreement}
             for pair, agreement in verified.agreement.items()
         ],
+        "emulated": [emulated_facts(proof) for proof in verified.emulated],
         "checks": [asdict(check) for check in verified.checks],
         "skipped": list(verified.skipped),
         "warnings": warnings,
@@ -87,6 +96,9 @@ def show(verified: Verified) -> None:
     if len(verified.statistics) > 1:
         echo("\nAgreement between artifacts:\n")
         _show_pairs(verified)
+    if verified.emulated:
+        echo("\nOn emulated processors:\n")
+        show_emulated(verified.emulated)
 
 
 def _show_pairs(verified: Verified) -> None:

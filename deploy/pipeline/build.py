@@ -28,9 +28,12 @@ from deploy.bundle.write import check_target, staged
 from deploy.capture.macs import node_macs
 from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.program import graph_module
+from deploy.emulation.block import open_emulation
+from deploy.emulation.processors import processors_named
 from deploy.exporters.interface import Spec
 from deploy.exporters.portable import slow_kernels
 from deploy.pipeline.contents import write_contents
+from deploy.pipeline.emulated import prove_judged
 from deploy.pipeline.judge import judge_artifacts, short_of
 from deploy.pipeline.make import Job, Made, make
 from deploy.pipeline.recipe import Recipe
@@ -39,6 +42,7 @@ from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
 from deploy.support.reporter import Recorder, Reporter, Silent
+from deploy.verification.emulated import EmulatedProof
 from deploy.verification.gates import Check, require
 
 WORKERS = 2
@@ -48,7 +52,8 @@ WORKERS = 2
 class Built:
     """What `build` made: where, what the manifest says of it, and how long it took.
 
-    `mix` says what int8 leaves in float and why; None without `--int8 auto`.
+    `mix` says what int8 leaves in float and why; None without `--int8 auto`. `emulated` has each
+    artifact on each processor of the recipe's `prove_on`.
     """
 
     folder: Path
@@ -56,6 +61,7 @@ class Built:
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
     mix: Mix | None
+    emulated: tuple[EmulatedProof, ...]
     seconds: float
     artifact_seconds: dict[str, float]
 
@@ -73,6 +79,9 @@ def build(
     start = time.perf_counter()
     recorder = Recorder(reporter or Silent())
     check_target(recipe.output)
+    processors = processors_named("--prove-on", recipe.prove_on)
+    # Before anything takes time.
+    emulation = open_emulation(processors, progress=recorder.progress) if processors else None
     # One thread: two would share two cores with the workers, and wait for each other.
     torch.set_num_threads(1)
     with (
@@ -115,6 +124,21 @@ def build(
         )
         checks = tuple(check for artifact in judged for check in artifact.checks)
         require(checks)
+        emulated: tuple[EmulatedProof, ...] = ()
+        if emulation is not None:
+            recorder.stage("emulating")
+            emulated = prove_judged(
+                emulation,
+                processors,
+                judged,
+                folder=folder,
+                prepared=prepared,
+                float_logits=float_logits,
+                progress=recorder.progress,
+            )
+            proved = tuple(check for proof in emulated for check in proof.checks)
+            require(proved)
+            checks += proved
         recorder.warn_all(short_of(recipe.target_agreement, judged))
         manifest = write_contents(
             folder,
@@ -123,6 +147,7 @@ def build(
             judged=judged,
             golden_logits=float_logits[prepared.held_back :],
             decisions=decisions,
+            emulated=emulated,
         )
     return Built(
         folder=recipe.output,
@@ -130,6 +155,7 @@ def build(
         checks=checks,
         warnings=tuple(recorder.warnings),
         mix=quantized.mix if quantized else None,
+        emulated=emulated,
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
     )

@@ -44,6 +44,8 @@ from deploy.quantization.ptq import Decisions
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.support.json_text import finite
+from deploy.verification.emulated import EmulatedProof
+from deploy.verification.gates import Check
 
 SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
 
@@ -56,6 +58,7 @@ def write_contents(
     judged: Sequence[Judged],
     golden_logits: npt.NDArray[np.float32],
     decisions: Mapping[Precision, Decisions],
+    emulated: Sequence[EmulatedProof] = (),
 ) -> Manifest:
     """Complete `folder`, which holds the artifacts already, to a bundle.
 
@@ -63,7 +66,7 @@ def write_contents(
     """
     plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
-    write_json(folder / "verification.json", _verification(judged))
+    write_json(folder / "verification.json", _verification(judged, emulated))
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
@@ -172,8 +175,9 @@ def _golden(
     )
 
 
-def _verification(judged: Sequence[Judged]) -> dict[str, object]:
+def _verification(judged: Sequence[Judged], emulated: Sequence[EmulatedProof]) -> dict[str, object]:
     """Every gate with its figures, and how far each artifact is from the float network."""
+    proved = {"emulated": [_emulated(proof) for proof in emulated]} if emulated else {}
     return {
         "artifacts": {
             one.made.target.name: {
@@ -181,14 +185,30 @@ def _verification(judged: Sequence[Judged]) -> dict[str, object]:
                 "against_float": _figures(one.statistics),
                 "own_program_against_float": _figures(one.own_program),
                 "unverified_reason": one.made.unverified_reason,
-                "checks": [
-                    {key: value for key, value in asdict(check).items() if key != "artifact"}
-                    for check in one.checks
-                ],
+                "checks": _checks(one.checks),
             }
             for one in judged
-        }
+        },
+        **proved,
     }
+
+
+def _emulated(proof: EmulatedProof) -> dict[str, object]:
+    return {
+        "artifact": proof.artifact,
+        "processor": proof.processor,
+        "against_float": _figures(proof.statistics),
+        "equal_to_this_computer": proof.equal,
+        "unproved": proof.unproved,
+        "checks": _checks(proof.checks),
+    }
+
+
+def _checks(checks: Sequence[Check]) -> list[dict[str, object]]:
+    return [
+        {key: value for key, value in asdict(check).items() if key != "artifact"}
+        for check in checks
+    ]
 
 
 def _figures(statistics: ErrorStatistics | None) -> dict[str, object] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.backends import BACKENDS, Precision
 from deploy.capture.spec import NetworkSpec
+from deploy.emulation.processors import processors_named
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS, MODES
 from deploy.support.choices import one_of
 from deploy.support.errors import UserError
@@ -80,6 +81,7 @@ class Recipe:
     every format that can be written here. `int8` is "pure" for int8 alone, or "auto" to leave a few
     parts in float as far as `target_agreement` needs it; `min_agreement` makes that a gate.
     Artifacts of the formats in `allow_unverified` are written even where they cannot be run here.
+    The .pte ones are also proved on the emulated processors `prove_on`.
     """
 
     network: NetworkSpec
@@ -90,6 +92,7 @@ class Recipe:
     int8_effort: str = "normal"
     min_agreement: float | None = None
     allow_unverified: frozenset[str] = frozenset()
+    prove_on: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.network, NetworkSpec):
@@ -116,6 +119,7 @@ class Recipe:
             )
         for name in self.allow_unverified:
             one_of("--allow-unverified", "format", name, BACKENDS)
+        processors_named("--prove-on", self.prove_on)
 
     @property
     def target_agreement(self) -> float:

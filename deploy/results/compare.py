@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from deploy.results.judge import ArmReport, DeviceReport
-from deploy.results.records import ArmKey, DeviceFacts
+from deploy.results.instructions import CountComparison, shared_counts
+from deploy.results.judge import ArmReport, DeviceReport, judge
+from deploy.results.records import ArmKey, DeviceFacts, Results
 from deploy.results.words import arm_label
 from deploy.statistics import Comparison, compare_apart, compare_interleaved
 from deploy.support.errors import UserError
@@ -34,11 +35,12 @@ class ArmComparison:
 @dataclass(frozen=True, kw_only=True)
 class FileComparison:
     """`missing` are arms that one of the two has no figures of; `notes` say what was compared
-    though it should not be."""
+    though it should not be. `counts` are of instructions, where both have counted some."""
 
     arms: tuple[ArmComparison, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
+    counts: tuple[CountComparison, ...] = ()
 
 
 def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
@@ -60,6 +62,36 @@ def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
         for a, b in combinations(arms, 2)
         if {block.round for block in a.blocks} & {block.round for block in b.blocks}
     ]
+
+
+def compare_results(
+    before: Results, after: Results, *, floor: float, anyway: bool = False
+) -> FileComparison:
+    """Arms as `compare_files` does, and instructions that both have counted.
+
+    Raises UserError as it does; of instructions, where they were counted by other emulators or of
+    other runtimes, are in the first alone, or where only one of the two has measured arms.
+    """
+    tolerance = _Tolerance(anyway=anyway)
+    counts = tuple(shared_counts(before, after))
+    for compared in counts:
+        for problem in compared.problems():
+            tolerance.compare_anyway(problem)
+    lost = sum(len(on.arms) for on in before.emulated) - len(counts)
+    if lost:
+        tolerance.leave_out(f"{lost} counts of instructions are in the first alone")
+    if counts and not (before.devices and after.devices):
+        if before.devices or after.devices:
+            tolerance.leave_out("only one of the two has arms that were measured")
+        found = FileComparison(arms=(), missing=(), notes=())
+    else:
+        found = compare_files(judge(before), judge(after), floor=floor, anyway=anyway)
+    return FileComparison(
+        arms=found.arms,
+        missing=(*tolerance.missing, *found.missing),
+        notes=(*tolerance.notes, *found.notes),
+        counts=counts,
+    )
 
 
 def compare_files(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from deploy.bundle.parse import NewerSchemaError, strict_record
-from deploy.results.records import RESULTS_VERSION, MeasuredDevice, Results
+from deploy.results.records import EMULATED_VERSION, MeasuredDevice, Results
 from deploy.support.errors import UserError
 from deploy.support.output_file import write_output
 from deploy.support.printable import printable
@@ -63,7 +63,7 @@ def read_results(path: Path) -> Results:
     except OSError as error:
         raise UserError(f"cannot read {where} ({error.strerror}): name a results.json") from error
     try:
-        results = strict_record(Results, data, _MAX_BYTES, RESULTS_VERSION)
+        results = strict_record(Results, data, _MAX_BYTES, EMULATED_VERSION)
     except NewerSchemaError:
         raise UserError(
             f"{where} is of a newer mobile-deploy: upgrade this one to read it"
@@ -81,6 +81,10 @@ def read_results(path: Path) -> Results:
         for arm in device.arms:
             if (arm.bundle, arm.artifact) not in known:
                 _refuse(where, f"has an arm of an unknown artifact, {arm.artifact}")
+    for on in results.emulated:
+        for counted in on.arms:
+            if (counted.bundle, counted.artifact) not in known:
+                _refuse(where, f"has counts of an unknown artifact, {counted.artifact}")
     return results
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from deploy.backends import Precision, RunnerName
 from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
@@ -19,6 +19,8 @@ from deploy.protocol.messages import Answer, Nanoseconds
 from deploy.support.json_text import json_text
 
 RESULTS_VERSION = 1
+EMULATED_VERSION = 2
+"""Of results with counts of emulated processors: those without are as they were."""
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
@@ -190,6 +192,39 @@ class MeasuredDevice(Record):
     interrupted: bool = Field(description="Ctrl-C: what there is, is partial.")
 
 
+class InstructionCounts(Record):
+    """The instructions of one inference, by kind."""
+
+    dot_product: Count = Field(description="SDOT, UDOT: four products of bytes a lane.")
+    i8mm: Count = Field(description="SMMLA and its like: products of matrices of bytes.")
+    multiply_add: Count = Field(description="Other multiply-adds of vectors and floats.")
+    load: Count = Field(description="Reading memory.")
+    store: Count = Field(description="Writing memory.")
+    other: Count = Field(description="All others.")
+
+    @property
+    def total(self) -> int:
+        by_kind: dict[str, int] = self.model_dump()
+        return sum(by_kind.values())
+
+
+class CountedArm(Record):
+    network: Line = Field(description="As in an arm's key.")
+    precision: Precision = Field(description="Of the artifact.")
+    bundle: Sha256 = Field(description="`id` of its bundle.")
+    artifact: Name = Field(description="`name` of its artifact in the bundle.")
+    instructions: InstructionCounts = Field(description="Of one inference, in one thread.")
+
+
+class EmulatedProcessor(Record):
+    """What .pte artifacts execute on a processor that is emulated. No times."""
+
+    processor: Line = Field(description="Such as cortex-a76.")
+    emulator: Line = Field(description="What emulates it, with its version.")
+    runtime: Line = Field(description="What ran the artifacts, with its version.")
+    arms: tuple[CountedArm, ...] = Field(description="In the order they were asked for.")
+
+
 class Results(Record):
     """One session: devices, their arms, the blocks as they came."""
 
@@ -200,6 +235,23 @@ class Results(Record):
     settings: Settings = Field(description="What was asked for.")
     bundles: tuple[MeasuredBundle, ...] = Field(description="What was measured.")
     devices: tuple[MeasuredDevice, ...] = Field(description="What it was measured on.")
+    emulated: tuple[EmulatedProcessor, ...] = Field(
+        default=(), description="What it was counted on; since version 2, absent where on none."
+    )
+
+    def with_counts(self, emulated: tuple[EmulatedProcessor, ...]) -> Results:
+        """The same with counts, if there are any."""
+        if not emulated:
+            return self
+        return self.model_copy(update={"emulated": emulated, "schema_version": EMULATED_VERSION})
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Readers of version 1 refuse fields that they do not know."""
+        fields: dict[str, object] = serialize(self)
+        if not self.emulated:
+            del fields["emulated"]
+        return fields
 
 
 if __name__ == "__main__":

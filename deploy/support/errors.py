@@ -11,6 +11,7 @@
         │   └── CannotRunError   what was written cannot be run here
         ├── GateError        a proof failed: the artifact is wrong, or was tampered with
         ├── StorageError     the disk is full or refuses
+        ├── EmulationError   an emulated processor fails, or takes for ever
         └── PhoneError       a phone, its adb server or its runner fails: `kind` says how
 
 Every message is one line: what is wrong, then what to do. Only the command line prints them.
@@ -62,6 +63,10 @@ class GateError(RunError):
 
 
 class StorageError(RunError):
+    pass
+
+
+class EmulationError(RunError):
     pass
 
 

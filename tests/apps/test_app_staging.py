@@ -45,7 +45,9 @@ def hashes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def verify(folder: Path, reporter: Reporter | None) -> Verified:
         bundle = open_bundle(folder)
         check_integrity(bundle)
-        return Verified(bundle=bundle, checks=(), statistics={}, agreement={}, skipped=())
+        return Verified(
+            bundle=bundle, checks=(), statistics={}, agreement={}, skipped=(), emulated=()
+        )
 
     monkeypatch.setattr(stage, "verify", verify)
 

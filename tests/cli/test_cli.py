@@ -30,7 +30,7 @@ HEAVY = {
     *("torch", "numpy", "onnx", "onnxruntime", "coremltools", "executorch"),
     *("PIL", "matplotlib"),
 }
-COMMANDS = ["build", "sensitivity", "verify", "evaluate"]
+COMMANDS = ["build", "sensitivity", "verify", "evaluate", "choose"]
 
 Captured = pytest.CaptureFixture[str]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bundle_factory import make_bundle
@@ -15,6 +16,7 @@ from deploy.cli.progress import OnTerminal, Piped, bar
 from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.verification.bundle import Verified
+from deploy.verification.emulated import EmulatedProof
 from deploy.verification.evaluate import ArtifactScore, Evaluation
 from deploy.verification.gates import Check
 
@@ -74,6 +76,7 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         manifest=manifest.model_copy(update={"artifacts": artifacts}),
         checks=(),
         warnings=(),
+        emulated=(),
         mix=Mix(
             decisions=None,  # type: ignore[arg-type]
             in_float=("conv2d", "add"),
@@ -123,7 +126,9 @@ wrote my bundles/tiny in 42.0 s; next:
     }
 
 
-def verified_bundle(folder: Path, *, passed: bool = True) -> Verified:
+def verified_bundle(
+    folder: Path, *, passed: bool = True, emulated: tuple[EmulatedProof, ...] = ()
+) -> Verified:
     make_bundle(folder)
     statistics = ErrorStatistics(
         photos=8, sqnr_db=float("inf"), max_abs=0.0, agreement=1.0, clear_flips=0
@@ -136,6 +141,7 @@ def verified_bundle(folder: Path, *, passed: bool = True) -> Verified:
         statistics={"a": statistics, "b": worse, "c": worse},
         agreement={("a", "b"): 0.875, ("a", "c"): 0.875, ("b", "c"): 1.0},
         skipped=("coreml_int8",),
+        emulated=emulated,
     )
 
 
@@ -167,6 +173,38 @@ Agreement between artifacts:
     assert facts["verified"] is True
     assert facts["artifacts"][0]["sqnr_db"] is None
     assert facts["agreement"][2] == {"between": ["b", "c"], "agreement": 1.0}
+
+
+def test_what_verify_shows_of_emulated_processors(tmp_path: Path, capfd: Captured) -> None:
+    statistics = ErrorStatistics(
+        photos=8, sqnr_db=24.4, max_abs=1.0, agreement=0.875, clear_flips=0
+    )
+    check = Check(artifact="a", gate="sqnr", measured="24.4 dB", required=">= 20 dB", passed=True)
+
+    def proof(artifact: str, **fields: Any) -> EmulatedProof:
+        of_one = {"statistics": statistics, "equal": True, "checks": (check,), "unproved": None}
+        return EmulatedProof(artifact=artifact, processor="cortex-a53", **(of_one | fields))
+
+    none = {"statistics": None, "equal": None, "checks": ()}
+    emulated = (proof("a"), proof("b", equal=False), proof("c", unproved="no .pte", **none))
+    verified = verified_bundle(tmp_path, emulated=emulated)
+    verify.show(verified)
+    out = capfd.readouterr().out
+    assert (
+        out.partition("On emulated processors:\n\n")[2]
+        == """\
+artifact   processor    dB  agreement    bits  gates passed
+a         cortex-a53  24.4     7 of 8   equal        1 of 1
+b         cortex-a53  24.4     7 of 8  differ        1 of 1
+
+bits: of the logits, against this computer's; they must be equal where all is int8.
+c is unproved on arm64: no .pte
+"""
+    )
+    facts = verify.facts(verified, [])
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+    assert facts["emulated"][2]["unproved"] == "no .pte"
+    assert facts["emulated"][1]["equal_to_this_computer"] is False
 
 
 def test_what_evaluate_shows(capfd: Captured) -> None:

@@ -1,12 +1,13 @@
-"""Tests that compile the native runner say which compiler they lack."""
+"""Tests that compile the native runner, or emulate a phone's processor, say what they lack."""
 
 from __future__ import annotations
 
 import pytest
 
+from deploy.emulation.emulator import find_emulator
 from deploy.native_runner.targets import TARGETS, TargetName
 from deploy.native_runner.toolchain import find_compiler
-from deploy.support.errors import UserError
+from deploy.support.errors import DeployError, UserError
 
 
 def needs_compiler(target: TargetName) -> pytest.MarkDecorator:
@@ -15,3 +16,12 @@ def needs_compiler(target: TargetName) -> pytest.MarkDecorator:
     except UserError as error:
         return pytest.mark.skipif(True, reason=str(error))
     return pytest.mark.skipif(False, reason="")
+
+
+def needs_emulator() -> pytest.MarkDecorator:
+    """Of tests that run programs for phones here."""
+    try:
+        find_emulator()
+    except DeployError as error:
+        return pytest.mark.skipif(True, reason=str(error))
+    return needs_compiler("linux-arm64")

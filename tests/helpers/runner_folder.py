@@ -33,9 +33,8 @@ class Folder:
             env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"},
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
-            **how,
+            **{"timeout": 60, **how},
         )
 
     def answer(self) -> Answer:

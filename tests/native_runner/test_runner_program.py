@@ -22,9 +22,17 @@ from runner_folder import Folder
 from deploy.assets import fetch
 from deploy.benchmark.parsers.etdump import parse_etdump
 from deploy.benchmark.parsers.process import parse_status
-from deploy.native_runner.build import PROGRAM, SOURCES, build, command, files_of
+from deploy.native_runner.build import (
+    FACTS_FILE,
+    PROGRAM,
+    SOURCES,
+    build,
+    command,
+    copy_to,
+    files_of,
+)
 from deploy.native_runner.targets import EXECUTORCH, TARGETS
-from deploy.support.errors import UserError
+from deploy.support.errors import RunError, StorageError, UserError
 from deploy.support.hashing import sha256_file
 from deploy.virtual_phone.runtimes import SHARED
 
@@ -129,7 +137,12 @@ def test_what_was_compiled_is_there_at_once_and_made_anew_where_it_is_damaged(
     assert build("linux-x86_64") == own
     assert files_of(own) == files_of(made)
     assert sha256_file(own / PROGRAM) == files_of(own)[PROGRAM]
-    assert [path.name for path in own.parent.iterdir()] == [own.name]
+    (own / FACTS_FILE).write_text('{"files": {}}')
+    killed = own.parent / ".building-killed"
+    killed.mkdir()
+    assert build("linux-x86_64") == own
+    assert files_of(own) == files_of(made)
+    assert sorted(path.name for path in own.parent.iterdir()) == [".lock", own.name]
 
 
 def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +151,53 @@ def test_without_a_compiler_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
         build("linux-x86_64")
     with pytest.raises(UserError, match=r": apt install g\+\+-aarch64-linux-gnu$"):
         build("linux-arm64")
+
+
+BROKEN_COMPILERS = {
+    "exit 0": "does not tell its version: install it again$",
+    "echo no; exit 1": "cannot compile the runner",
+    "echo g++ 1": "ended without a program: install it again$",
+    "[ $1 = --version ] && echo g++ 2 || exec sleep 60": "did not end in 1 s",
+}
+
+
+@pytest.mark.parametrize(("script", "said"), BROKEN_COMPILERS.items())
+def test_a_broken_compiler_is_one_line(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, said: str
+) -> None:
+    wheel = fetch(TARGETS["linux-x86_64"].wheel)
+    own = tmp_path / "cache" / wheel.relative_to(cache)
+    own.parent.mkdir(parents=True)
+    own.symlink_to(wheel)
+    compiler = tmp_path / "x86_64-linux-gnu-g++"
+    compiler.write_text(f"#!/bin/sh\n{script}\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("MOBILE_DEPLOY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("deploy.native_runner.toolchain._SECONDS", 1.0)
+    for _ in range(2):  # What it left is not taken for a runner either.
+        with pytest.raises(RunError, match=said):
+            build("linux-x86_64")
+
+
+@pytest.mark.parametrize("text", ["garbage", "#!/nowhere/sh"])
+def test_a_compiler_that_cannot_start_or_has_no_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    compiler = tmp_path / "x86_64-linux-gnu-g++"
+    compiler.write_text(text)
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(RunError, match=r"^cannot start .*: install it again$"):
+        build("linux-x86_64")
+    compiler.write_text("#!/bin/sh\necho 'error: x: No space left on device' >&2; exit 1\n")
+    with pytest.raises(StorageError, match="finds no room"):
+        build("linux-x86_64")
+
+
+def test_a_name_too_long_for_the_copy_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"File name too long"):
+        copy_to(tmp_path, tmp_path / ("a" * 300))
 
 
 def test_its_sources_are_formatted() -> None:
@@ -204,6 +264,19 @@ def test_fields_that_it_does_not_know_are_no_matter(native: Words, folder: Folde
     folder.ask(novelty={"deep": [1.5e3, None, "\u00e9\ud83d\ude00"]})
     assert folder.run(native).returncode == 0
     assert folder.answer().status == "ok"
+
+
+def test_a_pipe_in_a_files_place_is_not_waited_for(sanitized: Words, folder: Folder) -> None:
+    os.mkfifo(folder.path / "pipe")
+    for change in (artifact_with(file="pipe"), golden_with(file="pipe")):
+        folder.ask(**change(folder.fields))
+        assert refused(folder, folder.run(sanitized)) == "file-missing"
+
+
+def test_a_hundred_thousand_names_are_read_at_once(native: Words, folder: Folder) -> None:
+    text = "{" + ",".join(f'"{number:x}":1' for number in range(100_000)) + "}"
+    (folder.path / "block.request.json").write_text(text, encoding="utf-8")
+    assert refused(folder, folder.run(native, timeout=10)) == "bad-request"
 
 
 @pytest.mark.parametrize(

@@ -67,15 +67,15 @@ OTHERS = [
 
 
 @pytest.fixture(scope="module")
-def workplace(real_build: CommandBuild) -> Path:
+def workplace(real_build: CommandBuild, phone_bundle: Path) -> Path:
     """A folder with the real bundle, and with everything that the README calls `my_...`."""
     folder = real_build.workplace
     photos = folder / "my_photos"
     photos.mkdir()
     for path in fetch_all([sample.file for sample in SAMPLES]):
         shutil.copy(path, photos)
-    # What the README builds of them by night; its later commands need one by day too.
-    shutil.copytree(real_build.bundle, folder / "bundles/my_photos")
+    # What the README builds of them by night; by day its later commands take a small one.
+    shutil.copytree(phone_bundle, folder / "bundles/my_photos")
     for label, photo in (("espresso", "coffee.png"), ("Egyptian_cat", "chelsea.png")):
         (folder / "my_labelled_photos" / label).mkdir(parents=True)
         shutil.copy(photos / photo, folder / "my_labelled_photos" / label)

@@ -20,9 +20,10 @@ ORDER = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \|", TABLE, flags=re.M)
 AFTER_THE_BUNDLE = (
     "bundle",
     "native_runner",
-    "runtimes",
-    "verification",
     "protocol",
+    "runtimes",
+    "emulation",
+    "verification",
     "results",
     "benchmark",
     "android",

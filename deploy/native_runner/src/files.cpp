@@ -51,8 +51,9 @@ off_t open_to_read(const std::string& name, File& file) {
     return facts.st_size;
 }
 
+// A pipe, which is refused too, would wait for who writes to it.
 int opened(const std::string& name) {
-    return open(name.c_str(), O_RDONLY | O_CLOEXEC);
+    return open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
 // Up to `size` bytes; fewer at the end of the file.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 namespace runner {
 namespace {
@@ -62,14 +63,14 @@ class Reader {
 
     JsonValue::Object object(int depth) {
         JsonValue::Object fields;
+        std::set<std::string> names;
         space();
         if (take('}')) return fields;
         do {
             space();
             need('"');
             std::string name = text();
-            const auto same = [&](const auto& field) { return field.first == name; };
-            if (std::any_of(fields.begin(), fields.end(), same)) wrong("a name is there twice");
+            if (!names.insert(name).second) wrong("a name is there twice");
             space();
             need(':');
             fields.emplace_back(std::move(name), any(depth + 1));

@@ -1,0 +1,281 @@
+"""choose: from a grid of variants and limits to a recommendation, in one folder.
+
+    grid ─ costs ─ what cannot be within the limits is left out
+             │
+             └─ weights ─ bundles, side by side ─ one session on one device ─ choice.json
+
+Everything made is kept below the folder by what decides it, so that the next run goes on.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from deploy.backends import BACKENDS
+from deploy.benchmark.bundles import ANY_RUNNER
+from deploy.bundle.open import read_manifest
+from deploy.choosing.assemble import assemble
+from deploy.choosing.cost import count, over_cost
+from deploy.choosing.executor import OpenExecutor, default_jobs, own_processes
+from deploy.choosing.file import CHOICE_FILE, write_record
+from deploy.choosing.job import (
+    RECORD_FILE,
+    Labelled,
+    VariantJob,
+    complete,
+    failed,
+    found,
+    needs_scores,
+)
+from deploy.choosing.keys import bundle_key, labelled_digest, photos_digest, versions_here
+from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
+from deploy.choosing.plan import Planned
+from deploy.choosing.records import Choice, VariantRecord
+from deploy.choosing.sweep import Requirements, Sweep, runs_on_devices
+from deploy.choosing.weights import SettledWeights, settle_weights
+from deploy.labels import imagenet_labels, imagenet_wordnet_ids, read_labels
+from deploy.photos import find_labelled
+from deploy.support.errors import RunError, StorageError, UserError
+from deploy.support.printable import printable
+from deploy.support.reporter import Recorder, Reporter, Silent
+
+_VARIANTS = "variants"
+_MEASURED = "measured"
+_SCRATCH = ".scratch"
+_LOCK_FILE = ".lock"
+
+# What a process makes of one job; tests put another in its place.
+Work = Callable[[VariantJob], VariantRecord]
+
+
+def choose(
+    sweep: Sweep,
+    output: Path | str,
+    *,
+    requirements: Requirements | None = None,
+    measuring: Measuring | None = None,
+    jobs: int | None = None,
+    reporter: Reporter | None = None,
+    executor: OpenExecutor = own_processes,
+    work: Work = complete,
+) -> Choice:
+    """Build the variants of `sweep` below the folder `output`, measure them all, and recommend.
+
+    `jobs` bundles are built at a time (None: as many as there are cores and memory for); then
+    latency is measured, alone on the machine. What lies in `output` already is not made again. A
+    variant that fails and a device that is lost are in the choice, which is in choice.json too.
+
+    Raises UserError for what was given, PhoneError for a device that is not there, RunError where
+    another sweep is at work in `output`, StorageError where it cannot be written.
+    """
+    output, limits = Path(output), requirements or Requirements()
+    measuring, recorder = measuring or Measuring(), Recorder(reporter or Silent())
+    if limits.max_latency_ms is not None and not measuring.wanted:
+        raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give 1 or more")
+    with _alone(output):
+        labelled = _labelled(sweep, recorder)
+        if measuring.wanted and runs_on_devices(sweep.targets):
+            check_device(measuring)
+        photos = photos_digest(sweep.photos)
+        planned = _plan(sweep, output, limits, photos, labelled, recorder)
+        records = _build_all(planned, output, jobs, recorder, executor, work)
+        for text in _common_warnings(list(records.values())):
+            recorder.warn(text)
+        session = _measure_all(planned, records, output, measuring, recorder)
+        choice = assemble(
+            planned,
+            records,
+            session,
+            folder=output,
+            limits=limits,
+            measuring=measuring,
+            photos=photos,
+            labelled=labelled,
+        )
+        write_record(choice, output / CHOICE_FILE)
+    if session is not None and session.interrupted:
+        raise KeyboardInterrupt
+    return choice
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """One sweep at a time in a folder: two would spoil each other's latencies."""
+    where = printable(str(output))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with FileLock(output / _LOCK_FILE, timeout=0):
+            # Of one that was killed.
+            shutil.rmtree(output / _SCRATCH, ignore_errors=True)
+            yield
+    except Timeout:
+        raise RunError(
+            f"another sweep is at work in {where}: wait for it, or choose another folder with -o"
+        ) from None
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"{where} is no folder: choose another with -o") from error
+    except PermissionError as error:
+        raise StorageError(
+            f"cannot write {where} ({error.strerror}): choose another folder with -o"
+        ) from error
+
+
+def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:
+    """The labelled photos, whose folders are classes of the trained networks."""
+    if sweep.labelled is None:
+        return None
+    labels = imagenet_labels()
+    if sweep.labels is not None:
+        labels = read_labels(sweep.labels, len(labels))
+    seen = find_labelled(sweep.labelled, labels, imagenet_wordnet_ids())
+    if not seen.labelled:
+        raise UserError(
+            f"{printable(str(sweep.labelled))} has no sub-folders: sort the photos into folders "
+            "named by class, or leave --labelled out"
+        )
+    for text in seen.warnings:
+        reporter.warn(text)
+    return Labelled(folder=sweep.labelled, digest=labelled_digest(sweep.labelled))
+
+
+def _plan(
+    sweep: Sweep,
+    output: Path,
+    limits: Requirements,
+    photos: str,
+    labelled: Labelled | None,
+    reporter: Reporter,
+) -> list[Planned]:
+    """Count every variant; settle the weights of those that may be within the limits."""
+    reporter.stage("counting")
+    variants, versions = sweep.variants(), versions_here()
+    settled: dict[tuple[str, float], SettledWeights] = {}
+    planned = []
+    for done, variant in enumerate(variants, start=1):
+        cost = count(sweep, variant)
+        over = {target.name: over_cost(cost, target.precision, limits) for target in sweep.targets}
+        plan = Planned(variant=variant, cost=cost, targets=sweep.targets)
+        if all(over.values()):
+            # The least of its artifacts speaks for it.
+            least = min(sweep.targets, key=lambda target: cost.least_bytes(target.precision))
+            plan = plan.pruned(over[least.name])
+        else:
+            named = (variant.network, variant.width)
+            if named not in settled:
+                settled[named] = settle_weights(sweep, *named, reporter.progress)
+            plan = plan.with_weights(settled[named])
+        if plan.weights is not None and plan.weights.error is None:
+            recipe = sweep.recipe(sweep.spec(variant, plan.weights.name), output)
+            source = plan.weights.source
+            key = bundle_key(
+                recipe,
+                photos=photos,
+                weights_sha256=source.file.sha256 if source else "",
+                versions=versions,
+            )
+            job = VariantJob(
+                key=key,
+                name=variant.name,
+                folder=output / _VARIANTS / key,
+                recipe=recipe,
+                labelled=labelled if source else None,
+            )
+            plan = plan.with_job(job)
+        planned.append(plan)
+        reporter.progress("variants", done, len(variants))
+    if labelled is not None and not any(plan.job and plan.job.labelled for plan in planned):
+        reporter.warn("no variant has trained weights: --labelled is of no use to it")
+    return planned
+
+
+def _build_all(
+    planned: Sequence[Planned],
+    output: Path,
+    jobs: int | None,
+    reporter: Reporter,
+    executor: OpenExecutor,
+    work: Work,
+) -> dict[str, VariantRecord]:
+    """The record of every job by its key. What fails is told, and stops nothing."""
+    reporter.stage("building")
+    wanted = [plan for plan in planned if plan.job is not None]
+    records: dict[str, VariantRecord] = {}
+    missing = []
+    for plan in wanted:
+        assert plan.job is not None
+        record = found(plan.job)
+        if record is None or needs_scores(plan.job, record):
+            missing.append(plan)
+        else:
+            records[plan.job.key] = record
+    reporter.progress("bundles", len(records), len(wanted))
+    if not missing:
+        return records
+    scratch = output / _SCRATCH
+    scratch.mkdir()
+    # The longest first: none of those begins when the others are done already.
+    missing.sort(key=lambda plan: -plan.cost.macs)
+    with executor(min(jobs or default_jobs(), len(missing)), scratch) as pool:
+        futures = {pool.submit(work, plan.job): plan.job for plan in missing if plan.job}
+        for future in as_completed(futures):
+            job = futures[future]
+            record = records[job.key] = _record_of(future, job)
+            for error in filter(None, (record.error, record.scores_error)):
+                reporter.warn(f"{job.name} failed: {error}")
+            reporter.progress("bundles", len(records), len(wanted))
+    shutil.rmtree(scratch, ignore_errors=True)
+    return records
+
+
+def _record_of(future: Future[VariantRecord], job: VariantJob) -> VariantRecord:
+    try:
+        return future.result()
+    except Exception as error:  # Its process died, or the disk is full: of this variant alone.
+        record = failed(job, error)
+        with suppress(OSError, StorageError):
+            job.folder.mkdir(parents=True, exist_ok=True)
+            write_record(record, job.folder / RECORD_FILE)
+        return record
+
+
+def _common_warnings(records: Sequence[VariantRecord]) -> list[str]:
+    """Those of every build: of the photos and the like. The others are in the choice."""
+    built = [record.warnings for record in records if record.error is None]
+    first = built[0] if built else ()
+    return [text for text in first if all(text in others for others in built)]
+
+
+def _measure_all(
+    planned: Sequence[Planned],
+    records: dict[str, VariantRecord],
+    output: Path,
+    measuring: Measuring,
+    reporter: Reporter,
+) -> SessionOutcome | None:
+    """None where latency is not asked for, or nothing runs on such devices."""
+    if not measuring.wanted:
+        return None
+    bundles = []
+    for plan in planned:
+        if plan.job is not None and records[plan.job.key].error is None:
+            manifest = read_manifest(plan.job.bundle)
+            if any(
+                artifact.verified and BACKENDS[artifact.format].runners & ANY_RUNNER
+                for artifact in manifest.artifacts
+            ):
+                bundles.append(plan.job.bundle)
+    if not bundles:
+        reporter.warn("nothing that was built can be measured from here")
+        return None
+    session = measure(bundles, measuring, output / _MEASURED, reporter)
+    if session.reused:
+        reporter.warn("latency is of the session before: give --measure-again to measure it anew")
+    return session
