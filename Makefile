@@ -17,7 +17,7 @@ ifeq ($(shell uname),Linux)
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 endif
 
-.PHONY: demo check test lint nightly clean
+.PHONY: demo check test lint nightly fuzz clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/mobile-deploy build mobilenet_v2
@@ -41,6 +41,11 @@ lint: $(VENV)/installed-dev
 # What takes minutes, or downloads old versions of the runtimes that manifests promise.
 nightly: $(VENV)/installed-dev
 	$(PYTEST) --dist worksteal --durations 25 -m nightly
+
+# Of the nightly tests those that garble what strangers send; what they find goes into
+# tests/fuzz/corpus, which every run tries.
+fuzz: $(VENV)/installed-dev
+	$(PYTEST) --dist worksteal --durations 25 -m nightly tests/fuzz
 
 clean:
 	rm -rf $(VENV) bundles

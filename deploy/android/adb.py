@@ -156,6 +156,13 @@ class Adb:
         if time.monotonic() > deadline:
             raise fault("timeout", f"adb {_what(arguments)} did not end in {timeout:g} s")
 
+    def rest(self, seconds: float) -> None:
+        """Wait, but not for the user who has had enough. Raises CancelledError."""
+        if self.cancelled is None:
+            time.sleep(seconds)
+        elif self.cancelled.wait(seconds):
+            raise CancelledError
+
     def devices(self) -> tuple[AttachedDevice, ...]:
         """Every phone that the server knows, in whatever state. Starts the server if need be.
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from deploy.android.folders import PACKAGE, AppFolder, as_app
+from deploy.android.looks import pause
 from deploy.android.parsers.am import parse_started
 from deploy.android.parsers.deaths import DeathKind, parse_deaths
 from deploy.android.parsers.packages import AppVersion, parse_app_version, parse_package
@@ -24,8 +25,6 @@ from deploy.support.temporary import temporary_folder
 
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 RUNS_ON = {"arm64-v8a", "x86_64"}
-# Often enough to lose little time, seldom enough not to disturb what is being timed.
-_POLL_S = 0.25
 _START_S = 60.0
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.000")
@@ -52,6 +51,8 @@ class AppRunner:
         self._phone, self._abis, self._executorch = phone, abis, executorch
         self._folder = AppFolder(phone)
         self._began = ""
+        # How long blocks took, by all of a request that makes them take so long.
+        self._took_s: dict[tuple[object, ...], float] = {}
 
     def start(self) -> None:
         if not RUNS_ON & set(self._abis):
@@ -72,7 +73,7 @@ class AppRunner:
             self._folder.put(f"{request.id}.request.json", file)
         self._launch(request)
         try:
-            self._wait_for(answer_name, timeout)
+            self._wait_for(answer_name, request, timeout)
             return Ran(answer=self._answer(answer_name, request))
         finally:
             self._tidy(request)
@@ -94,26 +95,32 @@ class AppRunner:
                 "app-missing", f"cannot start the app on {self._phone.serial} ({started.error})"
             )
 
-    def _wait_for(self, name: str, timeout: float) -> None:
+    def _wait_for(self, name: str, request: Request, timeout: float) -> None:
         """Until the answer is there, the process is gone, or `timeout` seconds are over."""
         path = f"{self._folder.path}/{name}"
         # In this order: the app may answer and end between the two.
         look = {"process": f"pidof {PACKAGE}", "answer": as_app(f"test -f {path} && echo there")}
-        deadline = time.monotonic() + timeout
+        kind = (
+            *(request.artifact.sha256, request.threads, request.warmup, request.iterations),
+            len(request.golden),
+        )
+        began = time.monotonic()
         pid: int | None = None
         while True:
             seen = self._phone.shell_each(look)
+            elapsed = time.monotonic() - began
             if "there" in seen["answer"]:
+                self._took_s[kind] = elapsed
                 return
             running = parse_pidof(seen["process"])
             if not running:
                 raise self._death(pid)
             pid = running[0]
-            if time.monotonic() > deadline:
+            if elapsed > timeout:
                 what = f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
                 locked = parse_keyguard(self._phone.shell("dumpsys window policy").out).locked
                 raise fault("locked" if locked else "hung", what)
-            time.sleep(_POLL_S)
+            self._phone.adb.rest(min(pause(elapsed, self._took_s.get(kind)), timeout))
 
     def _death(self, pid: int | None) -> PhoneError:
         """Why the process is gone: by the system's record of it, or before Android 11 by logcat.

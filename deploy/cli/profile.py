@@ -202,7 +202,7 @@ def profile(
     # Before anything else, which may fail; told at the end, for a full disk must not take the
     # figures away either.
     unsaved = _save(profiled, output, csv)
-    _conclude(profiled, unsaved, as_json)
+    _conclude(profiled, unsaved, as_json, of_all="all" in devices)
 
 
 def _check_outputs(output: Path | None, csv: Path | None) -> None:
@@ -246,7 +246,9 @@ def _save(profiled: Profiled, output: Path | None, csv: Path | None) -> list[Dep
     return unsaved
 
 
-def _conclude(profiled: Profiled, unsaved: list[DeployError], as_json: bool) -> None:
+def _conclude(
+    profiled: Profiled, unsaved: list[DeployError], as_json: bool, *, of_all: bool
+) -> None:
     """Show what there is, then raise for what could not be written, is missing, or is not to be
     believed."""
     from deploy.results.judge import judge
@@ -261,7 +263,7 @@ def _conclude(profiled: Profiled, unsaved: list[DeployError], as_json: bool) -> 
         raise type(unsaved[0])("; ".join(map(str, unsaved)))
     if profiled.interrupted:
         raise KeyboardInterrupt
-    fail_if_incomplete(profiled, reports)
+    fail_if_incomplete(profiled, reports, of_all=of_all)
 
 
 def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -> None:
@@ -294,12 +296,18 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
             echo(f"not measured: {name}: {error}")
 
 
-def fail_if_incomplete(profiled: Profiled, reports: Sequence[DeviceReport]) -> None:
-    """Raise for the first thing that is missing or not to be believed."""
+def fail_if_incomplete(
+    profiled: Profiled, reports: Sequence[DeviceReport], *, of_all: bool = False
+) -> None:
+    """Raise for the first thing that is missing or not to be believed. `of_all`: the user named no
+    device, but all."""
     from deploy.results.words import arm_label
-    from deploy.support.errors import GateError
+    from deploy.support.errors import GateError, RunError, UserError
 
-    for error in profiled.failures.values():
+    for name, error in profiled.failures.items():
+        if of_all and reports and isinstance(error, UserError):
+            # Nobody named that one: what it cannot do is no mistake of the user's.
+            raise RunError(f"{name}: {error}")
         raise error
     for report in reports:
         if report.failure:

@@ -227,6 +227,29 @@ def test_without_app_and_compiler_it_says_what_to_install(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        ("recovery", "is in the state recovery"),
+        # A mistake of the user's, were it the only phone.
+        ("app-missing", "the native runner runs none of these artifacts"),
+    ],
+)
+def test_of_all_phones_one_that_fails_makes_a_run_that_failed(
+    phone: MakePhone, command: Command, phone_bundle: Path, fault: str, why: str
+) -> None:
+    healthy, dead = phone(seed=1), phone(seed=2, faults=[fault])
+    done = command(
+        *("profile", str(phone_bundle), "--device", "all", "--artifact", "onnx-int8"),
+        *("--threads", "1", "--rounds", "1", "--iterations", "2"),
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"error: {dead.serial}")
+    assert why in last
+    assert healthy.serial in done.stdout
+
+
 def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(
     phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
 ) -> None:

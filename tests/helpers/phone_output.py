@@ -7,8 +7,6 @@ import places
 FIXTURES = places.FIXTURES / "phone"
 APP = "dev.mobiledeploy.demo"
 
-# Every parser, each a function of one text.
-
 
 def fixture(name: str) -> str:
     return (FIXTURES / f"{name}.txt").read_text(encoding="utf-8")
