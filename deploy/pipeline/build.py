@@ -42,6 +42,7 @@ from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
 from deploy.support.reporter import Recorder, Reporter, Silent
+from deploy.support.threads import one_thread
 from deploy.verification.emulated import EmulatedProof
 from deploy.verification.gates import Check, require
 
@@ -66,6 +67,7 @@ class Built:
     artifact_seconds: dict[str, float]
 
 
+@one_thread()  # Two would share two cores with the workers, and wait for each other.
 def build(
     recipe: Recipe, reporter: Reporter | None = None, *, processes: OpenPool = worker_processes
 ) -> Built:
@@ -82,8 +84,6 @@ def build(
     processors = processors_named("--prove-on", recipe.prove_on)
     # Before anything takes time.
     emulation = open_emulation(processors, progress=recorder.progress) if processors else None
-    # One thread: two would share two cores with the workers, and wait for each other.
-    torch.set_num_threads(1)
     with (
         staged(recipe.output) as folder,
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,

@@ -13,6 +13,7 @@ from deploy.runtimes.mil.evaluate import check_operators, fold_mil, run_mil
 from deploy.runtimes.mil.load import load_program
 from deploy.runtimes.mil.program import MilProgram
 from deploy.support.errors import BundleError, GateError, RunError
+from deploy.support.threads import one_thread
 from models.preprocessing import Preprocessing
 
 
@@ -59,6 +60,7 @@ class CoreMLArtifact:
         """The network's result, for a classifier its probabilities in the order of `labels`."""
         return self._run(images, self._result)
 
+    @one_thread()  # Else a second one, woken for each photo, spins while the first works alone.
     def _run(self, images: NDArray[np.generic], value: str) -> NDArray[np.float32]:
         if self._takes_image and images.dtype != np.uint8:
             raise GateError(f"the Core ML image input takes uint8 pixels, not {images.dtype}")

@@ -19,6 +19,7 @@ from deploy.quantization.sensitivity.parts import PricedPart, predicted_db, pric
 from deploy.quantization.simulate import simulate
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
 from deploy.support.reporter import Reporter, Silent
+from deploy.support.threads import one_thread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class SensitivityReport:
     auto: Outcome
 
 
+@one_thread()  # As in `build`, whose integers these are.
 def measure_sensitivity(
     spec: NetworkSpec,
     photos: Path | None = None,
@@ -60,8 +62,6 @@ def measure_sensitivity(
     after. Raises what `build` raises until it exports: UserError, RunError, FetchError, GateError.
     """
     reporter = reporter or Silent()
-    # As in `build`, whose integers these are.
-    torch.set_num_threads(1)
     prepared = prepare(spec, photos, reporter)
     float_logits = prepared.float_logits()
     quantized = quantize(

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from deploy.runtimes.mil.ops import OPERATORS
 from deploy.runtimes.mil.ops.types import UnclearError
-from deploy.runtimes.mil.program import MilProgram, Operation
+from deploy.runtimes.mil.program import MilProgram, Operation, input_names
 from deploy.support.errors import CannotRunError, GateError
+from deploy.support.threads import one_thread
 
 Values: TypeAlias = Mapping[str, Any]
 AfterOperation: TypeAlias = Callable[[Operation, Values, tuple[Any, ...]], Sequence[Any]]
@@ -74,6 +75,7 @@ def fold_mil(program: MilProgram) -> MilProgram:
 
 
 @torch.inference_mode()
+@one_thread()  # Two are five times slower on two cores that have other work, and round otherwise.
 def run_mil(
     program: MilProgram,
     inputs: Mapping[str, Tensor],
@@ -93,6 +95,7 @@ def run_mil(
             the program declares.
     """
     check_operators(program)
+    wanted = program.outputs if outputs is None else outputs
     values: dict[str, Any] = dict(program.constants)
     for declared in program.inputs:
         value = inputs.get(declared.name)
@@ -100,13 +103,30 @@ def run_mil(
             given = "nothing" if value is None else tuple(value.shape)
             raise GateError(f"input {declared.name!r} takes {declared.shape}, not {given}")
         values[declared.name] = _rounded(value, declared.dtype)
-    for operation in program.operations:
+    # A watcher may look at every value; else memory is used again as soon as it may be.
+    over = _over_after(program, wanted) if after is None else {}
+    for index, operation in enumerate(program.operations):
         results: Sequence[Any] = _run(operation, values)
         if after is not None:
             results = after(operation, values, tuple(results))
         for output, result in zip(operation.outputs, results, strict=True):
             values[output.name] = result
-    return {name: values[name] for name in (program.outputs if outputs is None else outputs)}
+        for name in over.get(index, ()):
+            del values[name]
+    return {name: values[name] for name in wanted}
+
+
+def _over_after(program: MilProgram, wanted: Sequence[str]) -> dict[int, list[str]]:
+    """By the index of an operation, the values that nobody reads after it."""
+    last: dict[str, int] = {}
+    for index, operation in enumerate(program.operations):
+        for name in (*input_names(operation), *(output.name for output in operation.outputs)):
+            last[name] = index
+    over: dict[int, list[str]] = {}
+    for name, index in last.items():
+        if name not in wanted and name not in program.constants:
+            over.setdefault(index, []).append(name)
+    return over
 
 
 def _run(operation: Operation, values: Values) -> tuple[Any, ...]:
