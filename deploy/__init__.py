@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deploy.photos.preprocessing import PreprocessingOptions
     from deploy.pipeline.build import Built, build
     from deploy.pipeline.recipe import Recipe, make_targets
-    from deploy.pipeline.workers import in_process
+    from deploy.support.workers import in_process
     from deploy.quantization.sensitivity.report import measure_sensitivity
     from deploy.results.compare import compare_files
     from deploy.results.file import read_results, write_results
@@ -90,7 +90,7 @@ _HOMES = {
     "choose": "deploy.choosing.choose",
     "compare_files": "deploy.results.compare",
     "evaluate": "deploy.verification.evaluate:evaluate_bundle",
-    "in_process": "deploy.pipeline.workers",
+    "in_process": "deploy.support.workers",
     "judge": "deploy.results.judge",
     "make_targets": "deploy.pipeline.recipe",
     "measure_sensitivity": "deploy.quantization.sensitivity.report",

@@ -13,7 +13,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 import psutil
 
-from deploy.pipeline.workers import Pool, worker_processes
+from deploy.support.workers import Pool, worker_processes
 from deploy.support.cancel import CancelledError
 
 # What a build of one of our networks at 224 pixels takes at its peak, with room to spare.

@@ -60,7 +60,7 @@ Evaluate = Callable[[Path, Labelled], LabelledScores]
 def build_here(recipe: Recipe) -> tuple[str, ...]:
     """One core's worth: the jobs are the parallelism."""
     from deploy.pipeline.build import build
-    from deploy.pipeline.workers import in_process
+    from deploy.support.workers import in_process
 
     return build(recipe, processes=in_process).warnings
 

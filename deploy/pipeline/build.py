@@ -37,7 +37,7 @@ from deploy.pipeline.emulated import prove_judged
 from deploy.pipeline.judge import judge_artifacts, short_of
 from deploy.pipeline.make import Job, Made, make
 from deploy.pipeline.recipe import Recipe
-from deploy.pipeline.workers import OpenPool, Pool, worker_processes
+from deploy.support.workers import OpenPool, Pool, worker_processes
 from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions

@@ -19,7 +19,7 @@ from places import HELPERS, ROOT
 HEAVY = (
     *("torch.export", "torch.fx", "torchao", "executorch", "coremltools"),
     *("onnx", "onnxscript", "onnxruntime", "keras", "transformers", "sklearn"),
-    "deploy.pipeline.workers",
+    "deploy.support.workers",
 )
 FIXTURES = {"real_build", "command_build", "phone_bundle", "adb_server", "phone"}
 

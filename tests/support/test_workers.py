@@ -14,13 +14,13 @@ import psutil
 import pytest
 from command_line import environment
 
-from deploy.pipeline.workers import worker_processes
+from deploy.support.workers import worker_processes
 from deploy.support.errors import RunError
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from deploy.pipeline.workers import worker_processes
+from deploy.support.workers import worker_processes
 with worker_processes(2, Path(sys.argv[1])) as pool:
     for future in [pool.submit(abs, -1) for _ in range(2)]:
         future.result()
@@ -105,7 +105,7 @@ def test_an_exception_that_no_pipe_takes_says_what_it_said(tmp_path: Path) -> No
 POOL = """
 print("once")
 from pathlib import Path
-from deploy.pipeline.workers import worker_processes
+from deploy.support.workers import worker_processes
 with worker_processes(2, Path("log")) as pool:
     print([future.result() for future in [pool.submit(abs, -1), pool.submit(len, "ab")]])
 """

@@ -1,4 +1,4 @@
-"""A worker's own side, started by `deploy.pipeline.workers`: python -P worker.py FILE_DESCRIPTOR.
+"""A worker's own side, started by `deploy.support.workers`: python -P worker.py FILE_DESCRIPTOR.
 
 Calls what it is sent and answers, until the pipe is closed: so it ends with its parent.
 """
