@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from deploy.photos.preprocessing import PreprocessingOptions
     from deploy.pipeline.build import Built, build
     from deploy.pipeline.recipe import Recipe, make_targets
-    from deploy.support.workers import in_process
     from deploy.quantization.sensitivity.report import measure_sensitivity
     from deploy.results.compare import compare_files
     from deploy.results.file import read_results, write_results
     from deploy.results.judge import judge
     from deploy.support.errors import DeployError, GateError, UserError
     from deploy.support.reporter import Reporter
+    from deploy.support.workers import in_process
     from deploy.verification.bundle import verify
     from deploy.verification.evaluate import Evaluation
     from deploy.verification.evaluate import evaluate_bundle as evaluate

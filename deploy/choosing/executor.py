@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -11,16 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
-import psutil
-
-from deploy.support.workers import Pool, worker_processes
 from deploy.support.cancel import CancelledError
+from deploy.support.cores import processes_here
+from deploy.support.workers import Pool, worker_processes
 
 # What a build of one of our networks at 224 pixels takes at its peak, with room to spare.
 _JOB_BYTES = 2 * 2**30
 _LOOK_S = 0.2
-# Not on macOS.
-_KNOWS_AFFINITY = hasattr(psutil.Process, "cpu_affinity")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -34,9 +30,7 @@ class OpenExecutor(Protocol):
 
 def default_jobs() -> int:
     """As many as there are cores for us, as far as there is memory."""
-    ours = len(psutil.Process().cpu_affinity()) if _KNOWS_AFFINITY else os.cpu_count() or 1
-    in_memory = int(psutil.virtual_memory().available) // _JOB_BYTES
-    return max(1, min(ours, in_memory))
+    return processes_here(_JOB_BYTES)
 
 
 @contextmanager

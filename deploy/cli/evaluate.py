@@ -11,10 +11,15 @@ import click
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, percent, print_json, print_table
 from deploy.cli.progress import watched
+from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.statistics.accuracy import Share
     from deploy.verification.evaluate import Evaluation
+    from deploy.verification.tally import Changed
+
+# Of the worst classes so many are shown; --json has all.
+WORST = 5
 
 
 @click.command(epilog="Example: mobile-deploy evaluate bundles/mobilenet_v2 my_labelled_photos")
@@ -28,9 +33,35 @@ if TYPE_CHECKING:
     help="Only this artifact, such as onnx-int8, and the float one that it is compared with; may "
     "be given several times.  [default: all]",
 )
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    metavar="FILE.csv|FILE.json",
+    help="Write each photo's answers here, as they come.",
+)
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="List the photos whose class is another one than the float artifact's.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes that classify side by side.  [default: as many as cores and memory allow]",
+)
 @shared_options
 def evaluate(
-    *, bundle: Path, folder: Path, artifacts: tuple[str, ...], as_json: bool, debug: bool
+    *,
+    bundle: Path,
+    folder: Path,
+    artifacts: tuple[str, ...],
+    output: Path | None,
+    changed: bool,
+    jobs: int | None,
+    as_json: bool,
+    debug: bool,
 ) -> None:
     """Measure accuracy on a folder of photos.
 
@@ -41,16 +72,23 @@ def evaluate(
         watcher.stage("loading the runtimes")
         from deploy.verification.evaluate import evaluate_bundle
 
-        evaluation = evaluate_bundle(bundle, folder, artifacts=artifacts, reporter=watcher)
+        evaluation = evaluate_bundle(
+            bundle, folder, artifacts=artifacts, jobs=jobs, output=output, reporter=watcher
+        )
         for warning in evaluation.warnings:
             watcher.warn(warning)
     if as_json:
-        print_json(facts(bundle, evaluation))
-    else:
-        show(evaluation)
+        print_json(facts(bundle, evaluation, changed=changed))
+        return
+    show(evaluation)
+    if changed:
+        show_changed(evaluation, folder)
+    if output is not None:
+        echo(f"\nwrote {one_line(str(output))}")
 
 
-def facts(bundle: Path, evaluation: Evaluation) -> dict[str, object]:
+def facts(bundle: Path, evaluation: Evaluation, *, changed: bool = False) -> dict[str, object]:
+    listed = {"changed": [_changed(evaluation, one) for one in evaluation.changed]}
     return {
         "path": str(bundle),
         "photos": evaluation.photos,
@@ -67,8 +105,22 @@ def facts(bundle: Path, evaluation: Evaluation) -> dict[str, object]:
             }
             for score in evaluation.scores
         ],
+        "classes": [
+            {"class": evaluation.name(one.index), "photos": one.photos, "top1": one.hits}
+            for one in evaluation.classes
+        ],
+        **(listed if changed else {}),
         "notes": list(evaluation.notes),
         "warnings": list(evaluation.warnings),
+    }
+
+
+def _changed(evaluation: Evaluation, changed: Changed) -> dict[str, object]:
+    return {
+        "photo": str(changed.path),
+        "class": None if changed.label is None else evaluation.name(changed.label),
+        "reference": evaluation.name(changed.reference),
+        "answers": {name: evaluation.name(index) for name, index in changed.answers.items()},
     }
 
 
@@ -93,6 +145,58 @@ def show(evaluation: Evaluation) -> None:
         echo(f"agreement: the same top class as {evaluation.reference}.")
     for note in evaluation.notes:
         echo(f"note: {note}")
+    _show_worst(evaluation)
+
+
+def _show_worst(evaluation: Evaluation) -> None:
+    """The classes that are read worst, where there is something to tell apart."""
+    worst = [one for one in evaluation.classes if one.worst < 1][:WORST]
+    if not worst or len(evaluation.classes) == 1:
+        return
+    names = [score.name for score in evaluation.scores]
+    echo("\nThe worst classes, top-1 in percent:\n")
+    print_table(
+        ["class", "photos", *names],
+        [
+            [
+                one_line(evaluation.name(one.index)),
+                str(one.photos),
+                *(percent(one.hits[name] / one.photos) for name in names),
+            ]
+            for one in worst
+        ],
+    )
+
+
+def show_changed(evaluation: Evaluation, folder: Path) -> None:
+    """The photos that some artifact reads otherwise than the float one; "" where it does not."""
+    if evaluation.reference is None:
+        echo("\nNo float artifact to say what changed.")
+        return
+    if not evaluation.changed:
+        echo(f"\nEvery artifact gives every photo the class that {evaluation.reference} does.")
+        return
+    differing = {name for one in evaluation.changed for name in one.answers}
+    names = [score.name for score in evaluation.scores if score.name in differing]
+    echo(f"\nPhotos that change their class ({len(evaluation.changed)}):\n")
+    print_table(
+        ["photo", evaluation.reference, *names],
+        [
+            [
+                one_line(str(_below(folder, one.path))),
+                one_line(evaluation.name(one.reference)),
+                *(
+                    one_line(evaluation.name(one.answers[name])) if name in one.answers else ""
+                    for name in names
+                ),
+            ]
+            for one in evaluation.changed
+        ],
+    )
+
+
+def _below(folder: Path, path: Path) -> Path:
+    return path.relative_to(folder) if path.is_relative_to(folder) else path
 
 
 def _cell(share: Share | None) -> str:

@@ -11,12 +11,10 @@ from typing import TextIO
 
 import click
 
+from deploy.cli.width import fold, table_lines, width_of
 from deploy.support.errors import StorageError
 from deploy.support.printable import shown
 from deploy.support.streams import give_up
-
-# Wider than any of our tables, so that rich cuts no cell in a narrow terminal.
-_WIDE = 200
 
 
 class ReaderGoneError(SystemExit):
@@ -24,7 +22,8 @@ class ReaderGoneError(SystemExit):
 
 
 def echo(text: str = "", stream: TextIO | None = None) -> None:
-    """Print lines, on stdout where no stream is named, without colours where it is no terminal.
+    """Print lines, on stdout where no stream is named, without colours where it is no terminal;
+    on one they are folded between words.
 
     Whatever they name, nothing in them acts on a terminal; what is to be one line is the caller's
     to see to (`one_line`).
@@ -35,7 +34,7 @@ def echo(text: str = "", stream: TextIO | None = None) -> None:
     to = stream or sys.stdout
     try:
         # Named, for click would write UTF-8 to an ASCII terminal.
-        click.echo(shown(text), file=to)
+        click.echo(fold(shown(text), width_of(to)), file=to)
     except OSError as error:
         give_up(to)
         if stream is not None:
@@ -52,20 +51,9 @@ def not_written(error: Exception) -> StorageError:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """The first column is aligned to the left, figures to the right; no rules."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if index else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console(width=_WIDE, highlight=False)
-    with console.capture() as text:
-        console.print(table)
-    echo("\n".join(line.rstrip() for line in text.get().splitlines()))
+    """The first column is aligned to the left, figures to the right; a row is a paragraph where
+    the terminal is too narrow."""
+    echo("\n".join(table_lines(columns, rows, width_of(sys.stdout))))
 
 
 def print_json(facts: dict[str, object]) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from deploy.cli.output import echo
-from deploy.cli.progress import bar
+from deploy.cli.progress import bar, print_above
 from deploy.support.lacking import check_current_folder
 from deploy.support.printable import one_line
 from deploy.support.quiet import hidden_output
@@ -31,16 +31,12 @@ def watched_devices(debug: bool) -> Iterator[Reporters]:
         with bar(stderr) as drawn:
 
             def line(label: str) -> Reporter:
-                from rich.text import Text
-
                 task = drawn.add_task(f"{label}: starting", total=None)
                 return DeviceLine(
                     label,
                     lambda text: drawn.update(task, description=one_line(text)),
                     lambda done, total: drawn.update(task, completed=done, total=total),
-                    lambda text: drawn.console.print(
-                        Text(one_line(text), "yellow"), soft_wrap=True
-                    ),
+                    lambda text: print_above(drawn, text, "yellow"),
                 )
 
             yield line

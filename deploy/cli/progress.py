@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploy.cli.output import echo
+from deploy.cli.width import fold
 from deploy.support.lacking import check_current_folder
 from deploy.support.printable import one_line
 from deploy.support.quiet import hidden_output
@@ -16,6 +17,10 @@ from deploy.support.reporter import Reporter, Silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+# Columns of a bar, and of all that stands beside what is told.
+_BAR, _BESIDE = 16, 32
 
 
 class Watcher(Reporter, Protocol):
@@ -72,42 +77,58 @@ class OnTerminal:
         self._bar.reset(self._task, description=one_line(text), total=None)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        description = f"{self._stage}: {what}" if self._stage else what
-        self._bar.update(self._task, description=description, completed=done, total=total)
+        about = what if done != total else ""
+        description = ": ".join(text for text in (self._stage, about) if text)
+        # At either end a bar would stand still, though work goes on: there it pulses.
+        (task,) = self._bar.tasks
+        task.total = total if total is not None and 0 < done < total else None
+        self._bar.update(self._task, description=one_line(description), completed=done)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
-        self._print(f"warning: {text}", "yellow")
+        print_above(self._bar, f"warning: {text}", "yellow")
 
     def finish(self) -> None:
         """The stage is over."""
         if self._stage is not None:
-            self._print(f"{self._stage}: {time.perf_counter() - self._begin:.1f} s", "dim")
+            seconds = time.perf_counter() - self._begin
+            print_above(self._bar, f"{self._stage}: {seconds:.1f} s", "dim")
 
-    def _print(self, text: str, style: str) -> None:
-        from rich.text import Text
 
-        self._bar.console.print(Text(one_line(text), style), soft_wrap=True)
+def print_above(bar: Progress, text: str, style: str) -> None:
+    """A line above a bar, folded between words."""
+    from rich.text import Text
+
+    # By us: rich would break words that are longer than a line, such as paths to copy.
+    folded = fold(one_line(text), bar.console.width if bar.console.is_terminal else None)
+    bar.console.print(Text(folded, style), soft_wrap=True)
 
 
 def bar(stderr: TextIO) -> Progress:
-    """A bar on a terminal that vanishes when it is left."""
+    """A bar on a terminal that vanishes when it is left: what runs, how far, and since when."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+    from rich.text import Text
 
+    class Share(TextColumn):
+        def render(self, task: Task) -> Text:
+            # Files count bytes and photos count photos: a percentage is right for both.
+            return Text("" if task.total is None else f"{task.percentage:.0f}%")
+
+    console = Console(file=stderr)
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        # Files count bytes and photos count photos: a percentage is right for both.
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=Console(file=stderr),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(
+                no_wrap=True, overflow="ellipsis", max_width=max(20, console.width - _BESIDE)
+            ),
+        ),
+        BarColumn(bar_width=_BAR),
+        Share(""),
+        TimeElapsedColumn(),
+        console=console,
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,

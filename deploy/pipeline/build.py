@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 from io import BytesIO
@@ -37,12 +37,12 @@ from deploy.pipeline.emulated import prove_judged
 from deploy.pipeline.judge import judge_artifacts, short_of
 from deploy.pipeline.make import Job, Made, make
 from deploy.pipeline.recipe import Recipe
-from deploy.support.workers import OpenPool, Pool, worker_processes
 from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
 from deploy.support.reporter import Recorder, Reporter, Silent
 from deploy.support.threads import one_thread
+from deploy.support.workers import OpenPool, Pool, worker_processes
 from deploy.verification.emulated import EmulatedProof
 from deploy.verification.gates import Check, require
 
@@ -110,7 +110,7 @@ def build(
                 reporter=recorder,
             )
             decisions = quantized.decisions
-            futures += workshop.export(quantized.program, decisions)
+            futures |= workshop.export(quantized.program, decisions)
             if "int8" in precisions:
                 recorder.warn_all(warnings_of(quantized, prepared))
 
@@ -173,19 +173,22 @@ class _Workshop:
 
     def export(
         self, program: ExportedProgram, decisions: Mapping[Precision, Decisions]
-    ) -> list[Future[Made]]:
-        """Start what is to be made of `program`: what `decisions` quantize; float without any."""
+    ) -> dict[Future[Made], str]:
+        """Start what is to be made of `program`: what `decisions` quantize; float without any.
+
+        By the names of the artifacts.
+        """
         targets = [
             target
             for target in self._recipe.targets
             if (target.precision in QUANTIZED) == bool(decisions)
         ]
         if not targets:
-            return []
+            return {}
         file = self._scratch / ("equalized.pt2" if decisions else "float.pt2")
         _save(program, file)
         plan = self._prepared.plan
-        return [
+        return {
             self._pool.submit(
                 make,
                 Job(
@@ -202,9 +205,9 @@ class _Workshop:
                     ),
                     allow_unverified=target.format in self._recipe.allow_unverified,
                 ),
-            )
+            ): target.name
             for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
-        ]
+        }
 
 
 def _save(program: ExportedProgram, path: Path) -> None:
@@ -214,10 +217,12 @@ def _save(program: ExportedProgram, path: Path) -> None:
     path.write_bytes(saved.getbuffer())
 
 
-def _collect(futures: Sequence[Future[Made]], recipe: Recipe, reporter: Reporter) -> list[Made]:
+def _collect(futures: Mapping[Future[Made], str], recipe: Recipe, reporter: Reporter) -> list[Made]:
     """The results in the order of the recipe's targets; the first failure ends the wait."""
-    made = []
+    made: list[Made] = []
+    left = dict(futures)
     for future in as_completed(futures):
         made.append(future.result())
-        reporter.progress("artifacts", len(made), len(futures))
+        del left[future]
+        reporter.progress(", ".join(left.values()) or "artifacts", len(made), len(futures))
     return sorted(made, key=lambda artifact: recipe.targets.index(artifact.target))

@@ -42,7 +42,8 @@ class OnnxClassifier:
         """Raises GateError when onnxruntime does not load the file."""
         self._preprocessing = preprocessing
         try:
-            self._session = open_session(path)
+            # One thread: a second one spins for as much time again, and the answers are the same.
+            self._session = open_session(path, threads=1)
         except Exception as error:  # onnxruntime's errors share no public base class.
             raise GateError(
                 f"onnxruntime cannot load {path.name} ({str(error).splitlines()[0]}): "

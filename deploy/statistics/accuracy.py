@@ -64,26 +64,11 @@ def wilson_interval(hits: int, total: int, confidence: float = 0.95) -> tuple[fl
     return low, high
 
 
-def top_k_hits(
-    logits: Logits, labels: npt.NDArray[np.integer[Any]], k: int
-) -> npt.NDArray[np.bool]:
-    """Whether each row's label is among its k largest logits: (N, C) and (N,) to (N,).
+def top_k(logits: Logits, k: int) -> npt.NDArray[np.int64]:
+    """The classes of each row's k largest logits, the largest first: (N, C) to (N, min(k, C)).
 
-    Of equal logits the lower class ranks first. A row with a NaN is never a hit.
+    Of equal logits the lower class ranks first. A row with a NaN has -1 throughout.
     """
-    own = np.take_along_axis(logits, labels[:, None], axis=1)
-    lower_class = np.arange(logits.shape[1]) < labels[:, None]
-    ahead = (logits > own) | ((logits == own) & lower_class)
-    hits: npt.NDArray[np.bool] = (ahead.sum(axis=1) < k) & ~has_nan(logits)
-    return hits
-
-
-def top_1(logits: Logits) -> npt.NDArray[np.int64]:
-    """The class of each row's largest logit, (N, C) to (N,); -1 for a row with a NaN."""
-    return np.where(has_nan(logits), -1, logits.argmax(axis=1))
-
-
-def has_nan(logits: Logits) -> npt.NDArray[np.bool]:
-    """Whether each row holds a NaN: (N, C) to (N,)."""
-    rows: npt.NDArray[np.bool] = np.any(np.isnan(logits), axis=1)
-    return rows
+    ranked = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    has_nan = np.any(np.isnan(logits), axis=1, keepdims=True)
+    return np.where(has_nan, -1, ranked)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from deploy.support.errors import StorageError, UserError
 from deploy.support.printable import printable
@@ -67,19 +69,51 @@ def write_output(path: Path, data: bytes) -> None:
         ) from error
 
 
+@contextmanager
+def streamed_output(path: Path) -> Iterator[TextIO]:
+    """Text that is written bit by bit: a file beside its place, renamed where all of it was said.
+
+    In UTF-8; names of files that are in none come out as the bytes that they are.
+
+    Raises StorageError where the file system does not take it.
+    """
+    where = printable(str(path))
+    try:
+        if is_stream(path):
+            with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                yield stream
+            return
+        target = _target(path)
+        part = _part(target)
+        try:
+            with part.open("x", encoding="utf-8", errors="surrogateescape", newline="") as stream:
+                yield stream
+            _put_in_place(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {where} ({error.strerror}): write it elsewhere"
+        ) from error
+
+
 def replace_file(target: Path, data: bytes) -> None:
     """Write a file whole or not at all: beside its place, then renamed. Raises OSError."""
     part = _part(target)
     try:
         with part.open("xb") as stream:
             stream.write(data)
-        with suppress(FileNotFoundError):
-            # What was kept from others stays so.
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        os.replace(part, target)
+        _put_in_place(part, target)
     except OSError:
         part.unlink(missing_ok=True)
         raise
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    with suppress(FileNotFoundError):
+        # What was kept from others stays so.
+        part.chmod(stat.S_IMODE(target.stat().st_mode))
+    os.replace(part, target)
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -158,13 +158,13 @@ def _receive(pipe: Connection) -> tuple[object, BaseException | None]:
 def _death(code: int) -> RunError:
     if code == -signal.SIGKILL:
         return RunError(
-            "a process that exports was killed (died of SIGKILL), most likely for want of memory: "
-            "close other programs, or build fewer artifacts at once with --formats"
+            "a worker process was killed (died of SIGKILL), most likely for want of memory: close "
+            "other programs, or do less at once with --formats, --artifact or --jobs"
         )
     how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     return RunError(
-        f"a process that exports died {how}: see what it printed with --debug, or leave the "
-        "format that it was at out with --formats"
+        f"a worker process died {how}: see what it printed with --debug, or leave out the format "
+        "that it was at, with --formats or --artifact"
     )
 
 

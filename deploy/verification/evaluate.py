@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from deploy.backends import BACKENDS
 from deploy.bundle.manifest import QUANTIZED, Artifact
@@ -15,48 +13,50 @@ from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.labels import imagenet_wordnet_ids
 from deploy.photos import LabelledPhotos, find_labelled
 from deploy.photos.folder import none_readable, skipped
-from deploy.photos.images import crop, decode
-from deploy.runtimes import load
-from deploy.statistics.accuracy import Logits, Share, has_nan, share, top_1, top_k_hits
+from deploy.support.cores import processes_here
 from deploy.support.errors import PhotosError, UserError
 from deploy.support.reporter import Progress, Reporter, Silent, silent
+from deploy.verification.answers import (
+    BATCH,
+    Answers,
+    Classify,
+    answer,
+    answer_side_by_side,
+    batches,
+    load_classifiers,
+)
+from deploy.verification.answers_file import answers_file, check_answers_file
+from deploy.verification.tally import ArtifactScore, Changed, ClassScore, Tally
 from models.preprocessing import Preprocessing
 
-# Crops, uint8 (N, H, W, 3), to logits or probabilities (N, classes). Normalizing is the
-# artifact's own affair: a Core ML model does it inside.
-Classify = Callable[[npt.NDArray[np.uint8]], Logits]
-
-_BATCH = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class ArtifactScore:
-    """What one artifact did with `photos` photos.
-
-    `top1` and `top5` are None without labels, `top5` also for five classes or fewer, of which
-    every answer is among the first five. `agreement` is how often its first answer is the
-    reference's, None without one and for the reference itself. Photos for which it gave a NaN
-    (`not_numbers`) are misses everywhere.
-    """
-
-    name: str
-    photos: int
-    not_numbers: int
-    top1: Share | None
-    top5: Share | None
-    agreement: Share | None
+# What classifies as many pixels takes about as long as a process that classifies takes to start:
+# 40 photos at 224 x 224.
+_WORTH_A_PROCESS = 2_000_000
+# Of a process that holds six artifacts and three runtimes, with room to spare.
+_PROCESS_BYTES = 2**30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The scores in the artifacts' order; `notes` say which columns are missing and why."""
+    """The scores in the artifacts' order; `notes` say which columns are missing and why.
+
+    `classes` are those of the photos, worst first; `changed` the photos to which some artifact
+    gives another class than `reference`. Classes are indices; `labels` are their names.
+    """
 
     photos: int
     labelled: bool
     reference: str | None
     scores: tuple[ArtifactScore, ...]
+    classes: tuple[ClassScore, ...]
+    changed: tuple[Changed, ...]
+    labels: tuple[str, ...]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def name(self, index: int) -> str:
+        """Of a class, or of what is none."""
+        return "NaN" if index < 0 else self.labels[index]
 
 
 def evaluate_bundle(
@@ -64,35 +64,58 @@ def evaluate_bundle(
     photos: Path | str,
     *,
     artifacts: Collection[str] = (),
+    jobs: int | None = None,
+    output: Path | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
-    """`evaluate` the artifacts of the bundle in `folder` on the folder `photos`.
+    """Top-1, top-5 and agreement of a bundle's artifacts on the folder `photos`.
 
     `artifacts` names those wanted, none all that were verified; the float artifact that they are
-    compared with joins them. Raises BundleError for what is no bundle or has no such artifact,
-    GateError where a file was altered or does not load, and what `find_labelled` and `evaluate`
-    raise.
+    compared with joins them. `jobs` processes classify side by side, None for as many as pay;
+    `output` is a .csv or .json file for the answers to each photo (see `answers_file`). However
+    many photos there are, a few are in memory, and the answers are the same to the bit for any
+    number of processes.
+
+    Raises BundleError for what is no bundle or has no such artifact, GateError where a file was
+    altered or does not load, RunError where a process dies, and what `find_labelled` and
+    `evaluate` raise.
     """
     reporter = reporter or Silent()
+    if output is not None:
+        check_answers_file(output)
     reporter.stage("checking files")
     bundle = open_bundle(folder)
     reference = _reference(bundle)
-    chosen = _choose(bundle, artifacts, reference)
+    names = [artifact.name for artifact in _choose(bundle, artifacts, reference)]
     wordnet_ids = imagenet_wordnet_ids() if bundle.manifest.labels.wordnet else None
-    labelled = find_labelled(Path(photos), bundle.labels, wordnet_ids)
+    found = find_labelled(Path(photos), bundle.labels, wordnet_ids)
+    _check_comparable(reference, found)
     check_integrity(bundle)
 
     preprocessing = bundle.manifest.input.preprocessing()
-    classifiers: dict[str, Classify] = {}
-    reporter.stage("loading artifacts")
-    for done, artifact in enumerate(chosen, start=1):
-        classifier = load(artifact.format, bundle.path_of(artifact), preprocessing)
-        classifiers[artifact.name] = classifier.logits
-        reporter.progress("artifacts", done, len(chosen))
-    reporter.stage("classifying")
-    return evaluate(
-        classifiers, labelled, preprocessing, reference=reference, progress=reporter.progress
+    jobs = min(
+        jobs or _worthwhile(len(found.photos), preprocessing), -(-len(found.photos) // BATCH)
     )
+    if jobs > 1:
+        reporter.stage(f"loading artifacts and classifying in {jobs} processes")
+        answered: Iterable[Answers] = answer_side_by_side(bundle.folder, names, found.photos, jobs)
+    else:
+        reporter.stage("loading artifacts")
+        classifiers = load_classifiers(bundle.folder, names, reporter.progress)
+        reporter.stage("classifying")
+        answered = (answer(classifiers, some, preprocessing) for some in batches(found.photos))
+    with answers_file(output, bundle.labels) if output else nullcontext(_kept_by_nobody) as keep:
+        return _count(names, found, answered, reference, bundle.labels, keep, reporter.progress)
+
+
+def _kept_by_nobody(answers: Answers) -> None:
+    pass
+
+
+def _worthwhile(photos: int, preprocessing: Preprocessing) -> int:
+    """How many processes gain more than their start takes."""
+    height, width = preprocessing.crop
+    return min(processes_here(_PROCESS_BYTES), photos * height * width // _WORTH_A_PROCESS)
 
 
 def _reference(bundle: Bundle) -> str | None:
@@ -125,6 +148,7 @@ def evaluate(
     preprocessing: Preprocessing,
     *,
     reference: str | None,
+    labels: Collection[str] = (),
     progress: Progress = silent,
 ) -> Evaluation:
     """Top-1, top-5 and agreement with the artifact `reference` over a folder, 95 % intervals.
@@ -135,92 +159,48 @@ def evaluate(
     can be read.
     """
     assert reference is None or reference in artifacts
+    _check_comparable(reference, photos)
+    answered = (answer(artifacts, some, preprocessing) for some in batches(photos.photos))
+    return _count(list(artifacts), photos, answered, reference, labels, _kept_by_nobody, progress)
+
+
+def _check_comparable(reference: str | None, photos: LabelledPhotos) -> None:
     if reference is None and not photos.labelled:
         raise UserError(
             "nothing to evaluate, without class sub-folders and without a float artifact in the "
             "bundle: sort the photos into folders named by class, or build with a float precision"
         )
+
+
+def _count(
+    names: Collection[str],
+    photos: LabelledPhotos,
+    answered: Iterable[Answers],
+    reference: str | None,
+    labels: Collection[str],
+    keep: Callable[[Answers], None],
+    progress: Progress,
+) -> Evaluation:
     unreadable: dict[Path, str] = {}
-    counts = {name: _Counts() for name in artifacts}
-    for crops, labels in _batches(photos, preprocessing, unreadable, progress):
-        logits = {name: classify(crops) for name, classify in artifacts.items()}
-        expected = top_1(logits[reference]) if reference is not None else None
-        for name, counted in counts.items():
-            counted.add(logits[name], labels, expected)
-    read = len(photos.photos) - len(unreadable)
-    if not read:
+    tally = Tally(names, reference, photos.labelled)
+    for answers in answered:
+        unreadable |= answers.unreadable
+        tally.add(answers)
+        keep(answers)
+        progress("photos", tally.photos + len(unreadable), len(photos.photos))
+    if not tally.photos:
         raise PhotosError(none_readable(unreadable))
     return Evaluation(
-        photos=read,
+        photos=tally.photos,
         labelled=photos.labelled,
         reference=reference,
-        scores=tuple(counted.score(name, name == reference) for name, counted in counts.items()),
+        scores=tally.scores(),
+        classes=tally.by_class(),
+        changed=tuple(tally.changed),
+        labels=tuple(labels),
         notes=_notes(photos.labelled, reference),
-        warnings=(*photos.warnings, *skipped(unreadable), *_not_numbers(counts)),
+        warnings=(*photos.warnings, *skipped(unreadable), *_not_numbers(tally)),
     )
-
-
-class _Counts:
-    """One artifact's counts so far; a count that cannot be taken stays None."""
-
-    def __init__(self) -> None:
-        self.photos = 0
-        self.not_numbers = 0
-        self.top1: int | None = None
-        self.top5: int | None = None
-        self.agreeing: int | None = None
-
-    def add(
-        self,
-        logits: Logits,
-        labels: npt.NDArray[np.int64] | None,
-        expected: npt.NDArray[np.int64] | None,
-    ) -> None:
-        self.photos += len(logits)
-        self.not_numbers += int(has_nan(logits).sum())
-        if labels is not None:
-            self.top1 = (self.top1 or 0) + int(top_k_hits(logits, labels, 1).sum())
-            if logits.shape[1] > 5:
-                self.top5 = (self.top5 or 0) + int(top_k_hits(logits, labels, 5).sum())
-        if expected is not None:
-            agreeing = (top_1(logits) == expected) & (expected >= 0)
-            self.agreeing = (self.agreeing or 0) + int(agreeing.sum())
-
-    def score(self, name: str, is_reference: bool) -> ArtifactScore:
-        def of_all(hits: int | None) -> Share | None:
-            return None if hits is None else share(hits, self.photos)
-
-        return ArtifactScore(
-            name=name,
-            photos=self.photos,
-            not_numbers=self.not_numbers,
-            top1=of_all(self.top1),
-            top5=of_all(self.top5),
-            agreement=None if is_reference else of_all(self.agreeing),
-        )
-
-
-def _batches(
-    photos: LabelledPhotos,
-    preprocessing: Preprocessing,
-    unreadable: dict[Path, str],
-    progress: Progress,
-) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64] | None]]:
-    """Crops, uint8 (N, H, W, 3), and labels (N,); what cannot be read goes to `unreadable`."""
-    crops: list[npt.NDArray[np.uint8]] = []
-    labels: list[int] = []
-    for done, photo in enumerate(photos.photos, start=1):
-        try:
-            crops.append(crop(decode(photo.path, photo.path.name), preprocessing))
-        except PhotosError as error:
-            unreadable[photo.path] = str(error)
-        else:
-            if photo.label is not None:
-                labels.append(photo.label)
-        if crops and (len(crops) == _BATCH or done == len(photos.photos)):
-            yield np.stack(crops), np.array(labels, np.int64) if photos.labelled else None
-            crops, labels = [], []
-        progress("photos", done, len(photos.photos))
 
 
 def _notes(labelled: bool, reference: str | None) -> tuple[str, ...]:
@@ -231,10 +211,10 @@ def _notes(labelled: bool, reference: str | None) -> tuple[str, ...]:
     return ()
 
 
-def _not_numbers(counts: Mapping[str, _Counts]) -> list[str]:
+def _not_numbers(tally: Tally) -> list[str]:
     return [
-        f"{name} gave NaN for {counted.not_numbers} of {counted.photos} photos, counted as misses: "
+        f"{name} gave NaN for {count} of {tally.photos} photos, counted as misses: "
         "check the bundle with `mobile-deploy verify`"
-        for name, counted in counts.items()
-        if counted.not_numbers
+        for name, count in tally.not_numbers.items()
+        if count
     ]

@@ -29,9 +29,9 @@ from deploy.choosing.sweep import Requirements, Sweep
 from deploy.choosing.weights import SettledWeights
 from deploy.cli.tables.choice import show_choice
 from deploy.pipeline.recipe import Recipe, Target, make_targets
-from deploy.support.workers import Pool
 from deploy.support.errors import GateError, RunError, UserError
 from deploy.support.json_text import json_text
+from deploy.support.workers import Pool
 from deploy.weights import find_source
 
 # As `make_bundle` has them.

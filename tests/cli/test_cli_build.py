@@ -51,10 +51,20 @@ def test_verify_proves_it_without_a_word_from_the_runtimes(command_build: Comman
     assert max(map(len, lines)) <= 80
 
 
-def test_evaluate_counts_on_class_folders(command_build: CommandBuild) -> None:
-    bundle = str(command_build.bundle)
-    done = run_process("evaluate", bundle, "photos", "--json", folder=command_build.workplace)
+def test_evaluate_counts_on_class_folders_alike_in_any_number_of_processes(
+    command_build: CommandBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured
+) -> None:
+    bundle, folder = str(command_build.bundle), command_build.workplace
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    done = run_process(
+        *("evaluate", bundle, "photos", "--json", "--jobs", "2", "-o", str(two)), folder=folder
+    )
     assert (done.returncode, done.stderr) == (0, "")
+    monkeypatch.chdir(folder)
+    here = run_here(capfd, "evaluate", bundle, "photos", "--json", "--jobs", "1", "-o", str(one))
+    assert here.stdout == done.stdout
+    assert one.read_text() == two.read_text()
+    assert len(json.loads(one.read_text())) == 12
     facts = json.loads(done.stdout)
     assert (facts["photos"], facts["labelled"], facts["reference"]) == (12, True, "onnx-fp32")
     by_name = {artifact["name"]: artifact for artifact in facts["artifacts"]}

@@ -17,8 +17,9 @@ from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.verification.bundle import Verified
 from deploy.verification.emulated import EmulatedProof
-from deploy.verification.evaluate import ArtifactScore, Evaluation
+from deploy.verification.evaluate import Evaluation
 from deploy.verification.gates import Check
+from deploy.verification.tally import ArtifactScore, Changed, ClassScore
 
 Captured = pytest.CaptureFixture[str]
 
@@ -46,6 +47,8 @@ def test_a_terminal_gets_stages_a_bar_and_warnings(monkeypatch: pytest.MonkeyPat
         watcher.progress("photos [1]", 1, 4)
         drawn.refresh()
         watcher.warn("few photos")
+        watcher.progress("photos", 4, 4)
+        assert drawn.tasks[0].total is None, "it pulses, for something still runs"
         watcher.stage("exporting")
         watcher.finish()
     shown = stream.getvalue()
@@ -231,6 +234,14 @@ def test_what_evaluate_shows(capfd: Captured) -> None:
         labelled=True,
         reference="onnx-fp32",
         scores=scores,
+        classes=(
+            ClassScore(index=1, photos=50, hits={"onnx-fp32": 20, "onnx-int8": 0}),
+            ClassScore(index=0, photos=50, hits={"onnx-fp32": 50, "onnx-int8": 50}),
+        ),
+        changed=(
+            Changed(path=Path("photos/1/a.jpg"), label=1, reference=1, answers={"onnx-int8": 0}),
+        ),
+        labels=("tench", "goldfish"),
         notes=("a note",),
         warnings=(),
     )
@@ -246,9 +257,27 @@ onnx-int8     0.0 (0.0-0.0)  100.0 (100.0-100.0)  90.0 (89.7-90.3)
 50000 photos; in brackets 95 % intervals.
 agreement: the same top class as onnx-fp32.
 note: a note
+
+The worst classes, top-1 in percent:
+
+class     photos  onnx-fp32  onnx-int8
+goldfish      50       40.0        0.0
 """
     )
-    facts = evaluate.facts(Path("bundle"), evaluation)
+    evaluate.show_changed(evaluation, Path("photos"))
+    out = capfd.readouterr().out
+    assert (
+        out
+        == """
+Photos that change their class (1):
+
+photo    onnx-fp32  onnx-int8
+1/a.jpg   goldfish      tench
+"""
+    )
+    assert "changed" not in evaluate.facts(Path("bundle"), evaluation)
+    facts = evaluate.facts(Path("bundle"), evaluation, changed=True)
+    assert facts["changed"][0]["answers"] == {"onnx-int8": "tench"}
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["artifacts"][1]["top1"]["hits"] == 0
 
@@ -258,6 +287,16 @@ def test_evaluate_leaves_out_columns_without_figures(capfd: Captured) -> None:
         name="onnx-int8", photos=4, not_numbers=0, top1=share(1, 4), top5=None, agreement=None
     )
     evaluate.show(
-        Evaluation(photos=4, labelled=True, reference=None, scores=(score,), notes=(), warnings=())
+        Evaluation(
+            photos=4,
+            labelled=True,
+            reference=None,
+            scores=(score,),
+            classes=(),
+            changed=(),
+            labels=(),
+            notes=(),
+            warnings=(),
+        )
     )
     assert capfd.readouterr().out.splitlines()[0] == "artifact           top-1 %"

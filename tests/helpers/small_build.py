@@ -9,8 +9,8 @@ from typing import Any
 from deploy.capture.spec import NetworkSpec
 from deploy.pipeline.build import Built, build
 from deploy.pipeline.recipe import Recipe, make_targets
-from deploy.support.workers import in_process
 from deploy.support.reporter import Reporter
+from deploy.support.workers import in_process
 
 RECIPE_FIELDS = {field.name for field in fields(Recipe)}
 

@@ -425,6 +425,21 @@ def test_an_image_classifier_gives_torchs_logits_probabilities_and_labels(
     assert answer["classLabel"] == LABELS[int(logits[0].argmax())]
 
 
+def test_the_bits_do_not_depend_on_torchs_threads_which_stay_as_they_are(
+    package: Path, crops: np.ndarray[Any, np.dtype[np.uint8]]
+) -> None:
+    artifact, before = CoreMLArtifact(package), torch.get_num_threads()
+    answers = []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            answers.append(artifact.logits(crops).tobytes())
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert len(set(answers)) == 1
+
+
 def test_an_image_input_refuses_anything_but_bytes(package: Path) -> None:
     with pytest.raises(GateError, match="uint8 pixels, not float32"):
         CoreMLArtifact(package).logits(np.zeros((1, 32, 24, 3), np.float32))

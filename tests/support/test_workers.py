@@ -14,8 +14,8 @@ import psutil
 import pytest
 from command_line import environment
 
-from deploy.support.workers import worker_processes
 from deploy.support.errors import RunError
+from deploy.support.workers import worker_processes
 
 PARENT = """
 import sys, time

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from PIL import Image
 
 from deploy.photos import LabelledPhotos, find_labelled
-from deploy.statistics.accuracy import Share, share, top_1, top_k_hits, wilson_interval
+from deploy.statistics.accuracy import Share, share, top_k, wilson_interval
 from deploy.support.errors import PhotosError, UserError
+from deploy.verification.answers import answer, batches
+from deploy.verification.answers_file import answers_file, check_answers_file
 from deploy.verification.evaluate import Evaluation, evaluate
 from models.preprocessing import Preprocessing
 
@@ -172,27 +176,23 @@ def test_wilson_intervals_hold_the_share_and_shrink_with_photos() -> None:
     assert wilson_interval(5, 10, confidence=0.5)[0] > wilson_interval(5, 10)[0]
 
 
-def test_hits_are_the_k_largest() -> None:
+def test_the_k_largest_stand_in_their_order() -> None:
     logits = np.array([[0.1, 0.9, 0.5], [3.0, 2.0, 1.0]], np.float32)
-    assert top_k_hits(logits, np.array([1, 2]), 1).tolist() == [True, False]
-    assert top_k_hits(logits, np.array([2, 1]), 2).tolist() == [True, True]
-    assert top_k_hits(logits, np.array([0, 2]), 2).tolist() == [False, False]
-    assert top_k_hits(logits, np.array([0, 2]), 5).tolist() == [True, True]
+    assert top_k(logits, 1).tolist() == [[1], [0]]
+    assert top_k(logits, 2).tolist() == [[1, 2], [0, 1]]
+    assert top_k(logits, 5).tolist() == [[1, 2, 0], [0, 1, 2]]
 
 
 def test_of_equal_logits_the_lower_class_ranks_first() -> None:
-    logits = np.zeros((4, 4), np.float32)
-    assert top_k_hits(logits, np.arange(4), 1).tolist() == [True, False, False, False]
-    assert top_k_hits(logits, np.arange(4), 3).tolist() == [True, True, True, False]
-    assert top_1(logits).tolist() == [0, 0, 0, 0]
-    infinite = np.array([[np.inf, np.inf, -np.inf]])
-    assert top_k_hits(infinite, np.array([1]), 1).tolist() == [False]
+    assert top_k(np.zeros((1, 4), np.float32), 3).tolist() == [[0, 1, 2]]
+    assert top_k(np.array([[-0.0, 0.0, 1.0]]), 3).tolist() == [[2, 0, 1]]
+    infinite = np.array([[np.inf, -np.inf, np.inf]])
+    assert top_k(infinite, 3).tolist() == [[0, 2, 1]]
 
 
-def test_a_nan_anywhere_is_never_a_hit() -> None:
+def test_a_nan_anywhere_leaves_no_answer() -> None:
     logits = np.array([[np.nan, 1.0, 0.0], [0.0, np.nan, 5.0], [0.0, 1.0, 2.0]])
-    assert top_k_hits(logits, np.array([0, 2, 2]), 3).tolist() == [False, False, True]
-    assert top_1(logits).tolist() == [-1, -1, 2]
+    assert top_k(logits, 2).tolist() == [[-1, -1], [-1, -1], [2, 1]]
 
 
 # --- scores ---------------------------------------------------------------------------------
@@ -243,7 +243,65 @@ def test_accuracy_and_agreement_are_counted_over_all_batches(digits: LabelledPho
         "float": (share(18, 20), share(20, 20), None),
         "int8": (share(17, 20), share(20, 20), share(17, 20)),
     }
-    assert seen == [("photos", done, 20) for done in range(1, 21)]
+    assert seen == [("photos", done, 20) for done in (8, 16, 20)]
+
+
+def test_what_changed_and_the_worst_classes_are_known(digits: LabelledPhotos) -> None:
+    artifacts = {"float": classify(wrong=(5, 10)), "int8": classify(wrong=(5, 15), broken=(40,))}
+    result = evaluate(
+        artifacts, digits, PREPROCESSING, reference="float", labels=list("0123456789")
+    )
+    changed = {one.path.stem: (one.label, one.reference, one.answers) for one in result.changed}
+    assert changed == {
+        "10": (1, 2, {"int8": 1}),
+        "15": (1, 1, {"int8": 2}),
+        "40": (4, 4, {"int8": -1}),
+    }
+    assert (result.name(2), result.name(-1)) == ("2", "NaN")
+    worst = [(one.index, one.photos, one.hits) for one in result.classes[:4]]
+    assert worst == [
+        (0, 2, {"float": 1, "int8": 1}),
+        (1, 2, {"float": 1, "int8": 1}),
+        (4, 2, {"float": 2, "int8": 1}),
+        (2, 2, {"float": 2, "int8": 2}),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_each_photos_answers_are_kept(digits: LabelledPhotos, tmp_path: Path, kind: str) -> None:
+    digits.photos[3].path.write_bytes(b"gone bad")
+    file = tmp_path / f"answers.{kind}"
+    with answers_file(file, [f"digit {index}" for index in range(10)]) as keep:
+        for batch in batches(digits.photos):
+            keep(answer({"int8": classify(wrong=(5,), broken=(40,))}, batch, PREPROCESSING))
+        assert not file.exists(), "it is there once it is whole"
+    if kind == "csv":
+        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        assert rows[0] == ["photo", "class", "int8", "int8 value"]
+        found = {Path(row[0]).stem: row[1:] for row in rows[1:]}
+        assert found["5"] == ["digit 0", "digit 1", "-0"]
+        assert found["40"] == ["digit 4", "NaN", ""]
+    else:
+        objects = json.loads(file.read_text(encoding="utf-8"))
+        answers = {Path(one["photo"]).stem: one["answers"]["int8"] for one in objects}
+        assert answers["5"][0]["class"] == "digit 1"
+        assert len(answers["5"]) == 5
+        assert answers["40"] == []
+        found = answers
+    assert len(found) == 19
+
+
+def test_an_answers_file_is_csv_or_json_and_no_other(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown kind of file '.txt': known are .csv, .json"):
+        check_answers_file(tmp_path / "answers.txt")
+    with pytest.raises(UserError, match="is no folder"):
+        check_answers_file(tmp_path / "nowhere" / "answers.csv")
+
+
+def test_a_broken_off_evaluation_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), answers_file(tmp_path / "a.csv", []):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_without_classes_gives_agreement_alone(tmp_path: Path) -> None:
