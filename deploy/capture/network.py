@@ -17,7 +17,8 @@ from deploy.labels import default_labels, imagenet_labels, read_labels
 from deploy.photos.preprocessing import choose_preprocessing, default_preprocessing
 from deploy.support.errors import RunError, UserError
 from deploy.support.reporter import Reporter
-from deploy.weights import choose_weights, load_weights
+from deploy.weights import choose_weights
+from deploy.weights.fit import load_weights
 from models.preprocessing import Preprocessing
 from models.registry import NETWORKS, create
 

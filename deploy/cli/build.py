@@ -110,6 +110,8 @@ def build(
     every artifact passes every gate.
     """
     with watched(debug) as watcher:
+        from deploy.bundle.write import check_target
+        from deploy.capture.given import check_given
         from deploy.pipeline.recipe import Recipe, left_out, make_targets
 
         for text in () if formats else left_out():
@@ -125,6 +127,8 @@ def build(
             allow_unverified=frozenset(allow_unverified),
             prove_on=prove_on,
         )
+        check_target(recipe.output)
+        check_given(spec, photos)
         watcher.stage("loading the toolkits")
         from deploy.pipeline.build import build as build_bundle
 

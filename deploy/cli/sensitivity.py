@@ -69,7 +69,10 @@ def sensitivity(
     if output is not None:
         check_picture(output)
     with watched(debug) as watcher:
+        from deploy.capture.given import check_given
         from deploy.support.errors import StorageError
+
+        check_given(spec, photos)
 
         watcher.stage("loading the toolkits")
         from deploy.quantization.sensitivity.picture import draw_sensitivity

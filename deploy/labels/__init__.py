@@ -34,11 +34,12 @@ def default_labels(classes: int) -> list[str]:
     return [f"class {i}" for i in range(classes)]
 
 
-def read_labels(path: Path, classes: int) -> list[str]:
+def read_labels(path: Path, classes: int | None) -> list[str]:
     """Read a user's labels: UTF-8, one a line, in the order of the network's outputs.
 
-    White space around a label is dropped. Raises UserError, naming the lines, unless there are
-    exactly `classes` labels, all distinct, none empty and none with control characters.
+    White space around a label is dropped, as is one blank line at the end. Raises UserError, naming
+    the lines, unless there are exactly `classes` labels (None: at least 2), all distinct, none
+    empty and none with control characters.
     """
     labels = _lines(path)
     seen: dict[str, int] = {}
@@ -53,7 +54,12 @@ def read_labels(path: Path, classes: int) -> list[str]:
                 "make the labels distinct"
             )
         seen[label] = number
-    if len(labels) != classes:
+    if classes is None and len(labels) < 2:
+        raise UserError(
+            f"{path} holds {len(labels)} labels, and a network has at least 2 classes: write one "
+            "label a line, in the order of the network's outputs"
+        )
+    if classes is not None and len(labels) != classes:
         raise UserError(
             f"{path} holds {len(labels)} labels but the network has {classes} classes: "
             "write one label a line, in the order of the network's outputs"
@@ -72,7 +78,11 @@ def _lines(path: Path) -> list[str]:
         ) from error
     # Not str.splitlines, which would also split at form feeds and Unicode separators.
     lines = [line.strip(" \t\r") for line in text.split("\n")]
-    return lines[:-1] if lines[-1] == "" else lines
+    # What ends the last line, and one blank line, which editors and spreadsheets leave.
+    for _ in range(2):
+        if lines and lines[-1] == "":
+            lines.pop()
+    return lines
 
 
 def _imagenet() -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ from torch.export import ExportedProgram
 from deploy.backends import BACKENDS, Precision
 from deploy.bundle.manifest import QUANTIZED, Manifest
 from deploy.bundle.write import check_target, staged
+from deploy.capture.given import check_given
 from deploy.capture.macs import node_macs
 from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.program import graph_module
@@ -81,6 +82,7 @@ def build(
     start = time.perf_counter()
     recorder = Recorder(reporter or Silent())
     check_target(recipe.output)
+    check_given(recipe.network, recipe.photos)
     processors = processors_named("--prove-on", recipe.prove_on)
     # Before anything takes time.
     emulation = open_emulation(processors, progress=recorder.progress) if processors else None

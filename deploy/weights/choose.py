@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Reporter
-from deploy.weights.fit import fit_weights
 from deploy.weights.published import (
     fetch_weights,
     find_conventions,
     find_known_file,
     find_source,
+    names_a_file,
 )
 from deploy.weights.read import read_state_dict
 from models.preprocessing import Preprocessing
@@ -59,6 +59,8 @@ def choose_weights(
     before the weights' own; `prefix` as of `fit_weights`. Raises UserError, WeightsError or
     FetchError.
     """
+    from deploy.weights.fit import fit_weights  # Of torch, which a look-up must not wait for.
+
     path, source = _find(network, weights, width, reporter)
     tensors = read_state_dict(path)
     sha256 = sha256_file(path)
@@ -108,8 +110,7 @@ def _find(
     network: str, weights: str, width: float, reporter: Reporter
 ) -> tuple[Path, WeightSource | None]:
     """The file, and its row in the table where `weights` names one."""
-    path = Path(weights)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return path, None
+    if names_a_file(weights):
+        return Path(weights), None
     source = find_source(network, weights, width)
     return fetch_weights(source, progress=reporter.progress), source

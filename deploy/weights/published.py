@@ -22,6 +22,12 @@ from models.weights.source import (
 DEFAULT = "imagenet"
 
 
+def names_a_file(weights: str) -> bool:
+    """Whether `--weights` is a path, there or not, rather than the name of published ones."""
+    path = Path(weights)
+    return path.exists() or bool(path.suffix) or len(path.parts) > 1
+
+
 def find_source(network: str, name: str, width: float) -> WeightSource:
     """The row of the table that `name` means for this network and width.
 

@@ -31,7 +31,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     never from the file's name. Raises WeightsError when the file is missing, damaged, of another
     kind, holds pickled code or no tensors.
     """
-    head = _head(path)
+    head = check_file(path)
     if _is_safetensors(head):
         return _read_safetensors(path)
     if head.startswith(SIGNATURE) or holds_keras_archive(path):
@@ -45,7 +45,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _head(path: Path) -> bytes:
+def check_file(path: Path) -> bytes:
+    """The first 9 bytes of a weights file. Raises WeightsError where it cannot be read."""
     if path.exists() and not path.is_file():
         raise WeightsError(f"weights {path} is a folder or a device: give a file")
     try:

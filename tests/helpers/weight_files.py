@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from deploy.support.errors import WeightsError
-from deploy.weights import load_weights, read_state_dict
+from deploy.weights import read_state_dict
+from deploy.weights.fit import load_weights
 
 ROW = torch.ones(3)
 

@@ -49,8 +49,17 @@ def write(folder: Path, content: bytes) -> Path:
         b"daisy\nrose",
         b"daisy\r\n rose \r\n",
         b"\xef\xbb\xbfdaisy\nrose\n",
+        b"daisy\nrose\n\n",
+        b"daisy\r\nrose\r\n\r\n",
     ],
-    ids=["plain", "no line end at the end", "written on Windows", "byte order mark"],
+    ids=[
+        "plain",
+        "no line end at the end",
+        "written on Windows",
+        "byte order mark",
+        "one blank line at the end",
+        "the same on Windows",
+    ],
 )
 def test_a_users_labels_are_read(tmp_path: Path, content: bytes) -> None:
     assert read_labels(write(tmp_path, content), 2) == ["daisy", "rose"]
@@ -68,7 +77,7 @@ def test_labels_keep_their_letters(tmp_path: Path) -> None:
         (b"a\nb\nc\nd\n", r"holds 4 labels but the network has 3 classes: write one"),
         (b"", r"holds 0 labels"),
         (b"a\n\nc\n", r"line 2 is empty: write"),
-        (b"a\nb\nc\n\n", r"line 4 is empty: write"),
+        (b"a\nb\nc\n\n\n", r"line 4 is empty: write"),
         (b"a\nb\na\n", r"lines 1 and 3 are both 'a': make"),
         (b"a\nb\tx\nc\n", r"line 2 holds a control character: remove"),
         (b"a\nb\xe2\x80\xa8x\nc\n", r"line 2 holds a control character: remove"),

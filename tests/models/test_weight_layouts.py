@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from deploy.support.errors import WeightsError
-from deploy.weights import fit_weights, load_weights, read_state_dict
+from deploy.weights import read_state_dict
+from deploy.weights.fit import fit_weights, load_weights
 from models.registry import NETWORKS, create
 from models.weights.layouts import from_ours, key_map, recognize, to_ours
 from models.weights.source import OF_LAYOUT, LayoutName

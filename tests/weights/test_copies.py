@@ -9,7 +9,8 @@ from torch import nn
 from weight_files import ROW, Tiny, assert_loads, averaged, beside, misfit, prefixed, save, trained
 
 from deploy.support.errors import WeightsError
-from deploy.weights import load_weights, read_state_dict
+from deploy.weights import read_state_dict
+from deploy.weights.fit import load_weights
 
 NUMBER = torch.tensor(0.5)
 # What a training script leaves beside the network, and what we say is left out.

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from weight_files import ROW, Tiny, averaged, beside, misfit, prefixed, trained
 
 from deploy.support.errors import WeightsError
-from deploy.weights import Fitted, fit_weights, load_weights
+from deploy.weights.fit import Fitted, fit_weights, load_weights
 from models.mobilenet_v2 import mobilenet_v2
 from models.registry import create
 from models.weights.layouts import from_ours

@@ -29,7 +29,8 @@ from deploy.photos.preprocessing import default_preprocessing
 from deploy.support.errors import UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Reporter
-from deploy.weights import load_weights, read_state_dict
+from deploy.weights import read_state_dict
+from deploy.weights.fit import load_weights
 from models.cost import Cost, measure_cost
 
 if TYPE_CHECKING:

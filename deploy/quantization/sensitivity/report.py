@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule
 
+from deploy.capture.given import check_given
 from deploy.capture.prepare import prepare
 from deploy.capture.spec import NetworkSpec
 from deploy.quantization.effort import DEFAULT_AGREEMENT
@@ -62,6 +63,7 @@ def measure_sensitivity(
     after. Raises what `build` raises until it exports: UserError, RunError, FetchError, GateError.
     """
     reporter = reporter or Silent()
+    check_given(spec, photos)
     prepared = prepare(spec, photos, reporter)
     float_logits = prepared.float_logits()
     quantized = quantize(
