@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+
+# As of `typing`, which takes longer to import than all that Ctrl-C may come before.
+TYPE_CHECKING = False
 
 # onnxruntime reports usage to its maker unless told not to before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -16,6 +18,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from deploy.android.measure import profile_bundles as profile
     from deploy.bundle.open import Bundle, open_bundle
     from deploy.capture.spec import NetworkSpec

@@ -17,9 +17,9 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
 
     Raises UserError, WeightsError or PhotosError: the same as the build would, seconds later.
     """
-    if spec.preprocessing_file is not None:
+    if spec.preprocessing_file is not None and not _flows(spec.preprocessing_file):
         read_preprocessing(spec.preprocessing_file)
-    if spec.labels is not None:
+    if spec.labels is not None and not _flows(spec.labels):
         read_labels(spec.labels, _known_classes(spec))
     if photos is not None:
         check_folder(photos)
@@ -30,6 +30,11 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
         check_file(Path(weights))
     else:
         find_source(spec.name, weights, spec.width)
+
+
+def _flows(path: Path) -> bool:
+    """Whether it can be read but once, such as what a shell makes of <(cut -f1 classes.tsv)."""
+    return path.is_fifo() or path.is_char_device()
 
 
 def _known_classes(spec: NetworkSpec) -> int | None:

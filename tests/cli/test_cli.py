@@ -220,6 +220,19 @@ def test_a_signal_ends_a_build_and_leaves_nothing(
     assert [path for path in scratch.iterdir() if path.name.startswith("mobile-deploy")] == []
 
 
+def test_an_interrupt_amid_the_imports_is_one_word(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    done = subprocess.run(
+        command("--help"),
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(PYTHONPATH=path),
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 def open_for_reader(fifo: Path, reader: subprocess.Popen[str]) -> IO[bytes]:
     """Open a FIFO for writing as soon as `reader` has it open."""
     while reader.poll() is None:

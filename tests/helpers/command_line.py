@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from places import ROOT
 
-MAIN = "import sys; from deploy.cli import main; sys.exit(main())"
+MAIN = "import sys; from deploy.__main__ import main; sys.exit(main())"
 
 
 def command(*arguments: str) -> list[str]:
     """What starts `mobile-deploy ARGUMENTS...`, in the `environment` below."""
-    return [sys.executable, "-c", MAIN, *arguments]
+    return [sys.executable, "-m", "deploy", *arguments]
 
 
 def environment(**changes: str) -> dict[str, str]:
