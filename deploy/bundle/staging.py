@@ -97,6 +97,23 @@ def sweep(target: Path) -> list[Path]:
     return swept
 
 
+def builders(target: Path) -> list[int]:
+    """The living processes that build `target`."""
+    return [_builder(stage) for stage in _stages(target) if _is_held(stage)]
+
+
+def _is_held(stage: BuildStage) -> bool:
+    try:
+        with _locked(stage) as mine:
+            return not mine
+    except OSError:  # Its builder has just come to an end.
+        return False
+
+
+def _builder(stage: BuildStage) -> int:
+    return int(stage.folder.name.removeprefix(f".{stage.target.name}.build-").partition("-")[0])
+
+
 def repair(target: Path) -> None:
     """Undo the first of two renames where a killed build did not come to the second.
 

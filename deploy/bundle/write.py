@@ -15,13 +15,14 @@ import numpy.typing as npt
 from deploy.bundle.integrity import read_regular
 from deploy.bundle.manifest import MANIFEST_FILE, TOOL_NAME, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES
-from deploy.bundle.staging import new_stage, replace_target, sweep
+from deploy.bundle.staging import builders, new_stage, replace_target, sweep
 from deploy.support.errors import BundleError, GateError, StorageError
 from deploy.support.hashing import sha256_file
 from deploy.support.json_text import json_text
 from deploy.support.printable import check_encoding, printable
 
 __all__ = [
+    "check_alone",
     "check_target",
     "file_record",
     "size_of",
@@ -60,6 +61,20 @@ def check_target(target: Path) -> None:
         _refuse_strangers(target)
     except PermissionError as error:
         raise _not_writable(target) from error
+
+
+def check_alone(target: Path, *, at_most: int = 0) -> None:
+    """Raise BundleError where more builds than `at_most` (our own) are writing `target` now.
+
+    They would not harm each other: the last to end would win, and the other's work be lost.
+    """
+    at_work = builders(Path(os.path.realpath(target)))
+    others = [process for process in at_work if process != os.getpid()] or at_work[at_most:]
+    if others:
+        raise BundleError(
+            f"{printable(str(target))} is being built by process {others[0]}: wait for it to end, "
+            "or choose another path with -o"
+        )
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def build(
     every artifact passes every gate.
     """
     with watched(debug) as watcher:
-        from deploy.bundle.write import check_target
+        from deploy.bundle.write import check_alone, check_target
         from deploy.capture.given import check_given
         from deploy.pipeline.recipe import Recipe, left_out, make_targets
 
@@ -128,6 +128,7 @@ def build(
             prove_on=prove_on,
         )
         check_target(recipe.output)
+        check_alone(recipe.output)
         check_given(spec, photos)
         watcher.stage("loading the toolkits")
         from deploy.pipeline.build import build as build_bundle

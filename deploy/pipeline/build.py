@@ -24,7 +24,7 @@ from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS, Precision
 from deploy.bundle.manifest import QUANTIZED, Manifest
-from deploy.bundle.write import check_target, staged
+from deploy.bundle.write import check_alone, check_target, staged
 from deploy.capture.given import check_given
 from deploy.capture.macs import node_macs
 from deploy.capture.prepare import Prepared, prepare
@@ -95,6 +95,7 @@ def build(
             modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
         ) as pool,
     ):
+        check_alone(recipe.output, at_most=1)
         prepared = prepare(recipe.network, recipe.photos, recorder)
         workshop = _Workshop(pool, recipe, prepared, folder, Path(scratch))
         futures = workshop.export(prepared.program, {})

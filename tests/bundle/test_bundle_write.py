@@ -17,7 +17,7 @@ from bundles_in_place import NEW, NEWEST, OLD, alone, build, can_exchange, seed_
 
 from deploy.bundle import exchange
 from deploy.bundle.open import check_integrity, open_bundle
-from deploy.bundle.write import check_target, staged, sweep
+from deploy.bundle.write import check_alone, check_target, staged, sweep
 from deploy.support.errors import BundleError, StorageError
 
 
@@ -132,6 +132,20 @@ def test_a_living_build_is_not_swept_and_the_last_to_end_wins(target: Path) -> N
         assert seed_of(target) == NEWEST
     assert seed_of(target) == NEW
     assert alone(target)
+
+
+def test_a_second_build_of_a_target_can_be_told(target: Path) -> None:
+    check_alone(target)
+    with staged(target) as first:
+        check_alone(target, at_most=1)
+        with pytest.raises(BundleError, match=f"x is being built by process {os.getpid()}: wait"):
+            check_alone(target)
+        with staged(target) as second:
+            make_bundle(second)
+            with pytest.raises(BundleError, match="is being built"):
+                check_alone(target, at_most=1)
+        make_bundle(first)
+    check_alone(target)
 
 
 def test_a_build_whose_lock_is_swept_before_it_is_held_takes_another(
