@@ -86,6 +86,11 @@ def fetch_all(
     return paths
 
 
+def is_at_hand(file: PinnedFile) -> bool:
+    """Whether the cache has it, whole: fetching it would take no network."""
+    return _is_sound(_place(cache_folder(), file), file)
+
+
 def _place(folder: Path, file: PinnedFile) -> Path:
     return folder / (file.sha256[:8] or "no-published-hash") / file.name
 

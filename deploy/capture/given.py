@@ -17,10 +17,10 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
 
     Raises UserError, WeightsError or PhotosError: the same as the build would, seconds later.
     """
-    if spec.preprocessing_file is not None and not _flows(spec.preprocessing_file):
+    if spec.preprocessing_file is not None and not flows(spec.preprocessing_file):
         read_preprocessing(spec.preprocessing_file)
-    if spec.labels is not None and not _flows(spec.labels):
-        read_labels(spec.labels, _known_classes(spec))
+    if spec.labels is not None and not flows(spec.labels):
+        read_labels(spec.labels, known_classes(spec))
     if photos is not None:
         check_folder(photos)
     weights = spec.weights or (DEFAULT_WEIGHTS if spec.reference is None else UNTRAINED)
@@ -32,12 +32,12 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
         find_source(spec.name, weights, spec.width)
 
 
-def _flows(path: Path) -> bool:
+def flows(path: Path) -> bool:
     """Whether it can be read but once, such as what a shell makes of <(cut -f1 classes.tsv)."""
     return path.is_fifo() or path.is_char_device()
 
 
-def _known_classes(spec: NetworkSpec) -> int | None:
+def known_classes(spec: NetworkSpec) -> int | None:
     """None where the weights have to be read first."""
     if spec.classes is not None:
         return spec.classes

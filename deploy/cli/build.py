@@ -14,6 +14,7 @@ from deploy.cli.options import PATH, name_list, names_given, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
+from deploy.cli.tables.foreseen import foreseen_facts, show_foreseen, weights_taken
 from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
@@ -84,6 +85,11 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="Prove the .pte files on these emulated processors too, such as cortex-a53,cortex-a76.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would be made, of which weights and photos, and about how long it takes.",
+)
 @shared_options
 def build(
     *,
@@ -97,6 +103,7 @@ def build(
     min_agreement: float | None,
     allow_unverified: tuple[str, ...],
     prove_on: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
     debug: bool,
 ) -> None:
@@ -110,8 +117,7 @@ def build(
     every artifact passes every gate.
     """
     with watched(debug) as watcher:
-        from deploy.bundle.write import check_alone, check_target
-        from deploy.capture.given import check_given
+        from deploy.pipeline.foresee import foresee
         from deploy.pipeline.recipe import Recipe, left_out, make_targets
 
         for text in () if formats else left_out():
@@ -127,13 +133,19 @@ def build(
             allow_unverified=frozenset(allow_unverified),
             prove_on=prove_on,
         )
-        check_target(recipe.output)
-        check_alone(recipe.output)
-        check_given(spec, photos)
-        watcher.stage("loading the toolkits")
-        from deploy.pipeline.build import build as build_bundle
+        foreseen = foresee(recipe)
+        if not dry_run:
+            about = f"about {foreseen.seconds:.0f} s on two cores"
+            watcher.stage(f"loading the toolkits (the build takes {about})")
+            from deploy.pipeline.build import build as build_bundle
 
-        built = build_bundle(recipe, watcher)
+            built = build_bundle(recipe, watcher)
+    if dry_run:
+        if as_json:
+            print_json(foreseen_facts(recipe, foreseen, watcher.warnings))
+        else:
+            show_foreseen(recipe, foreseen)
+        return
     if as_json:
         print_json(facts(built, watcher.warnings))
     else:
@@ -214,11 +226,17 @@ def show(built: Built) -> None:
             f"{calibration.photos} {source}."
         )
     if built.mix and built.mix.in_float:
-        more = (built.mix.slowdown - 1) * 100
-        echo(
-            f"{len(built.mix.in_float)} parts that int8 would hurt most are in float, "
-            f"{100 * built.mix.macs:.0f} % of the work: an\nestimated {more:.0f} % more time."
+        count = len(built.mix.in_float)
+        parts = (
+            "1 part that int8 would hurt most is"
+            if count == 1
+            else (f"{count} parts that int8 would hurt most are")
         )
+        echo(
+            f"{parts} in float, {100 * built.mix.macs:.0f} % of the work: an\n"
+            f"estimated {time_it_takes(built.mix.slowdown)}."
+        )
+    echo(weights_taken(built.manifest))
     for artifact in built.manifest.artifacts:
         if artifact.unverified_reason is not None:
             echo(f"{artifact.name} could not be run: {artifact.unverified_reason}")
@@ -231,6 +249,17 @@ def show(built: Built) -> None:
         f"  mobile-deploy verify {folder}\n"
         f"  mobile-deploy evaluate {folder} FOLDER_OF_LABELLED_PHOTOS"
     )
+
+
+def time_it_takes(slowdown: float) -> str:
+    """
+    >>> time_it_takes(1.13), time_it_takes(0.97), time_it_takes(1.001)
+    ('13 % more time', '3 % less time', 'time that is the same')
+    """
+    more = round((slowdown - 1) * 100)
+    if more == 0:
+        return "time that is the same"
+    return f"{abs(more)} % {'more' if more > 0 else 'less'} time"
 
 
 def _crops(count: int) -> str:

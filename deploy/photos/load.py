@@ -108,6 +108,16 @@ def load_photos(
     )
 
 
+def sides(photos: int) -> tuple[int, int]:
+    """How many of a folder's photos calibrate and how many judge; of very few all calibrate.
+
+    >>> sides(100), sides(7)
+    ((75, 25), (7, 0))
+    """
+    judging = photos // 4 if photos >= _MIN_TO_SPLIT else 0
+    return photos - judging, judging
+
+
 def _fetch_samples(progress: Progress) -> list[Path]:
     return fetch_all(
         [sample.file for sample in SAMPLES],

@@ -1,0 +1,105 @@
+"""What a build would make, of what, and about how long it takes: known before torch is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.assets import is_at_hand
+from deploy.backends import BACKENDS
+from deploy.bundle.manifest import QUANTIZED
+from deploy.bundle.write import check_alone, check_target
+from deploy.capture.given import check_given, flows, known_classes
+from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED
+from deploy.labels import read_labels
+from deploy.photos import find_photos
+from deploy.photos.load import sides
+from deploy.photos.read import MAX_PHOTOS
+from deploy.pipeline.recipe import Recipe
+from deploy.weights.published import find_source, names_a_file
+from models.registry import NETWORKS
+from models.weights.source import WeightSource
+
+# Of MobileNetV2 at 224 pixels on two cores, whose figures the README has: what comes before an
+# artifact is made, the calibration, and an artifact by its backend's effort, two at once.
+_BEFORE_S, _CALIBRATION_S, _EFFORT_S, _AT_ONCE = 15.0, 15.0, 2.4, 2
+_QUANTIZED_TAKES = 1.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """`weights` in words, `source` their row in the table; `to_fetch` says whether they are not in
+    the cache. `classes` is None where the weights have to be read first. `calibrating` and
+    `judging` count photos, None for the bundled samples; of very few none judges."""
+
+    files: tuple[str, ...]
+    weights: str
+    source: WeightSource | None
+    to_fetch: bool
+    resolution: tuple[int, int] | None
+    classes: int | None
+    labels: int | None
+    calibrating: int | None
+    judging: int | None
+    seconds: float
+
+
+def foresee(recipe: Recipe) -> Foreseen:
+    """Look at what is given, as `build` does first. Raises what it raises then."""
+    spec = recipe.network
+    check_target(recipe.output)
+    check_alone(recipe.output)
+    check_given(spec, recipe.photos)
+    name = spec.weights or (DEFAULT_WEIGHTS if spec.reference is None else UNTRAINED)
+    published = spec.reference is None and name != UNTRAINED and not names_a_file(name)
+    source = find_source(spec.name, name, spec.width) if published else None
+    calibrating = judging = None
+    if recipe.photos is not None:
+        count = min(len(find_photos(recipe.photos)), MAX_PHOTOS)
+        calibrating, judging = sides(count)
+    return Foreseen(
+        files=tuple(recipe.file_name(target) for target in recipe.targets),
+        weights=_words(recipe, name, source),
+        source=source,
+        to_fetch=source is not None and not is_at_hand(source.file),
+        resolution=spec.resolution or _own_resolution(recipe, source),
+        classes=source.classes if source else known_classes(spec),
+        labels=_labels(recipe),
+        calibrating=calibrating,
+        judging=judging,
+        seconds=_seconds(recipe),
+    )
+
+
+def _labels(recipe: Recipe) -> int | None:
+    """What can be read but once is left to the build."""
+    labels = recipe.network.labels
+    if labels is None or flows(labels):
+        return None
+    return len(read_labels(labels, known_classes(recipe.network)))
+
+
+def _words(recipe: Recipe, name: str, source: WeightSource | None) -> str:
+    if source is not None:
+        return f"{source.title}, published by {source.publisher}"
+    if name != UNTRAINED:
+        return f"the file {Path(name)}"
+    return "untrained" if recipe.network.reference is None else "what the network is made with"
+
+
+def _own_resolution(recipe: Recipe, source: WeightSource | None) -> tuple[int, int] | None:
+    if source is not None:
+        return source.preprocessing.crop
+    entry = NETWORKS.get(recipe.network.name)
+    return entry.resolution if entry else None
+
+
+def _seconds(recipe: Recipe) -> float:
+    quantized = any(target.precision in QUANTIZED for target in recipe.targets)
+    made = sum(
+        BACKENDS[target.format].effort
+        * _EFFORT_S
+        * (_QUANTIZED_TAKES if target.precision in QUANTIZED else 1)
+        for target in recipe.targets
+    )
+    return _BEFORE_S + quantized * _CALIBRATION_S + made / _AT_ONCE
