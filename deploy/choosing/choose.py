@@ -42,7 +42,7 @@ from deploy.labels import imagenet_labels, imagenet_wordnet_ids, read_labels
 from deploy.photos import find_labelled
 from deploy.support.errors import RunError, StorageError, UserError
 from deploy.support.printable import printable
-from deploy.support.reporter import Recorder, Reporter, Silent
+from deploy.support.reporter import Logged, Recorder, Reporter
 
 _VARIANTS = "variants"
 _MEASURED = "measured"
@@ -74,7 +74,7 @@ def choose(
     another sweep is at work in `output`, StorageError where it cannot be written.
     """
     output, limits = Path(output), requirements or Requirements()
-    measuring, recorder = measuring or Measuring(), Recorder(reporter or Silent())
+    measuring, recorder = measuring or Measuring(), Recorder(reporter or Logged())
     if limits.max_latency_ms is not None and not measuring.wanted:
         raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
     if jobs is not None and jobs < 1:

@@ -46,5 +46,5 @@ def doctor(
     blocked = blocking(findings)
     if blocked:
         first = blocked[0]
-        more = f" (and {len(blocked) - 1} more)" if len(blocked) > 1 else ""
-        raise RunError(f"{first.about} blocks{more}: see the lines marked BLOCKS")
+        more = f" (and {len(blocked) - 1} more marked BLOCKS)" if len(blocked) > 1 else ""
+        raise RunError(f"nothing can be measured for {first.about}: {first.what}{more}")

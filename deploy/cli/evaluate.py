@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import echo, percent, print_json, print_table
+from deploy.cli.output import echo, percent, print_json, print_table, with_interval
 from deploy.cli.progress import watched
 from deploy.support.printable import one_line
 
@@ -75,8 +75,6 @@ def evaluate(
         evaluation = evaluate_bundle(
             bundle, folder, artifacts=artifacts, jobs=jobs, output=output, reporter=watcher
         )
-        for warning in evaluation.warnings:
-            watcher.warn(warning)
     if as_json:
         print_json(facts(bundle, evaluation, changed=changed))
         return
@@ -200,6 +198,4 @@ def _below(folder: Path, path: Path) -> Path:
 
 
 def _cell(share: Share | None) -> str:
-    if share is None:
-        return "-"
-    return f"{percent(share.value)} ({percent(share.low)}-{percent(share.high)})"
+    return "-" if share is None else with_interval(share)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from models.registry import NetworkEntry
     from models.weights.source import WeightSource
 
+# What is fetched where no weights are named.
+DEFAULT = "imagenet"
+DEFAULT_ROW = f"--weights {DEFAULT}"
+
 # A figure by width, for each thing that has figures and each resolution.
 Figures = dict[tuple[str, int], dict[float, str]]
 
@@ -36,9 +40,10 @@ def models(*, as_json: bool, debug: bool) -> None:
         _show(name, entry, sources)
     echo(
         "Top-1 in percent on ImageNet by width, as published, in float unless int8 is said; yes:\n"
-        "weights without a published figure. --weights NAME builds with those weights, at their\n"
-        "width and resolution; other rows say what the network can reach. Any other width builds\n"
-        "too, with --weights none or your own."
+        "weights without a published figure. --weights NAME fetches those, for their width and\n"
+        "resolution; imagenet, the default, is torchvision's where it has the width, else Keras',\n"
+        "else timm's. Other rows say what the network can reach. Any other width builds too, with\n"
+        "--weights none or your own."
     )
 
 
@@ -81,11 +86,23 @@ def _show(name: str, entry: NetworkEntry, sources: list[WeightSource]) -> None:
 
 
 def _of_weights(sources: list[WeightSource]) -> Figures:
+    """The default first: of each width the first row of the table."""
     table: Figures = {}
     for source in sources:
+        chosen = table.setdefault((DEFAULT_ROW, source.preprocessing.crop[0]), {})
+        if not any(
+            source.width in row for (label, _), row in table.items() if label == DEFAULT_ROW
+        ):
+            chosen[source.width] = _top1(source)
+        if source.name == DEFAULT:
+            continue
         row = table.setdefault((f"--weights {source.name}", source.preprocessing.crop[0]), {})
-        row[source.width] = f"{source.top1:.1f}" if source.top1 is not None else "yes"
-    return table
+        row[source.width] = _top1(source)
+    return {key: figures for key, figures in table.items() if figures}
+
+
+def _top1(source: WeightSource) -> str:
+    return f"{source.top1:.1f}" if source.top1 is not None else "yes"
 
 
 def _of_others(entry: NetworkEntry, sources: list[WeightSource]) -> Figures:

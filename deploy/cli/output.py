@@ -7,7 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -15,6 +15,9 @@ from deploy.cli.width import fold, table_lines, width_of
 from deploy.support.errors import StorageError
 from deploy.support.printable import shown
 from deploy.support.streams import give_up
+
+if TYPE_CHECKING:
+    from deploy.statistics.accuracy import Share
 
 
 class ReaderGoneError(SystemExit):
@@ -68,6 +71,11 @@ def decibels(value: float | None) -> str:
     ('43.2', 'exact')
     """
     return "exact" if value is None or value == math.inf else f"{value:.1f}"
+
+
+def with_interval(share: Share) -> str:
+    """For a table, under a header with the sign."""
+    return f"{percent(share.value)} ({percent(share.low)}-{percent(share.high)})"
 
 
 def percent(share: float) -> str:

@@ -304,7 +304,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
     if reports:
         tables.show_devices(reports)
         tables.show_comparisons(comparisons)
-        tables.show_legend()
+        tables.show_legend(reports)
     if profiled.results.emulated:
         show_instructions(profiled.results)
     if len(profiled.failures) > 1:

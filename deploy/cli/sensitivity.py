@@ -10,7 +10,7 @@ import click
 
 from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, echo, percent, print_json, print_table
+from deploy.cli.output import decibels, echo, percent, print_json, print_table, with_interval
 from deploy.cli.progress import watched
 from deploy.quantization.sensitivity.picture import check_picture, shortened
 from deploy.support.json_text import finite
@@ -159,7 +159,7 @@ def show(report: SensitivityReport, shown: Sequence[PricedPart], picture: Path |
                 name,
                 decibels(outcome.predicted_db),
                 decibels(outcome.measured.sqnr_db),
-                percent(outcome.measured.agreement),
+                with_interval(outcome.measured.agreeing),
                 _more_time(outcome.slowdown),
                 str(len(outcome.in_float)),
             ]
@@ -169,8 +169,9 @@ def show(report: SensitivityReport, shown: Sequence[PricedPart], picture: Path |
     photos = report.pure.measured.photos
     echo(
         f"\ndB and agreement: logits and top class against the float network's, on "
-        f"{photos}\n{'crop' if photos == 1 else 'crops'} of photos held back; dB estimated: on "
-        "photos that calibrate."
+        f"{photos}\n{'crop' if photos == 1 else 'crops'} of photos held back, in brackets the "
+        "95 %\n"
+        "interval, within which two figures are the same. dB estimated: on photos that calibrate."
     )
     if picture is not None:
         echo(f"\nwrote {one_line(str(picture))}")

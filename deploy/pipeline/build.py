@@ -41,7 +41,7 @@ from deploy.pipeline.recipe import Recipe
 from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
-from deploy.support.reporter import Recorder, Reporter, Silent
+from deploy.support.reporter import Logged, Recorder, Reporter
 from deploy.support.threads import one_thread
 from deploy.support.workers import OpenPool, Pool, worker_processes
 from deploy.verification.emulated import EmulatedProof
@@ -80,7 +80,7 @@ def build(
     target is then as it was.
     """
     start = time.perf_counter()
-    recorder = Recorder(reporter or Silent())
+    recorder = Recorder(reporter or Logged())
     check_target(recipe.output)
     check_given(recipe.network, recipe.photos)
     processors = processors_named("--prove-on", recipe.prove_on)

@@ -58,7 +58,9 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "not-found": Remedy(text="mobile-deploy doctor lists the phones that adb sees"),
     "unauthorized": Remedy(text="unlock the phone and accept this computer's key on its screen"),
-    "offline": Remedy(text="unplug and replug it, or run adb reconnect offline", again=True),
+    "offline": Remedy(
+        text="unplug and replug it, or on the network run adb reconnect offline", again=True
+    ),
     "no-permissions": Remedy(text="add a udev rule for the phone (Debian: android-sdk-udev-rules)"),
     "not-booted": Remedy(text="start Android on it and wait until it has booted"),
     "lost": Remedy(text="check the cable or the network and run again", again=True),

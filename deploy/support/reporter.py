@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Protocol
+
+_OURS = __name__.partition(".")[0]
 
 # `Reporter.progress`, for work that has nothing else to tell: what, how much is done, of how much.
 Progress = Callable[[str, int, int | None], None]
@@ -34,6 +39,35 @@ class Silent:
 
 
 silent: Progress = Silent().progress
+
+
+class DeployWarning(UserWarning):
+    """What a user of the library should know though the run goes on."""
+
+
+class Logged:
+    """Where nobody else watches: stages and progress to the log `mobile-deploy`, and warnings as
+    Python's, at the line that called us."""
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger("mobile-deploy")
+
+    def stage(self, text: str) -> None:
+        self._log.info("%s", text)
+
+    def progress(self, what: str, done: int, total: int | None) -> None:
+        self._log.debug("%s: %s of %s", what, done, "?" if total is None else total)
+
+    def warn(self, text: str) -> None:
+        warnings.warn(text, DeployWarning, stacklevel=_levels_of_ours())
+
+
+def _levels_of_ours() -> int:
+    """How many calls up from `warnings.warn` the line is that is not ours."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class Recorder:

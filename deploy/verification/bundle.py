@@ -17,7 +17,7 @@ from deploy.emulation.processors import processors_named
 from deploy.photos.images import crop, decode, normalize
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
-from deploy.support.reporter import Reporter, Silent
+from deploy.support.reporter import Logged, Reporter
 from deploy.verification.emulated import EmulatedArtifact, EmulatedProof, prove_emulated
 from deploy.verification.gates import Check, judge_golden, judge_reasons
 
@@ -47,7 +47,7 @@ def verify(
     no bundle, GateError where a file was altered or does not load; UserError for a processor that
     is unknown or cannot be emulated here, EmulationError where the emulator fails.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Logged()
     processors = processors_named("--cpu", cpus)
     # Before anything takes time.
     emulation = open_emulation(processors, progress=reporter.progress) if processors else None

@@ -15,7 +15,7 @@ from deploy.photos import LabelledPhotos, find_labelled
 from deploy.photos.folder import none_readable, skipped
 from deploy.support.cores import processes_here
 from deploy.support.errors import PhotosError, UserError
-from deploy.support.reporter import Progress, Reporter, Silent, silent
+from deploy.support.reporter import Logged, Progress, Reporter, silent
 from deploy.verification.answers import (
     BATCH,
     Answers,
@@ -80,7 +80,7 @@ def evaluate_bundle(
     altered or does not load, RunError where a process dies, and what `find_labelled` and
     `evaluate` raise.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Logged()
     if output is not None:
         check_answers_file(output)
     reporter.stage("checking files")
@@ -105,7 +105,12 @@ def evaluate_bundle(
         reporter.stage("classifying")
         answered = (answer(classifiers, some, preprocessing) for some in batches(found.photos))
     with answers_file(output, bundle.labels) if output else nullcontext(_kept_by_nobody) as keep:
-        return _count(names, found, answered, reference, bundle.labels, keep, reporter.progress)
+        evaluation = _count(
+            names, found, answered, reference, bundle.labels, keep, reporter.progress
+        )
+    for text in evaluation.warnings:
+        reporter.warn(text)
+    return evaluation
 
 
 def _kept_by_nobody(answers: Answers) -> None:

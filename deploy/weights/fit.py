@@ -72,7 +72,7 @@ def fit_weights(
         own = {name: t for name, t in copy.tensors.items() if name not in strangers}
         raise WeightsError(
             f"{file_name} does not fit {network_name} at width {width:g}: "
-            f"{_misfit(renamed, [*left_over, *others], different)}; {nearest_advice(own, layout)}"
+            f"{nearest_advice(own, layout)} ({_misfit(renamed, [*left_over, *others], different)})"
         )
     if classes < 2:
         raise WeightsError(
@@ -123,8 +123,8 @@ def load_weights(
     ]
     if missing or different or of_the_network(left_over, expected):
         raise WeightsError(
-            f"{file_name} is of another network: {_misfit(renamed, others, different)}; "
-            "check the network, its width and classes"
+            f"{file_name} is of another network: check the network, its width and classes "
+            f"({_misfit(renamed, others, different)})"
         )
     names = {name: f"{copy.prefix}{name}" for name in expected}
     _check_values(given, expected, names, file_name)

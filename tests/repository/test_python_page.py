@@ -32,3 +32,8 @@ def test_the_pages_examples_run_one_after_another(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "mobilenet_v1_int8.onnx" in done.stdout
     assert "unknown network 'mobilenet_v9': did you mean" in done.stdout
+    assert "now classifying" in done.stdout
+    assert "INFO:mobile-deploy:running artifacts" in done.stderr
+    assert (tmp_path / "answers.csv").read_text().startswith("photo,class,onnx-fp32,")
+    # Each is told at the line of the script that called us.
+    assert re.search(r"page.py:\d+: DeployWarning: ", done.stderr)

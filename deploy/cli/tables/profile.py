@@ -53,10 +53,22 @@ def _arm_rows(report: DeviceReport) -> list[list[str]]:
     ]
 
 
-def show_legend() -> None:
+def show_legend(reports: Sequence[DeviceReport]) -> None:
+    """Of the columns that there are."""
+    known = [arm.summary for report in reports for arm in report.arms if arm.summary]
+    quantiles = [
+        name
+        for name, is_there in (
+            ("p50", True),
+            ("p90", any(summary.p90 for summary in known)),
+            ("p99", any(summary.p99 for summary in known)),
+        )
+        if is_there
+    ]
     echo(
-        "p50, p90, p99: ms an inference, 95 %: interval of p50; load, first: ms; MB: highest "
-        "resident\nmemory; /s: inferences a second; in time: a bar for each block, first to last."
+        f"{', '.join(quantiles)}: ms an inference, 95 %: interval of p50; load, first: ms; MB: "
+        "highest resident\nmemory; /s: inferences a second; in time: a bar for each block, first "
+        "to last."
     )
 
 

@@ -19,7 +19,7 @@ from deploy.quantization.ptq import Decisions
 from deploy.quantization.sensitivity.parts import PricedPart, predicted_db, price_parts
 from deploy.quantization.simulate import simulate
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
-from deploy.support.reporter import Reporter, Silent
+from deploy.support.reporter import Logged, Reporter
 from deploy.support.threads import one_thread
 
 
@@ -62,7 +62,7 @@ def measure_sensitivity(
     `photos` is a folder, None for the bundled samples; `target_agreement` is what `--int8 auto` is
     after. Raises what `build` raises until it exports: UserError, RunError, FetchError, GateError.
     """
-    reporter = reporter or Silent()
+    reporter = reporter or Logged()
     check_given(spec, photos)
     prepared = prepare(spec, photos, reporter)
     float_logits = prepared.float_logits()
