@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from deploy.cli.output import echo
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 # Columns of a bar, and of all that stands beside what is told.
-_BAR, _BESIDE = 16, 32
+_BAR, _BESIDE = 12, 42
 
 
 class Watcher(Reporter, Protocol):
@@ -114,7 +115,11 @@ def bar(stderr: TextIO) -> Progress:
     class Share(TextColumn):
         def render(self, task: Task) -> Text:
             # Files count bytes and photos count photos: a percentage is right for both.
-            return Text("" if task.total is None else f"{task.percentage:.0f}%")
+            if task.total is None:
+                return Text("")
+            left = task.time_remaining
+            ahead = "" if left is None else f", {timedelta(seconds=round(left))} left"
+            return Text(f"{task.percentage:.0f}%{ahead}")
 
     console = Console(file=stderr)
     return Progress(

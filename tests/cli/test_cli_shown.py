@@ -106,7 +106,7 @@ int8 was calibrated on 24 crops of 12 of your photos.
 2 parts that int8 would hurt most are in float, 10 % of the work: an
 estimated 12 % more time.
 weights: none.
-inputs: 4x4 RGB in [0, 1], less 0.485 0.456 0.406, divided by 0.229 0.224 0.225.
+inputs: 4x4 RGB from 0 to 1, less 0.485 0.456 0.406, over 0.229 0.224 0.225.
 coreml_int8 could not be run: no such operator
 
 wrote my bundles/tiny in 42.0 s; next:

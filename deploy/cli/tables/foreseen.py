@@ -21,8 +21,8 @@ def weights_taken(manifest: Manifest) -> str:
 
     weights = manifest.weights
     known = find_known_file(weights.sha256) if weights.sha256 else None
-    named = weights.source if weights.file is None else f"{weights.file} ({weights.source})"
-    about = f", {known.publisher}'s, {_accuracy(known)}" if known else ""
+    named = weights.source if weights.file is None else f"{weights.file}, {weights.source}"
+    about = f"\nof {known.publisher}, {_accuracy(known)}" if known else ""
     return f"weights: {one_line(named)}{about}.\n{inputs(manifest.input.preprocessing())}"
 
 
@@ -30,7 +30,7 @@ def inputs(preprocessing: Preprocessing) -> str:
     """How a photo becomes the input."""
     height, width = preprocessing.crop
     mean, std = (_channels(values) for values in (preprocessing.mean, preprocessing.std))
-    return f"inputs: {height}x{width} RGB in [0, 1], less {mean}, divided by {std}."
+    return f"inputs: {height}x{width} RGB from 0 to 1, less {mean}, over {std}."
 
 
 def _channels(values: tuple[float, float, float]) -> str:
