@@ -127,6 +127,7 @@ def comparison_facts(compared: ArmComparison) -> dict[str, object]:
         "a": compared.a.bundle.label,
         "b": compared.b.bundle.label,
         "together": compared.together,
+        "floor": compared.floor,
         "valid": compared.valid,
         **asdict(compared.comparison),
     }
