@@ -85,6 +85,14 @@ def void(random: Random, *, device: SyntheticDevice, rounds: int) -> bool:
     return any(sign.invalidates for sign in signs_in_times(blocks))
 
 
+def told_from(random: Random, *, device: SyntheticDevice) -> bool:
+    """Whether what one session says that it would tell is told by the next."""
+    first = compare_interleaved(*device.measure(random, slowdowns=(1.0, 1.0)))
+    if first.smallest is None:
+        return False
+    return interleaved(random, device=device, slowdown=1 + first.smallest) == "slower"
+
+
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
@@ -195,6 +203,18 @@ DIFFERENT = (
         name="5 % slower, interleaved, drift to 5 %: called slower",
         trial=lambda random: interleaved(random, device=DRIFTING, slowdown=1.05) == "slower",
         low=0.90,
+    ),
+    *(
+        Claim(
+            name=f"slower by what was said to show, {name}: called slower",
+            trial=partial(told_from, device=device),
+            low=0.90,
+        )
+        for name, device in (
+            ("calm", CALM),
+            ("blocks that differ by 2.6 %", SyntheticDevice(block_effect=0.026)),
+            ("6 % more in half of 3 to 10 blocks", SyntheticDevice(load=half_of_some)),
+        )
     ),
     Claim(
         name="2 % slower, interleaved: called slower",
