@@ -53,7 +53,8 @@ def test_a_line_that_always_drops_is_given_up(server: Server, cache: Path) -> No
 )
 def test_what_an_address_does_wrong_is_said(server: Server, behaviour: str, reason: str) -> None:
     url = server.url(behaviour)
-    with pytest.raises(FetchError, match=rf"f\.bin .*: use FILE \(tried {url.url} \({reason}.*\)\)$"):
+    says = rf"f\.bin .*: use FILE \(tried {url.url} \({reason}.*\)\)$"
+    with pytest.raises(FetchError, match=says):
         fetch(pinned(url), remedy="use FILE")
 
 
