@@ -66,9 +66,10 @@ def build_here(recipe: Recipe) -> tuple[str, ...]:
 
 
 def evaluate_here(bundle: Path, labelled: Labelled) -> LabelledScores:
+    """In one process, as `build_here`."""
     from deploy.verification.evaluate import evaluate_bundle
 
-    evaluation = evaluate_bundle(bundle, labelled.folder)
+    evaluation = evaluate_bundle(bundle, labelled.folder, jobs=1)
     return LabelledScores(
         labelled=labelled.digest,
         photos=evaluation.photos,

@@ -168,10 +168,9 @@ def show(report: SensitivityReport, shown: Sequence[PricedPart], picture: Path |
     )
     photos = report.pure.measured.photos
     echo(
-        f"\ndB and agreement: logits and top class against the float network's, on "
-        f"{photos}\n{'crop' if photos == 1 else 'crops'} of photos held back, in brackets the "
-        "95 %\n"
-        "interval, within which two figures are the same. dB estimated: on photos that calibrate."
+        f"\ndB and agreement: logits and top class against the float network's, on {photos}\n"
+        f"{'crop' if photos == 1 else 'crops'} of photos held back, in brackets the 95 % interval, "
+        "within which two\nfigures are the same; dB estimated: on photos that calibrate."
     )
     if picture is not None:
         echo(f"\nwrote {one_line(str(picture))}")
