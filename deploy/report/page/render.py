@@ -1,0 +1,56 @@
+"""The page's text: everything that a bundle or a device says is escaped, and nothing is fetched."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+from deploy.report import words
+from deploy.report.model import Report
+from deploy.report.page.views import GroupView, group_view
+from deploy.report.pictures.points import series_of
+from deploy.report.pictures.theme import Styles
+
+_HERE = Path(__file__).parent
+
+
+def render(report: Report) -> str:
+    """HTML in which `<script>` and `<style>` are ours alone, by their hashes: see the policy."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["w"] = words
+    styles = Styles()
+    groups: list[GroupView] = [group_view(report, group, styles) for group in report.groups]
+    # After the pictures, whose classes it holds.
+    sheet = (_HERE / "style.css").read_text(encoding="utf-8") + styles.sheet()
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    return environment.get_template("page.html").render(
+        report=report,
+        groups=groups,
+        series=series_of(report),
+        sheet=Markup(sheet),
+        script=Markup(script),
+        policy=policy(sheet, script),
+        origins=dict.fromkeys(device.origin for device in report.devices),
+    )
+
+
+def policy(sheet: str, script: str) -> str:
+    """A Content-Security-Policy that lets this style sheet and this script in, and nothing else."""
+    return (
+        f"default-src 'none'; style-src '{_hash(sheet)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,124 @@
+"""How figures and names are written in a report."""
+
+from __future__ import annotations
+
+import math
+
+from deploy.choosing.records import QualityKind
+from deploy.report.model import Origin, ShownArtifact, ShownDevice, ShownTiming, ShownVariant
+from deploy.results.words import threads_text
+
+QUALITY: dict[QualityKind, str] = {
+    "measured": "top-1 measured, %",
+    "published": "top-1 published, %",
+    "agreement": "agreement with float, %",
+}
+NOTHING = "-"
+
+
+def origin_words(device: ShownDevice) -> str | None:
+    """What a picture of its figures has to say; None of a phone."""
+    of: dict[Origin, str | None] = {
+        "virtual": "VIRTUAL PHONE: these times are made up",
+        "host": f"COMPUTER, no phone: {device.model[:40]}",
+        "phone": None,
+    }
+    return of[device.origin]
+
+
+def short_network(name: str) -> str:
+    """
+    >>> short_network("mobilenet_v3_small"), short_network("my_nets.py:make_net")
+    ('V3-Small', 'my_nets.py:make_net')
+    """
+    known = name.removeprefix("mobilenet_")
+    return "-".join(part.capitalize() for part in known.split("_")) if known != name else name
+
+
+def recipe(variant: ShownVariant) -> str:
+    """
+    >>> size((160, 160)), size((160, 224))
+    ('160', '160x224')
+    """
+    width = "" if variant.width is None else f" {variant.width:g}"
+    return f"{short_network(variant.network)}{width}@{size(variant.resolution)}"
+
+
+def size(resolution: tuple[int, int]) -> str:
+    return "x".join(map(str, dict.fromkeys(resolution)))
+
+
+def shape(sides: tuple[int, ...]) -> str:
+    return "×".join(map(str, sides)) or NOTHING
+
+
+def megabytes(count: int | None) -> str:
+    """
+    >>> megabytes(5_043_680), megabytes(None)
+    ('5.04', '-')
+    """
+    return NOTHING if count is None else f"{count / 1e6:.2f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """
+    >>> milliseconds(3.4567), milliseconds(0.7714), milliseconds(123.4)
+    ('3.46', '0.771', '123')
+    """
+    if value is None:
+        return NOTHING
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def interval(timing: ShownTiming) -> str:
+    if timing.low is None or timing.high is None:
+        return NOTHING
+    return f"{milliseconds(timing.low)}–{milliseconds(timing.high)}"
+
+
+def decibels(value: float | None) -> str:
+    """
+    >>> decibels(43.21), decibels(float("inf")), decibels(None)
+    ('43.2', 'exact', '-')
+    """
+    if value is None:
+        return NOTHING
+    return "exact" if math.isinf(value) else f"{value:.1f}"
+
+
+def percent(share: float | None) -> str:
+    """
+    >>> percent(0.9333), percent(None)
+    ('93.3', '-')
+    """
+    return NOTHING if share is None else f"{100 * share:.1f}"
+
+
+def count(number: int | None) -> str:
+    """
+    >>> count(300_774_272), count(3_504_872), count(864), count(None)
+    ('301 M', '3.5 M', '864', '-')
+    """
+    if number is None:
+        return NOTHING
+    for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= scale:
+            value = number / scale
+            return f"{value:.0f} {letter}" if value >= 100 else f"{value:.2g} {letter}"
+    return str(number)
+
+
+def top1(artifact: ShownArtifact) -> str:
+    """Its letters are explained below the table."""
+    known = artifact.top1
+    return NOTHING if known is None else f"{known.percent:.1f}"
+
+
+def arm_words(timing: ShownTiming) -> str:
+    """
+    >>> arm_words(ShownTiming(device="d1", threads=2, cores="big", runtime=None, p50=1.0, low=None,
+    ...     high=None, valid=True, reasons=()))
+    '2 threads, cores big'
+    """
+    threads = [] if timing.threads is None else [threads_text(timing.threads)]
+    return ", ".join([*threads, *([f"cores {timing.cores}"] if timing.cores else [])])
