@@ -34,9 +34,10 @@ Pixels = npt.NDArray[np.uint8]
 class Prepared:
     """A network that is ready to be quantized and exported.
 
-    `layers` are what `cost` is made of. `captured` is the program as the network wrote it, `program` the same in the few forms that all
-    stages know. `calibration` are inputs (N, 3, H, W) float32; `crops` (M, H, W, 3) the photos that
-    calibration never sees: first the `held_back` ones that judge, then the golden ones.
+    `layers` are what `cost` is made of. `captured` is the program as the network wrote it,
+    `program` the same in the few forms that all stages know. `calibration` are inputs (N, 3, H, W)
+    float32; `crops` (M, H, W, 3) the photos that calibration never sees: first the `held_back` ones
+    that judge, then the golden ones.
     """
 
     plan: Plan

@@ -72,7 +72,9 @@ def write_contents(
     """
     plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
-    write_json(folder / "verification.json", _verification(judged, emulated, prepared.layers, parts))
+    write_json(
+        folder / "verification.json", _verification(judged, emulated, prepared.layers, parts)
+    )
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),

@@ -67,9 +67,7 @@ class Sources:
     notes: list[str] = field(default_factory=list)
 
     def is_empty(self) -> bool:
-        return not (
-            self.choices or self.bundles or self.sessions or self.comparisons or self.diffs
-        )
+        return not (self.choices or self.bundles or self.sessions or self.comparisons or self.diffs)
 
 
 def read_sources(paths: Sequence[Path]) -> Sources:
@@ -239,7 +237,7 @@ def _bytes(path: Path) -> bytes:
 
 def _printed(model: type[Model], path: Path) -> Model:
     """What a command printed. Raises UserError, naming the first field that is wrong."""
-    return _validated(model, _bytes(path), f"{printable(str(path))}", "print it again with --json")
+    return _validated(model, _bytes(path), printable(str(path)), "print it again with --json")
 
 
 def _validated(model: type[Model], data: bytes, where: str, remedy: str) -> Model:

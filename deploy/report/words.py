@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterator, Sequence
 
 from deploy.choosing.records import QualityKind
 from deploy.report.model import Origin, ShownArtifact, ShownDevice, ShownTiming, ShownVariant
+from deploy.report.records import ComparedArtifact
 from deploy.results.words import threads_text
 
 QUALITY: dict[QualityKind, str] = {
@@ -14,6 +17,7 @@ QUALITY: dict[QualityKind, str] = {
     "agreement": "agreement with float, %",
 }
 NOTHING = "-"
+_LONGEST_VALUE = 80
 
 
 def origin_words(device: ShownDevice) -> str | None:
@@ -49,7 +53,7 @@ def size(resolution: tuple[int, int]) -> str:
 
 
 def shape(sides: tuple[int, ...]) -> str:
-    return "×".join(map(str, sides)) or NOTHING
+    return "x".join(map(str, sides)) or NOTHING
 
 
 def megabytes(count: int | None) -> str:
@@ -73,7 +77,7 @@ def milliseconds(value: float | None) -> str:
 def interval(timing: ShownTiming) -> str:
     if timing.low is None or timing.high is None:
         return NOTHING
-    return f"{milliseconds(timing.low)}–{milliseconds(timing.high)}"
+    return f"{milliseconds(timing.low)}-{milliseconds(timing.high)}"
 
 
 def decibels(value: float | None) -> str:
@@ -122,3 +126,53 @@ def arm_words(timing: ShownTiming) -> str:
     """
     threads = [] if timing.threads is None else [threads_text(timing.threads)]
     return ", ".join([*threads, *([f"cores {timing.cores}"] if timing.cores else [])])
+
+
+def threads_after(threads: int | None) -> str:
+    return "" if threads is None else f", {threads_text(threads)}"
+
+
+def mark(device: ShownDevice) -> str:
+    """After a name or a unit: whose figures these are, where they are of no phone."""
+    return {"virtual": " (virtual)", "host": " (computer)", "phone": ""}[device.origin]
+
+
+def verdicts(artifact: ShownArtifact, devices: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(kind, words) for each thing to know of an artifact before it is chosen."""
+    if artifact.recommended:
+        yield "recommended", "recommended"
+    elif artifact.frontier:
+        yield "frontier", "on the frontier"
+    for text in artifact.exceeds:
+        yield "over", f"over {text}"
+    if artifact.verified is False:
+        yield "invalid", "not verified"
+    best = [timing for key in devices if (timing := artifact.fastest(key)) is not None]
+    for timing in best:
+        if not timing.valid:
+            yield "invalid", f"INVALID: {timing.reasons[0]}"
+
+
+def change_cells(artifact: ComparedArtifact) -> Iterator[str]:
+    """Before and after: MB, dB, agreement, operators in float and outside the delegate."""
+    sides = [side for side in (artifact.old, artifact.new) if side is not None]
+    cells = [
+        (
+            megabytes(side.bytes),
+            "exact" if side.exact else decibels(side.sqnr_db),
+            percent(side.agreement),
+            str(side.in_float),
+            str(side.outside),
+        )
+        for side in sides
+    ]
+    for column in zip(*cells, strict=True):
+        yield " → ".join(dict.fromkeys(column))
+
+
+def value(held: object) -> str:
+    """A value of a manifest, cut to a length that can be read."""
+    if held is None:
+        return "none"
+    text = held if isinstance(held, str) else json.dumps(held)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -10,7 +10,7 @@ from deploy.report import words
 from deploy.report.model import Report
 from deploy.report.page.views import GroupView, group_view
 from deploy.report.pictures.points import series_of
-from deploy.report.pictures.theme import Styles
+from deploy.report.pictures.theme import SHAPES, Styles
 
 _HERE = Path(__file__).parent
 
@@ -40,6 +40,7 @@ def render(report: Report) -> str:
         sheet=Markup(sheet),
         script=Markup(script),
         policy=policy(sheet, script),
+        shapes=[Markup(shape) for shape in SHAPES],
         origins=dict.fromkeys(device.origin for device in report.devices),
     )
 

@@ -193,7 +193,9 @@ def _times(
     for key in dict.fromkeys(timing.device for _, timing in arms):
         device = report.device(key)
         timed = [
-            TimedArm(name=", ".join(filter(None, [one.name, words.arm_words(timing)])), timing=timing)
+            TimedArm(
+                name=", ".join(filter(None, [one.name, words.arm_words(timing)])), timing=timing
+            )
             for one, timing in arms
             if timing.device == key
         ]

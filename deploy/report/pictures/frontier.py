@@ -1,4 +1,4 @@
-"""Quality against a cost, an artifact a point; one network's are joined along width and resolution."""
+"""Quality against a cost, an artifact a point; those of one network are joined."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def draw_frontier(
     origin: str | None,
     size: tuple[float, float] = WIDE,
 ) -> str:
-    """The picture as SVG in placeholders; `origin`, written into it, says whose figures x are of."""
+    """The picture as SVG in placeholders; `origin` is written into it: whose figures x are of."""
     with drawing():
         from matplotlib.figure import Figure
 
@@ -98,9 +98,14 @@ def draw_frontier(
         figure.text(0.012, 1 - 0.14 / size[1], y, color=MUTED, va="center", fontsize=FONT_SIZE)
         if origin:
             figure.text(
-                0.012, 1 - 0.35 / size[1], origin, color=LIMIT, va="center", fontsize=FONT_SIZE,
+                0.012,
+                1 - 0.35 / size[1],
+                origin,
+                color=LIMIT,
+                va="center",
+                fontsize=FONT_SIZE,
                 weight="bold",
-            )  # fmt: skip
+            )
         place_labels(axes, list(_labels(points)), [(one.x, one.y) for one in points], INK)
         return raw_svg(figure)
 
@@ -132,15 +137,29 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
         line(limit.value, color=LIMIT, linewidth=1.1, linestyle=(0, (4, 2)), zorder=1.5)
         if limit.axis == "x":
             axes.annotate(
-                limit.text, (limit.value, 0), xycoords=("data", "axes fraction"), xytext=(-3, 4),
-                textcoords="offset points", rotation=90, ha="right", va="bottom", color=LIMIT,
+                limit.text,
+                (limit.value, 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(-3, 4),
+                textcoords="offset points",
+                rotation=90,
+                ha="right",
+                va="bottom",
+                color=LIMIT,
                 fontsize=8.5,
-            )  # fmt: skip
+            )
         else:
             axes.annotate(
-                limit.text, (1, limit.value), xycoords=("axes fraction", "data"), xytext=(-2, 3),
-                textcoords="offset points", ha="right", va="bottom", color=LIMIT, fontsize=8.5,
-            )  # fmt: skip
+                limit.text,
+                (1, limit.value),
+                xycoords=("axes fraction", "data"),
+                xytext=(-2, 3),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                color=LIMIT,
+                fontsize=8.5,
+            )
 
 
 def _draw_lines(axes: Axes, points: Sequence[Point]) -> None:
@@ -174,15 +193,26 @@ def _draw_point(axes: Axes, point: Point) -> None:
     alpha = 1.0 if point.within and point.valid else 0.45
     if point.low is not None and point.high is not None:
         axes.plot(
-            [point.low, point.high], [point.y, point.y], color=ink, linewidth=1, alpha=alpha,
+            [point.low, point.high],
+            [point.y, point.y],
+            color=ink,
+            linewidth=1,
+            alpha=alpha,
             zorder=2.5,
-        )  # fmt: skip
+        )
     if point.recommended:
         axes.plot(
-            [point.x], [point.y], marker="o", markersize=15, linestyle="none", markerfacecolor="none",
+            [point.x],
+            [point.y],
+            marker="o",
+            markersize=15,
+            linestyle="none",
+            markerfacecolor="none",
             markeredgecolor=INK,
-            markeredgewidth=1.4, zorder=3, clip_on=False,
-        )  # fmt: skip
+            markeredgewidth=1.4,
+            zorder=3,
+            clip_on=False,
+        )
     (drawn,) = axes.plot(
         [point.x],
         [point.y],

@@ -41,6 +41,15 @@ ROLES |= {
     for n, (ink, colour) in enumerate(zip(SERIES_INKS, SERIES, strict=True))
 }
 MARKERS = ("o", "s", "^", "D", "v", "P")
+# The same for a legend, around (0, 0).
+SHAPES = (
+    '<circle r="4"/>',
+    '<path d="M-4-4h8v8h-8z"/>',
+    '<path d="M0-4 4.5 4h-9z"/>',
+    '<path d="M0-5 5 0 0 5-5 0z"/>',
+    '<path d="M0 4-4.5-4h9z"/>',
+    '<path d="M-1.7-5h3.4v3.3H5v3.4H1.7V5h-3.4V1.7H-5v-3.4h3.3z"/>',
+)
 
 FONT_SIZE = 9.0
 
@@ -198,7 +207,9 @@ def _rename(
 
 def _rounded(numbers: str) -> str:
     """A tenth of a point is finer than any screen."""
-    text = re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".rstrip("0").rstrip("."), numbers)
+    text = re.sub(
+        r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".rstrip("0").rstrip("."), numbers
+    )
     text = text.replace("-0 ", "0 ")
     return " ".join(text.split())
 

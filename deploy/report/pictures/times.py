@@ -104,10 +104,13 @@ def _draw_arm(axes: Axes, arm: TimedArm) -> tuple[str, str]:
         codes = [Path.MOVETO, Path.LINETO] * (len(vertices) // 2)
         axes.add_patch(
             PathPatch(
-                Path(vertices, codes), edgecolor=ink, facecolor="none", linewidth=width,
+                Path(vertices, codes),
+                edgecolor=ink,
+                facecolor="none",
+                linewidth=width,
                 capstyle=cap,
             )
-        )  # fmt: skip
+        )
     for block in timing.blocks:
         if block.failure:
             axes.axvline(block.round, color=BAD, linewidth=3, alpha=0.4)
@@ -138,7 +141,8 @@ def _draw_around(axes: Axes, blocks: Sequence[ShownBlock], name: str, unit: str,
     values = seen(field)
     line(values, "-")
     title = f"{name}, {unit}"
-    if field == "ghz" and any(value is not None for value in (allowed := seen("allowed_ghz"))):
+    allowed = seen("allowed_ghz") if field == "ghz" else []
+    if any(value is not None for value in allowed):
         line(allowed, "--")
         values = [*values, *allowed]
         title += ": now, and allowed (dashed)"
