@@ -125,7 +125,7 @@ def _row(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) -> t
         words.decibels(artifact.sqnr_db),
         words.percent(artifact.agreement),
         f"{top1} u" if variant.untrained else top1,
-        "; ".join(text for _, text in words.verdicts(artifact, group.devices)),
+        ", ".join(one.short for one in words.remarks(artifact, group.devices)),
     )
 
 

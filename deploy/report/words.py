@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from deploy.choosing.records import QualityKind
 from deploy.report.model import Origin, ShownArtifact, ShownDevice, ShownTiming, ShownVariant
@@ -137,20 +138,53 @@ def mark(device: ShownDevice) -> str:
     return {"virtual": " (virtual)", "host": " (computer)", "phone": ""}[device.origin]
 
 
-def verdicts(artifact: ShownArtifact, devices: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(kind, words) for each thing to know of an artifact before it is chosen."""
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """Something to know of an artifact before it is chosen. `kind` is a class of the style."""
+
+    kind: str
+    short: str
+    full: str
+
+
+def remarks(artifact: ShownArtifact, devices: Sequence[str]) -> Iterator[Remark]:
+    """In the order in which they matter."""
     if artifact.recommended:
-        yield "recommended", "recommended"
+        yield Remark(kind="recommended", short="recommended", full="the best within the limits")
     elif artifact.frontier:
-        yield "frontier", "on the frontier"
-    for text in artifact.exceeds:
-        yield "over", f"over {text}"
-    if artifact.verified is False:
-        yield "invalid", "not verified"
+        yield Remark(
+            kind="frontier",
+            short="frontier",
+            full="no other is as good in all respects and better in one",
+        )
     best = [timing for key in devices if (timing := artifact.fastest(key)) is not None]
-    for timing in best:
-        if not timing.valid:
-            yield "invalid", f"INVALID: {timing.reasons[0]}"
+    invalid = [timing for timing in best if not timing.valid]
+    for text in artifact.exceeds:
+        if not (invalid and "no VALID" in text):
+            yield Remark(kind="over", short=_over(text), full=text)
+    if artifact.verified is False:
+        yield Remark(
+            kind="invalid", short="not verified", full=artifact.unverified_reason or "not verified"
+        )
+    for timing in invalid:
+        short = f"INVALID: {timing.reasons[0].partition(':')[0]}"
+        yield Remark(kind="invalid", short=short[:40], full="; ".join(timing.reasons))
+
+
+def _over(text: str) -> str:
+    """
+    >>> _over("--max-mb 4: 5.04 MB"), _over("--min-top1 60: no top-1 is known")
+    ('over 4 MB', 'under 60 %')
+    """
+    option, _, rest = text.partition(" ")
+    limit = rest.partition(":")[0]
+    shown = {
+        "--max-latency-ms": f"over {limit} ms",
+        "--max-mb": f"over {limit} MB",
+        "--max-macs": f"over {limit} MACs",
+        "--min-top1": f"under {limit} %",
+    }
+    return "no VALID latency" if "no VALID" in text else shown.get(option, text[:40])
 
 
 def change_cells(artifact: ComparedArtifact) -> Iterator[str]:

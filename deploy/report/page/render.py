@@ -13,10 +13,20 @@ from deploy.report.pictures.points import series_of
 from deploy.report.pictures.theme import SHAPES, Styles
 
 _HERE = Path(__file__).parent
+# Characters, nearly all of which are bytes: of this size it still goes into a mail.
+LARGEST = 2_000_000
 
 
 def render(report: Report) -> str:
-    """HTML in which `<script>` and `<style>` are ours alone, by their hashes: see the policy."""
+    """HTML in which `<script>` and `<style>` are ours alone, by their hashes: see the policy.
+
+    Where single inferences would make it larger than a page should be, blocks stand for them.
+    """
+    page = _render(report, dots=True)
+    return page if len(page) <= LARGEST else _render(report, dots=False)
+
+
+def _render(report: Report, *, dots: bool) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -29,12 +39,16 @@ def render(report: Report) -> str:
     )
     environment.globals["w"] = words
     styles = Styles()
-    groups: list[GroupView] = [group_view(report, group, styles) for group in report.groups]
+    groups: list[GroupView] = [
+        group_view(report, group, styles, dots=dots) for group in report.groups
+    ]
     # After the pictures, whose classes it holds.
     sheet = (_HERE / "style.css").read_text(encoding="utf-8") + styles.sheet()
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         report=report,
+        subtitle=_subtitle(report),
+        dots=dots,
         groups=groups,
         series=series_of(report),
         sheet=Markup(sheet),
@@ -43,6 +57,19 @@ def render(report: Report) -> str:
         shapes=[Markup(shape) for shape in SHAPES],
         origins=dict.fromkeys(device.origin for device in report.devices),
     )
+
+
+def _subtitle(report: Report) -> str:
+    """How much there is, and where latency is from."""
+    variants = [variant for group in report.groups for variant in group.variants]
+    rows = [row for group in report.groups for row in group.rows()]
+    said = [
+        f"{len(variants)} variants, {len(rows)} artifacts" if variants else "",
+        *dict.fromkeys(f"{one.model}{words.mark(one)}" for one in report.devices),
+        f"{len(report.comparisons)} comparisons" if report.comparisons else "",
+        f"{len(report.diffs)} changes of bundles" if report.diffs else "",
+    ]
+    return " · ".join(filter(None, said))
 
 
 def policy(sheet: str, script: str) -> str:

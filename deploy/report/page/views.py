@@ -62,6 +62,7 @@ class VariantView:
     gates: tuple[Gates, ...]
     arms: tuple[tuple[ShownArtifact, ShownTiming], ...]
     times: tuple[Markup, ...]
+    said: tuple[tuple[str, str], ...]
     opened: bool
 
 
@@ -76,8 +77,11 @@ class GroupView:
     networks: tuple[str, ...]
 
 
-def group_view(report: Report, group: ShownGroup, styles: Styles) -> GroupView:
-    """A group with everything drawn; what the pictures' classes mean goes into `styles`."""
+def group_view(report: Report, group: ShownGroup, styles: Styles, *, dots: bool) -> GroupView:
+    """A group with everything drawn; what the pictures' classes mean goes into `styles`.
+
+    Without `dots` the times of a block are drawn as three.
+    """
     rows = {artifact.key: (variant, artifact) for variant, artifact in group.rows()}
     drawn = [_drawn(picture, styles) for picture in pictures_of(report, group)]
     best = group.best
@@ -85,7 +89,13 @@ def group_view(report: Report, group: ShownGroup, styles: Styles) -> GroupView:
         group=group,
         pictures=tuple(drawn),
         variants=tuple(
-            _variant_view(report, variant, styles, opened=best is not None and variant is best[0])
+            _variant_view(
+                report,
+                variant,
+                styles,
+                opened=best is not None and variant is best[0],
+                dots=dots,
+            )
             for variant in group.variants
             if variant.state == "built"
         ),
@@ -106,7 +116,7 @@ def _drawn(picture: Picture, styles: Styles) -> Drawn:
 
 
 def _variant_view(
-    report: Report, variant: ShownVariant, styles: Styles, *, opened: bool
+    report: Report, variant: ShownVariant, styles: Styles, *, opened: bool, dots: bool
 ) -> VariantView:
     arms = tuple(
         (artifact, timing) for artifact in variant.artifacts for timing in artifact.timings
@@ -120,7 +130,8 @@ def _variant_view(
         parts=tuple(_part_bars(proofs.int8_parts if proofs else ())),
         gates=tuple(_gates(variant)),
         arms=arms,
-        times=tuple(_times(report, variant, arms, styles)),
+        times=tuple(_times(report, variant, arms, styles, dots=dots)),
+        said=tuple(_said(arms)),
         opened=opened,
     )
 
@@ -184,22 +195,38 @@ def _gates(variant: ShownVariant) -> Iterator[Gates]:
         )
 
 
+def _said(
+    arms: tuple[tuple[ShownArtifact, ShownTiming], ...],
+) -> Iterator[tuple[str, str]]:
+    """Why an arm is INVALID, and what is odd about one that is not."""
+    for artifact, timing in arms:
+        name = _arm(artifact, timing)
+        if timing.reasons:
+            yield name, f"INVALID: {'; '.join(timing.reasons)}"
+        for text in timing.warnings:
+            yield name, text
+
+
+def _arm(artifact: ShownArtifact, timing: ShownTiming) -> str:
+    return ", ".join(filter(None, [artifact.name, words.arm_words(timing)]))
+
+
 def _times(
     report: Report,
     variant: ShownVariant,
     arms: tuple[tuple[ShownArtifact, ShownTiming], ...],
     styles: Styles,
+    *,
+    dots: bool,
 ) -> Iterator[Markup]:
     for key in dict.fromkeys(timing.device for _, timing in arms):
         device = report.device(key)
         timed = [
-            TimedArm(
-                name=", ".join(filter(None, [one.name, words.arm_words(timing)])), timing=timing
-            )
+            TimedArm(name=_arm(one, timing), timing=timing)
             for one, timing in arms
             if timing.device == key
         ]
-        raw = draw_times(timed[:_MOST_ARMS], origin=words.origin_words(device))
+        raw = draw_times(timed[:_MOST_ARMS], origin=words.origin_words(device), dots=dots)
         if raw is not None:
             title = f"Each inference of {variant.name} in time, on {device.model}"
             yield Markup(for_page(raw, styles, name=f"{variant.key}-{key}", title=title))

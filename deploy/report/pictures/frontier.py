@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from deploy.report.pictures.labels import Label, place_labels
+from deploy.bundle.manifest import QUANTIZED
+from deploy.report.pictures.labels import Label, Segment, place_labels
 from deploy.report.pictures.theme import (
     FONT_SIZE,
     INK,
@@ -66,11 +68,6 @@ class Limit:
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Axis:
-    label: str
-
-
 def draw_frontier(
     points: Sequence[Point],
     limits: Sequence[Limit],
@@ -90,7 +87,7 @@ def draw_frontier(
         axes = figure.add_axes((left, bottom, 1 - left - 0.16 / size[0], 1 - bottom - top))
         _scale(axes, points, limits)
         _draw_limits(axes, limits)
-        _draw_lines(axes, points)
+        lines = list(_draw_lines(axes, points))
         for point in points:
             _draw_point(axes, point)
         axes.set_xlabel(x, labelpad=5)
@@ -106,7 +103,7 @@ def draw_frontier(
                 fontsize=FONT_SIZE,
                 weight="bold",
             )
-        place_labels(axes, list(_labels(points)), [(one.x, one.y) for one in points], INK)
+        place_labels(axes, list(_labels(points)), [(one.x, one.y) for one in points], lines, INK)
         return raw_svg(figure)
 
 
@@ -115,18 +112,23 @@ def _scale(axes: Axes, points: Sequence[Point], limits: Sequence[Limit]) -> None
 
     xs = [point.x for point in points] + [one.value for one in limits if one.axis == "x"]
     ys = [point.y for point in points] + [one.value for one in limits if one.axis == "y"]
+    # An interval that is far longer than the figure is cut: it would push all else together.
+    ends = [*xs, *(min(point.high or 0, 1.3 * max(xs)) for point in points)]
     if max(xs) > _LOGARITHMIC * min(xs):
         axes.set_xscale("log")
-        axes.set_xlim(min(xs) / 1.25, max(xs) * 1.35)
+        axes.set_xlim(min(xs) / 1.25, max(ends) * 1.3)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     else:
-        axes.set_xlim(0, max(xs) * 1.12)
+        axes.set_xlim(0, max(ends) * 1.1)
         axes.xaxis.set_major_locator(MaxNLocator(6))
-    pad = max(0.08 * (max(ys) - min(ys)), 0.6)
-    axes.set_ylim(max(min(ys) - pad, 0), min(max(ys) + pad, 101.5))
+    pad = max(0.08 * (max(ys) - min(ys)), 1.0)
+    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + pad)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 100])
+    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + pad)
     axes.grid(axis="both")
     axes.tick_params(length=0, pad=4)
 
@@ -136,6 +138,8 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
         line = axes.axvline if limit.axis == "x" else axes.axhline
         line(limit.value, color=LIMIT, linewidth=1.1, linestyle=(0, (4, 2)), zorder=1.5)
         if limit.axis == "x":
+            beyond = axes.get_xlim()[1]
+            axes.axvspan(limit.value, beyond, color=LIMIT, alpha=0.05, linewidth=0, zorder=0.5)
             axes.annotate(
                 limit.text,
                 (limit.value, 0),
@@ -146,9 +150,11 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
                 ha="right",
                 va="bottom",
                 color=LIMIT,
-                fontsize=8.5,
+                fontsize=9.5,
             )
         else:
+            beyond = axes.get_ylim()[0]
+            axes.axhspan(beyond, limit.value, color=LIMIT, alpha=0.05, linewidth=0, zorder=0.5)
             axes.annotate(
                 limit.text,
                 (1, limit.value),
@@ -158,13 +164,13 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
                 ha="right",
                 va="bottom",
                 color=LIMIT,
-                fontsize=8.5,
+                fontsize=9.5,
             )
 
 
-def _draw_lines(axes: Axes, points: Sequence[Point]) -> None:
+def _draw_lines(axes: Axes, points: Sequence[Point]) -> Iterator[Segment]:
     """Of one network in one format and precision: at one width from resolution to resolution, and
-    at one resolution, thinner, from width to width."""
+    at one resolution, thinner, from width to width. Gives their pieces."""
     for steps, fixed, width in (("resolution", "width", 1.4), ("width", "resolution", 0.7)):
         groups: dict[tuple[object, ...], list[Point]] = defaultdict(list)
         for point in points:
@@ -180,24 +186,28 @@ def _draw_lines(axes: Axes, points: Sequence[Point]) -> None:
                 color=SERIES_INKS[group[0].series % len(SERIES_INKS)],
                 linewidth=width,
                 linestyle=_DASHES.get(group[0].format, "-"),
-                alpha=0.75,
+                alpha=0.85 if group[0].precision in QUANTIZED else 0.4,
                 zorder=2,
             )
+            for one, other in pairwise(group):
+                yield (one.x, one.y), (other.x, other.y)
 
 
 def _draw_point(axes: Axes, point: Point) -> None:
     """Filled in int8, hollow in float; faint over a limit; ringed on the frontier."""
     ink = SERIES_INKS[point.series % len(SERIES_INKS)]
     marker = MARKERS[point.series % len(MARKERS)]
-    quantized = point.precision in ("int8", "w8")
+    quantized = point.precision in QUANTIZED
     alpha = 1.0 if point.within and point.valid else 0.45
     if point.low is not None and point.high is not None:
         axes.plot(
             [point.low, point.high],
             [point.y, point.y],
-            color=ink,
-            linewidth=1,
-            alpha=alpha,
+            marker="|",
+            markersize=5,
+            color=MUTED,
+            linewidth=0.8,
+            alpha=0.8 * alpha,
             zorder=2.5,
         )
     if point.recommended:

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
     from matplotlib.transforms import Bbox
 
 # Points of print from the middle of a marker to the text, the nearest places first.
-_NEAR, _FAR = 6.0, 13.0
+_NEAR, _FAR = 7.0, 15.0
+# Of a line, where texts are to keep away from it.
+_SAMPLES = 40
+
+Place = tuple[float, float]
+Segment = tuple[Place, Place]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,18 +33,26 @@ class Label:
 
 
 def place_labels(
-    axes: Axes, labels: Sequence[Label], points: Sequence[tuple[float, float]], color: str
+    axes: Axes,
+    labels: Sequence[Label],
+    points: Sequence[Place],
+    lines: Sequence[Segment],
+    color: str,
 ) -> None:
-    """Write those labels that have room beside their point, the first ones first.
+    """Write those labels that have room beside their point, the first ones first: over no other
+    text and no point, and over as little of the lines as can be.
 
-    What has none is left out: the page names every point when it is asked.
+    What has no room is left out: the page names every point when it is asked.
     """
     figure = axes.figure
     figure.canvas.draw()
     inside = axes.get_window_extent()
     taken = [_around(axes, x, y) for x, y in points]
+    taken += [text.get_window_extent() for text in axes.texts]
+    drawn = _along(axes, lines)
     for label in labels:
-        for offset, sides in _places():
+        best: tuple[int, Annotation, Bbox] | None = None
+        for offset, sides in _places(8 if label.bold else 0):
             text = axes.annotate(
                 label.text,
                 (label.x, label.y),
@@ -46,18 +62,26 @@ def place_labels(
                 va=sides[1],
                 color=color,
                 weight="bold" if label.bold else "normal",
-                fontsize=8.5,
+                fontsize=9.5,
                 annotation_clip=False,
             )
             box = text.get_window_extent()
-            if _within(box, inside) and not any(box.overlaps(other) for other in taken):
-                taken.append(box.padded(2))
+            free = _within(box, inside) and not any(box.overlaps(other) for other in taken)
+            crossed = int(box.padded(1).count_contains(drawn)) if free and len(drawn) else 0
+            if free and (best is None or crossed < best[0]):
+                if best is not None:
+                    best[1].remove()
+                best = crossed, text, box
+            else:
+                text.remove()
+            if best is not None and not best[0]:
                 break
-            text.remove()
+        if best is not None:
+            taken.append(best[2].padded(2))
 
 
-def _places() -> Iterator[tuple[tuple[float, float], tuple[str, str]]]:
-    for away in (_NEAR, _FAR):
+def _places(ring: float) -> Iterator[tuple[tuple[float, float], tuple[str, str]]]:
+    for away in (_NEAR + ring, _FAR + ring):
         yield (away, 0), ("left", "center")
         yield (-away, 0), ("right", "center")
         yield (0, away), ("center", "bottom")
@@ -66,6 +90,18 @@ def _places() -> Iterator[tuple[tuple[float, float], tuple[str, str]]]:
         yield (away, -away * 0.7), ("left", "top")
         yield (-away, away * 0.7), ("right", "bottom")
         yield (-away, -away * 0.7), ("right", "top")
+
+
+def _along(axes: Axes, lines: Sequence[Segment]) -> npt.NDArray[np.float64]:
+    """Places on the lines, as they are drawn: (n, 2)."""
+    import numpy as np
+
+    if not lines:
+        return np.empty((0, 2))
+    ends = axes.transData.transform(np.array(lines).reshape(-1, 2)).reshape(-1, 2, 2)
+    share = np.linspace(0, 1, _SAMPLES)[:, None, None]
+    along: npt.NDArray[np.float64] = (1 - share) * ends[:, 0] + share * ends[:, 1]
+    return along.reshape(-1, 2)
 
 
 def _around(axes: Axes, x: float, y: float) -> Bbox:

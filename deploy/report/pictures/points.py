@@ -92,7 +92,7 @@ def _picture(
     y = words.QUALITY[group.quality]
     yield Picture(
         name=f"{group.key}-{cost}",
-        title=f"{y.removesuffix(', %')} against {what}",
+        title=f"{y[0].upper()}{y.removesuffix(', %')[1:]} against {what}",
         x=x,
         y=y,
         origin=words.origin_words(device) if device else None,

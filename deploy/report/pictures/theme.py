@@ -51,7 +51,9 @@ SHAPES = (
     '<path d="M-1.7-5h3.4v3.3H5v3.4H1.7V5h-3.4V1.7H-5v-3.4h3.3z"/>',
 )
 
-FONT_SIZE = 9.0
+FONT_SIZE = 10.0
+# Of texts, so that lines below them do not cut them; the page has its own.
+_HALO = "text{paint-order:stroke;stroke:#fff;stroke-width:2.5px;stroke-linejoin:round}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,8 @@ def drawing() -> Iterator[None]:
             "svg.fonttype": "none",  # Text stays text, to be read, found and copied.
             "svg.hashsalt": "mobile-deploy",
             "path.simplify": False,
+            "savefig.facecolor": SURFACE,
+            "axes.facecolor": "none",
             "axes.edgecolor": GRID,
             "axes.labelcolor": MUTED,
             "axes.axisbelow": True,
@@ -97,7 +101,7 @@ def drawing() -> Iterator[None]:
 def raw_svg(figure: Figure) -> str:
     """As matplotlib writes it, in placeholders."""
     text = StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return text.getvalue()
 
 
@@ -105,7 +109,7 @@ def standing_alone(raw: str) -> str:
     """A file, in the colours of white paper."""
     for placeholder, (_, colour) in ROLES.items():
         raw = raw.replace(placeholder, colour)
-    return raw
+    return raw.replace("</style>", f"{_HALO}</style>", 1)
 
 
 class Styles:
@@ -198,6 +202,8 @@ def _rename(
         element.set("id", f"{name}-{id}")
     if (href := element.attrib.pop(f"{{{XLINK}}}href", None)) is not None:
         element.set("href", f"#{name}-{href.removeprefix('#')}")
+    if re.match(r"rotate\(-?0 ", element.get("transform", "")):
+        del element.attrib["transform"]
     for attribute, value in element.attrib.items():
         if attribute == "clip-path":
             element.set(attribute, value.replace("url(#", f"url(#{name}-"))
@@ -206,12 +212,17 @@ def _rename(
 
 
 def _rounded(numbers: str) -> str:
-    """A tenth of a point is finer than any screen."""
+    """A tenth of a point is finer than any screen; a dot is a line of no length.
+
+    >>> _rounded("M 1.0 2.25 L 1.0 2.25 M 3 4 L 5.55 4")
+    'M1 2.2h0M3 4L5.5 4'
+    """
     text = re.sub(
         r"-?\d+\.\d+", lambda found: f"{float(found[0]):.1f}".rstrip("0").rstrip("."), numbers
     )
     text = text.replace("-0 ", "0 ")
-    return " ".join(text.split())
+    text = re.sub(r"M (\S+ \S+) L \1(?= M|$)", r"M \1h0", " ".join(text.split()))
+    return re.sub(r" ?([MLCQZz]) ?", r"\1", text)
 
 
 def _drop_empty(root: ElementTree.Element) -> None:

@@ -27,6 +27,8 @@ WIDTH = 4.4
 _HEAD, _ARM, _AROUND, _GAP, _FOOT = 0.34, 0.95, 0.55, 0.3, 0.42
 # A calm arm is to look flat: the picture's height is at least this share of its middle.
 _LEAST_HEIGHT = 0.25
+# Of a block, and of an arm: of more every so many are drawn.
+_MOST_DOTS, _MOST_BLOCKS = 40, 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +37,10 @@ class TimedArm:
     timing: ShownTiming
 
 
-def draw_times(arms: Sequence[TimedArm], *, origin: str | None) -> str | None:
+def draw_times(arms: Sequence[TimedArm], *, origin: str | None, dots: bool = True) -> str | None:
     """Rows of dots, one for each arm, and below them what was seen of heat and clocks; None where
-    nothing was timed. SVG in placeholders."""
+    nothing was timed. Without `dots` each block is the lowest, the median and the highest. SVG in
+    placeholders."""
     arms = [arm for arm in arms if any(block.ms for block in arm.timing.blocks)]
     if not arms:
         return None
@@ -67,7 +70,7 @@ def draw_times(arms: Sequence[TimedArm], *, origin: str | None) -> str | None:
             axes.tick_params(length=0, pad=3)
             axes.grid(axis="y")
             if number < len(arms):
-                title, ink = _draw_arm(axes, arms[number])
+                title, ink = _draw_arm(axes, arms[number], every=dots)
             else:
                 title, ink = _draw_around(axes, blocks, *around[number - len(arms)]), MUTED
             figure.text(
@@ -82,7 +85,7 @@ def draw_times(arms: Sequence[TimedArm], *, origin: str | None) -> str | None:
         return raw_svg(figure)
 
 
-def _draw_arm(axes: Axes, arm: TimedArm) -> tuple[str, str]:
+def _draw_arm(axes: Axes, arm: TimedArm, *, every: bool) -> tuple[str, str]:
     """Every inference a dot, the median of a block a bar. Gives the title and its colour."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
@@ -90,11 +93,14 @@ def _draw_arm(axes: Axes, arm: TimedArm) -> tuple[str, str]:
     timing = arm.timing
     dots: list[tuple[float, float]] = []
     bars: list[tuple[float, float]] = []
-    for block in timing.blocks:
+    for block in shown_blocks(timing):
         if not block.ms:
             continue
-        count = len(block.ms)
-        for place, ms in enumerate(block.ms):
+        times = block.ms[:: -(-len(block.ms) // _MOST_DOTS)]
+        if not every:
+            times = (min(block.ms), max(block.ms))
+        count = len(times)
+        for place, ms in enumerate(times):
             x = block.round + 0.7 * ((place + 0.5) / count - 0.5)
             dots += [(x, ms), (x, ms)]
         middle = median(block.ms)
@@ -117,6 +123,12 @@ def _draw_arm(axes: Axes, arm: TimedArm) -> tuple[str, str]:
     axes.yaxis.set_major_locator(_few_ticks())
     verdict = "" if timing.valid else "   INVALID"
     return f"{arm.name}, ms{verdict}", INK if timing.valid else BAD
+
+
+def shown_blocks(timing: ShownTiming) -> Sequence[ShownBlock]:
+    """All, or so many of them, evenly."""
+    blocks = timing.blocks
+    return blocks[:: max(1, -(-len(blocks) // _MOST_BLOCKS))]
 
 
 def _draw_around(axes: Axes, blocks: Sequence[ShownBlock], name: str, unit: str, field: str) -> str:
