@@ -75,6 +75,7 @@ class GroupView:
     formats: tuple[str, ...]
     precisions: tuple[str, ...]
     networks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def group_view(report: Report, group: ShownGroup, styles: Styles, *, dots: bool) -> GroupView:
@@ -103,7 +104,16 @@ def group_view(report: Report, group: ShownGroup, styles: Styles, *, dots: bool)
         formats=_distinct(artifact.format for _, artifact in rows.values()),
         precisions=_distinct(artifact.precision for _, artifact in rows.values()),
         networks=_distinct(variant.network for variant, _ in rows.values()),
+        warnings=_of_all(group.variants),
     )
+
+
+def _of_all(variants: tuple[ShownVariant, ...]) -> tuple[str, ...]:
+    """What every variant that was built was warned of: said once."""
+    built = [variant.warnings for variant in variants if variant.state == "built"]
+    if len(built) < 2:
+        return ()
+    return tuple(text for text in built[0] if all(text in warnings for warnings in built))
 
 
 def _drawn(picture: Picture, styles: Styles) -> Drawn:

@@ -87,7 +87,7 @@ def draw_frontier(
         axes = figure.add_axes((left, bottom, 1 - left - 0.16 / size[0], 1 - bottom - top))
         _scale(axes, points, limits)
         _draw_limits(axes, limits)
-        lines = list(_draw_lines(axes, points))
+        lines = [*_draw_lines(axes, points), *_along_limits(axes, limits)]
         for point in points:
             _draw_point(axes, point)
         axes.set_xlabel(x, labelpad=5)
@@ -166,6 +166,13 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
                 color=LIMIT,
                 fontsize=9.5,
             )
+
+
+def _along_limits(axes: Axes, limits: Sequence[Limit]) -> Iterator[Segment]:
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for limit in limits:
+        at = limit.value
+        yield ((at, bottom), (at, top)) if limit.axis == "x" else ((left, at), (right, at))
 
 
 def _draw_lines(axes: Axes, points: Sequence[Point]) -> Iterator[Segment]:

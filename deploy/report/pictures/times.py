@@ -47,7 +47,7 @@ def draw_times(arms: Sequence[TimedArm], *, origin: str | None, dots: bool = Tru
     blocks = [block for arm in arms for block in arm.timing.blocks]
     around = [
         (name, unit, field)
-        for name, unit, field in (("heat", "C", "celsius"), ("clock", "GHz", "ghz"))
+        for name, unit, field in (("heat", "°C", "celsius"), ("clock", "GHz", "ghz"))
         if any(getattr(block, field) is not None for block in blocks)
     ]
     rows = [_ARM] * len(arms) + [_AROUND] * len(around)
@@ -105,7 +105,12 @@ def _draw_arm(axes: Axes, arm: TimedArm, *, every: bool) -> tuple[str, str]:
             dots += [(x, ms), (x, ms)]
         middle = median(block.ms)
         bars += [(block.round - 0.38, middle), (block.round + 0.38, middle)]
-    axes.set_ylim(*_range([y for _, y in dots]))
+    low, high = _range(_without_spikes([y for _, y in dots]))
+    above = [(x, high) for x, y in dots[::2] if y > high]
+    dots = [(x, y) for x, y in dots if y <= high]
+    axes.set_ylim(low, high)
+    if above:
+        axes.plot(*zip(*above, strict=True), "^", color=BAD, markersize=3, clip_on=False)
     for vertices, ink, width, cap in ((dots, ACCENT, 1.7, "round"), (bars, INK, 1.2, "butt")):
         codes = [Path.MOVETO, Path.LINETO] * (len(vertices) // 2)
         axes.add_patch(
@@ -121,8 +126,9 @@ def _draw_arm(axes: Axes, arm: TimedArm, *, every: bool) -> tuple[str, str]:
         if block.failure:
             axes.axvline(block.round, color=BAD, linewidth=3, alpha=0.4)
     axes.yaxis.set_major_locator(_few_ticks())
+    far = f" ({len(above)} above)" if above else ""
     verdict = "" if timing.valid else "   INVALID"
-    return f"{arm.name}, ms{verdict}", INK if timing.valid else BAD
+    return f"{arm.name}, ms{far}{verdict}", INK if timing.valid else BAD
 
 
 def shown_blocks(timing: ShownTiming) -> Sequence[ShownBlock]:
@@ -161,6 +167,13 @@ def _draw_around(axes: Axes, blocks: Sequence[ShownBlock], name: str, unit: str,
     axes.set_ylim(*_range([value for value in values if value is not None]))
     axes.yaxis.set_major_locator(_few_ticks())
     return title
+
+
+def _without_spikes(values: Sequence[float]) -> Sequence[float]:
+    """Those that are not far above the rest: a spike would leave nothing to see of it."""
+    middle = median(values)
+    highest = max(1.5 * middle, 1.2 * sorted(values)[int(0.9 * (len(values) - 1))])
+    return [value for value in values if value <= highest]
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
