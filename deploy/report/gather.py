@@ -62,7 +62,15 @@ class _Gathering:
         key = f"g{1 + [known for known, _ in self._sources.choices].index(path)}"
         best = choice.recommended
         chosen = (best.variant, best.artifact) if best else None
-        variants = tuple(self._swept(choice, variant, chosen) for variant in choice.variants)
+        # Where its session is not there, what the choice says of it itself.
+        told = not any(
+            self._sessions.timings(variant.manifest_sha256, candidate.artifact)
+            for variant in choice.variants
+            for candidate in variant.candidates
+        )
+        variants = tuple(
+            self._swept(choice, variant, chosen, told=told) for variant in choice.variants
+        )
         keys = {
             (variant.name, artifact.name): artifact.key
             for variant in variants
@@ -95,7 +103,12 @@ class _Gathering:
         )
 
     def _swept(
-        self, choice: Choice, variant: SweptVariant, chosen: tuple[str, str] | None
+        self,
+        choice: Choice,
+        variant: SweptVariant,
+        chosen: tuple[str, str] | None,
+        *,
+        told: bool,
     ) -> ShownVariant:
         id, device = variant.manifest_sha256, choice.device
         bundle = self._sources.bundles.get(id) if id else None
@@ -104,7 +117,7 @@ class _Gathering:
         for one in variant.candidates:
             timings = self._sessions.timings(id, one.artifact)
             known = made.get(one.artifact)
-            if device is not None and one.latencies and not timings:
+            if told and device is not None and one.latencies:
                 timings = self._sessions.told(device, one.latencies)
             artifacts.append(
                 ShownArtifact(

@@ -11,7 +11,7 @@ from deploy.report.model import Report, ShownArtifact, ShownGroup, ShownVariant
 # GitHub takes comments of 65,536 characters: of a large sweep the rest is on the page.
 _MOST_ROWS = 60
 # What has a meaning of its own in Markdown, or names people (@) or issues (#).
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+|~!&@-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@])")
 
 
 def markdown(report: Report) -> str:
