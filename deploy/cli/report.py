@@ -8,8 +8,9 @@ import click
 
 from deploy.cli.options import PATH, shared_options
 from deploy.cli.output import echo, print_json
+from deploy.cli.progress import watched
 from deploy.support.errors import UserError
-from deploy.support.output_file import check_output
+from deploy.support.output_file import check_output, is_stream
 from deploy.support.printable import one_line
 
 
@@ -50,14 +51,17 @@ def report(
     if as_markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other: give one")
     if output is not None:
-        if output.suffix.lower() not in (".html", ".htm") and not output.is_char_device():
-            raise UserError(f"{one_line(str(output))} is no page: name one that ends with .html")
         check_output(output)
+        if output.suffix.lower() not in (".html", ".htm") and not is_stream(output):
+            raise UserError(f"{one_line(str(output))} is no page: name one that ends with .html")
     from deploy.report.write import markdown, read_report, write_page, write_pictures
 
-    found = read_report(paths)
-    size = write_page(found, output) if output else None
-    pictures = write_pictures(found, svg) if svg else []
+    with watched(debug) as watcher:
+        watcher.stage("reading")
+        found = read_report(paths)
+        watcher.stage("drawing")
+        size = write_page(found, output) if output else None
+        pictures = write_pictures(found, svg) if svg else []
     if as_json:
         print_json(
             {

@@ -42,10 +42,9 @@ class _Gathering:
         groups = [self._sweep(path, choice) for path, choice in sources.choices]
         if rest := self._rest():
             groups.append(rest)
-        first = sources.choices[0][0].parent if sources.choices else None
-        counts = _counted(sum(len(group.variants) for group in groups), "variant")
+        names = [variant.name for group in groups for variant in group.variants]
         return Report(
-            title=first.resolve().name if first and len(sources.choices) == 1 else counts,
+            title=sources.title or (names[0] if len(names) == 1 else "Report"),
             groups=tuple(groups),
             devices=tuple(self._sessions.devices),
             emulated=tuple(
@@ -331,7 +330,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -56,8 +56,10 @@ class ReadFile:
 
 @dataclass(kw_only=True)
 class Sources:
-    """All that was read; `notes` are of what could not be found."""
+    """All that was read; `notes` are of what could not be found. `title` is the name of the one
+    folder that was named, "" of several."""
 
+    title: str = ""
     choices: list[tuple[Path, Choice]] = field(default_factory=list)
     bundles: dict[str, ReadBundle] = field(default_factory=dict)
     sessions: dict[str, tuple[Path, Results]] = field(default_factory=dict)
@@ -82,6 +84,8 @@ def read_sources(paths: Sequence[Path]) -> Sources:
     if reader.sources.is_empty():
         where = ", ".join(printable(str(path)) for path in paths)
         raise UserError(f"there is nothing to report in {where}: {_REMEDY}")
+    if len(paths) == 1 and paths[0].is_dir():
+        reader.sources.title = paths[0].resolve().name
     return reader.sources
 
 
@@ -103,6 +107,10 @@ class _Reader:
         if real in self._seen:
             return
         self._seen.add(real)
+        if path.exists() and not path.is_file():
+            if named:
+                raise UserError(f"{printable(str(path))} is no plain file: {_REMEDY}")
+            return
         kind = path.name if path.name in (CHOICE_FILE, MANIFEST_FILE) else _kind(path)
         if kind == CHOICE_FILE or kind == "choice":
             self._choice(path)

@@ -113,6 +113,15 @@ def count(number: int | None) -> str:
     return str(number)
 
 
+def counted(number: int, what: str) -> str:
+    """
+    >>> counted(1, "variant"), counted(3, "change of a bundle")
+    ('1 variant', '3 changes of a bundle')
+    """
+    noun, space, rest = what.partition(" ")
+    return f"{number} {noun}{'' if number == 1 else 's'}{space}{rest}"
+
+
 def top1(artifact: ShownArtifact) -> str:
     """Its letters are explained below the table."""
     known = artifact.top1
@@ -166,6 +175,11 @@ def remarks(artifact: ShownArtifact, devices: Sequence[str]) -> Iterator[Remark]
         yield Remark(
             kind="invalid", short="not verified", full=artifact.unverified_reason or "not verified"
         )
+    for key in devices:
+        asked = [timing for timing in artifact.timings if timing.device == key]
+        if asked and artifact.fastest(key) is None:
+            reasons = "; ".join(reason for timing in asked for reason in timing.reasons)
+            yield Remark(kind="invalid", short="INVALID: no figures", full=reasons)
     for timing in invalid:
         short = f"INVALID: {timing.reasons[0].partition(':')[0]}"
         yield Remark(kind="invalid", short=short[:40], full="; ".join(timing.reasons))

@@ -121,6 +121,15 @@ def test_what_strangers_wrote_is_text(tmp_path: Path, capfd: Captured) -> None:
     assert HOSTILE in page.text
 
 
+def test_no_name_turns_around_what_stands_behind_it(tmp_path: Path, capfd: Captured) -> None:
+    """Such as that a phone is virtual."""
+    turned = Words(label="Pixel\u202e8", layer="a\u2066b", networks=("net\u202e",))
+    write_sweep(tmp_path / "sweep", variants=1, words=turned, virtual=True)
+    text = page_of(tmp_path, capfd, tmp_path / "sweep")
+    assert "Pixel?8 (virtual)" in text
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", text)
+
+
 def test_pictures_are_the_same_every_time(tmp_path: Path) -> None:
     write_sweep(tmp_path / "sweep", variants=2)
     report = read_report([tmp_path / "sweep"])

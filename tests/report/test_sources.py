@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -127,8 +128,11 @@ def refusal(capfd: Captured, folder: Path, *paths: Path) -> str:
 def test_nothing_to_report(tmp_path: Path, capfd: Captured) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty/other.json").write_text('{"name": "app"}', encoding="utf-8")
+    # Reading it would wait for ever.
+    os.mkfifo(tmp_path / "empty/pipe.json")
     assert "nothing to report" in refusal(capfd, tmp_path, tmp_path / "empty")
     assert "no result that we know" in refusal(capfd, tmp_path, tmp_path / "empty/other.json")
+    assert "no plain file" in refusal(capfd, tmp_path, tmp_path / "empty/pipe.json")
     assert "cannot read" in refusal(capfd, tmp_path, tmp_path / "missing")
 
 

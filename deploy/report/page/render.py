@@ -11,10 +11,12 @@ from deploy.report.model import Report
 from deploy.report.page.views import GroupView, group_view
 from deploy.report.pictures.points import series_of
 from deploy.report.pictures.theme import SHAPES, Styles
+from deploy.support.printable import shown
 
 _HERE = Path(__file__).parent
 # Characters, nearly all of which are bytes: of this size it still goes into a mail.
 LARGEST = 2_000_000
+_LONGEST = 60
 
 
 def render(report: Report) -> str:
@@ -45,7 +47,7 @@ def _render(report: Report, *, dots: bool) -> str:
     # After the pictures, whose classes it holds.
     sheet = (_HERE / "style.css").read_text(encoding="utf-8") + styles.sheet()
     script = (_HERE / "page.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html").render(
+    text = environment.get_template("page.html").render(
         report=report,
         subtitle=_subtitle(report),
         dots=dots,
@@ -57,6 +59,8 @@ def _render(report: Report, *, dots: bool) -> str:
         shapes=[Markup(shape) for shape in SHAPES],
         origins=dict.fromkeys(device.origin for device in report.devices),
     )
+    # Nothing turns text around: it could hide that a phone is virtual.
+    return shown(text)
 
 
 def _subtitle(report: Report) -> str:
@@ -64,10 +68,12 @@ def _subtitle(report: Report) -> str:
     variants = [variant for group in report.groups for variant in group.variants]
     rows = [row for group in report.groups for row in group.rows()]
     said = [
-        f"{len(variants)} variants, {len(rows)} artifacts" if variants else "",
-        *dict.fromkeys(f"{one.model}{words.mark(one)}" for one in report.devices),
-        f"{len(report.comparisons)} comparisons" if report.comparisons else "",
-        f"{len(report.diffs)} changes of bundles" if report.diffs else "",
+        ", ".join([words.counted(len(variants), "variant"), words.counted(len(rows), "artifact")])
+        if variants
+        else "",
+        *dict.fromkeys(f"{one.model[:_LONGEST]}{words.mark(one)}" for one in report.devices),
+        words.counted(len(report.comparisons), "comparison") if report.comparisons else "",
+        words.counted(len(report.diffs), "change of a bundle") if report.diffs else "",
     ]
     return " · ".join(filter(None, said))
 

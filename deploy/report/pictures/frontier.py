@@ -124,11 +124,11 @@ def _scale(axes: Axes, points: Sequence[Point], limits: Sequence[Limit]) -> None
         axes.set_xlim(0, max(ends) * 1.1)
         axes.xaxis.set_major_locator(MaxNLocator(6))
     pad = max(0.08 * (max(ys) - min(ys)), 1.0)
-    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + pad)
+    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + 1.6 * pad)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= 100])
-    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + pad)
+    axes.set_ylim(max(min(ys) - pad, -1), max(ys) + 1.6 * pad)
     axes.grid(axis="both")
     axes.tick_params(length=0, pad=4)
 
@@ -140,15 +140,17 @@ def _draw_limits(axes: Axes, limits: Sequence[Limit]) -> None:
         if limit.axis == "x":
             beyond = axes.get_xlim()[1]
             axes.axvspan(limit.value, beyond, color=LIMIT, alpha=0.05, linewidth=0, zorder=0.5)
+            # Away from a limit of the other axis, which lies low.
+            high = any(other.axis == "y" for other in limits)
             axes.annotate(
                 limit.text,
-                (limit.value, 0),
+                (limit.value, float(high)),
                 xycoords=("data", "axes fraction"),
-                xytext=(-3, 4),
+                xytext=(3, -4) if high else (-3, 4),
                 textcoords="offset points",
                 rotation=90,
-                ha="right",
-                va="bottom",
+                ha="left" if high else "right",
+                va="top" if high else "bottom",
                 color=LIMIT,
                 fontsize=9.5,
             )

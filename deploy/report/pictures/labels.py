@@ -47,37 +47,54 @@ def place_labels(
     figure = axes.figure
     figure.canvas.draw()
     inside = axes.get_window_extent()
-    taken = [_around(axes, x, y) for x, y in points]
-    taken += [text.get_window_extent() for text in axes.texts]
+    markers = [_around(axes, x, y) for x, y in points]
+    texts = [text.get_window_extent() for text in axes.texts]
     drawn = _along(axes, lines)
     for label in labels:
-        best: tuple[int, Annotation, Bbox] | None = None
-        for offset, sides in _places(8 if label.bold else 0):
-            text = axes.annotate(
-                label.text,
-                (label.x, label.y),
-                xytext=offset,
-                textcoords="offset points",
-                ha=sides[0],
-                va=sides[1],
-                color=color,
-                weight="bold" if label.bold else "normal",
-                fontsize=9.5,
-                annotation_clip=False,
-            )
-            box = text.get_window_extent()
-            free = _within(box, inside) and not any(box.overlaps(other) for other in taken)
-            crossed = int(box.padded(1).count_contains(drawn)) if free and len(drawn) else 0
-            if free and (best is None or crossed < best[0]):
-                if best is not None:
-                    best[1].remove()
-                best = crossed, text, box
-            else:
-                text.remove()
-            if best is not None and not best[0]:
-                break
-        if best is not None:
-            taken.append(best[2].padded(2))
+        placed = _place(axes, label, inside, [*texts, *markers], drawn, color)
+        # The one that is recommended is named, if need be over a marker.
+        if placed is None and label.bold:
+            placed = _place(axes, label, inside, texts, drawn, color)
+        if placed is not None:
+            texts.append(placed.padded(2))
+
+
+def _place(
+    axes: Axes,
+    label: Label,
+    inside: Bbox,
+    taken: Sequence[Bbox],
+    drawn: npt.NDArray[np.float64],
+    color: str,
+) -> Bbox | None:
+    """Write it where it covers nothing that is `taken` and the least of what is `drawn`, and give
+    its place; None, and nothing written, where it cannot stand."""
+    best: tuple[int, Annotation, Bbox] | None = None
+    for offset, sides in _places(8 if label.bold else 0):
+        text = axes.annotate(
+            label.text,
+            (label.x, label.y),
+            xytext=offset,
+            textcoords="offset points",
+            ha=sides[0],
+            va=sides[1],
+            color=color,
+            weight="bold" if label.bold else "normal",
+            fontsize=9.5,
+            annotation_clip=False,
+        )
+        box = text.get_window_extent()
+        free = _within(box, inside) and not any(box.overlaps(other) for other in taken)
+        crossed = int(box.padded(1).count_contains(drawn)) if free and len(drawn) else 0
+        if free and (best is None or crossed < best[0]):
+            if best is not None:
+                best[1].remove()
+            best = crossed, text, box
+        else:
+            text.remove()
+        if best is not None and not best[0]:
+            break
+    return best[2] if best else None
 
 
 def _places(ring: float) -> Iterator[tuple[tuple[float, float], tuple[str, str]]]:

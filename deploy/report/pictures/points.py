@@ -9,6 +9,7 @@ from deploy.report import words
 from deploy.report.model import Report, ShownArtifact, ShownDevice, ShownGroup, ShownVariant
 from deploy.report.pictures.frontier import NARROW, WIDE, Limit, Point, draw_frontier
 from deploy.report.pictures.theme import Mark
+from deploy.support.printable import shown
 
 # Phones, at most, that have a picture of their own.
 _MOST_DEVICES = 6
@@ -164,7 +165,7 @@ def describe(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) 
     if variant.untrained:
         said.append("untrained")
     said += [f"over {text}" for text in artifact.exceeds]
-    return "; ".join(said)
+    return shown("; ".join(said))
 
 
 def _limits(group: ShownGroup, cost: str, points: Sequence[Point]) -> Iterator[Limit]:

@@ -15,6 +15,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from deploy.support.printable import shown
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -99,10 +101,10 @@ def drawing() -> Iterator[None]:
 
 
 def raw_svg(figure: Figure) -> str:
-    """As matplotlib writes it, in placeholders."""
+    """As matplotlib writes it, in placeholders, without characters that turn text around."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
+    return shown(text.getvalue())
 
 
 def standing_alone(raw: str) -> str:
