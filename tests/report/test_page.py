@@ -186,7 +186,7 @@ def test_pictures_are_files_of_their_own(tmp_path: Path, capfd: Captured) -> Non
 
 def test_no_torch_is_needed(tmp_path: Path) -> None:
     write_sweep(tmp_path / "sweep", variants=1)
-    loaded = modules_loaded("report", str(tmp_path / "sweep"), "-o", str(tmp_path / "page.html"))
+    loaded = modules_loaded("report", str(tmp_path / "sweep"), "--markdown")
     assert "deploy.report.page.render" in loaded
     assert not {"torch", "onnx", "onnxruntime", "executorch", "coremltools"} & loaded
 
