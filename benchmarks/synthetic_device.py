@@ -10,11 +10,14 @@ median and of factors:
     drift     linear over the session, 0 or up to 5 %
     throttle  a step of 20 %, beginning and ending anywhere, at least two blocks long and leaving
               at least two blocks calm: of less or more, samples alone cannot show anything
+    load      factors of the blocks by when they run, whichever arm they are of: loads below
+    after     a factor of the block that runs after one of this arm's
+    clock     times are cut off to whole steps of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from statistics import NormalDist
@@ -22,11 +25,40 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from deploy.benchmark.order import round_order
 from deploy.statistics import TimedBlock
 
 SESSION_EFFECTS = (0.0, 0.005, 0.01)
 LARGEST_DRIFT = 0.05
 THROTTLE_STEP = 0.20
+
+
+def every_four(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more in the first and the last of each four blocks: in step with A B, B A."""
+    return np.where(np.isin(np.arange(blocks) % 4, (0, 3)), 1.06, 1.0)
+
+
+def half_of_four(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    return _periodic(blocks, 4, 1.06, int(random.integers(4)))
+
+
+def half_of_eight(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    return _periodic(blocks, 8, 1.06, int(random.integers(8)))
+
+
+def half_of_some(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more in half of every 3 to 10 blocks."""
+    period = int(random.integers(3, 10, endpoint=True))
+    return _periodic(blocks, period, 1.06, int(random.integers(period)))
+
+
+def one_odd_block(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """One block of 12 % more, anywhere."""
+    return np.where(np.arange(blocks) == random.integers(blocks), 1.12, 1.0)
+
+
+def _periodic(blocks: int, period: int, factor: float, begins: int) -> npt.NDArray[np.float64]:
+    return np.where((np.arange(blocks) + begins) % period < period // 2, factor, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +74,9 @@ class SyntheticDevice:
     spike_highest: float = 3.0
     drift: float = 0.0
     throttle: float = 0.0
+    load: Callable[[np.random.Generator, int], npt.NDArray[np.float64]] | None = None
+    after: tuple[int, float] | None = None
+    clock_ns: float = 0.0
 
     def measure(
         self,
@@ -51,11 +86,13 @@ class SyntheticDevice:
         rounds: int = 10,
         iterations: int = 20,
     ) -> list[list[TimedBlock]]:
-        """One session of interleaved arms (A B, B A, ...); one list of blocks an arm."""
+        """One session of interleaved arms, in each round in an order of chance; one list of blocks
+        an arm."""
         arms = len(slowdowns)
         # Blocks in the order they ran.
-        order = np.stack(
-            [np.arange(arms) if r % 2 == 0 else np.arange(arms)[::-1] for r in range(rounds)]
+        seed = int(random.integers(2**32))
+        order = np.array(
+            [round_order(arms, round_number=number, seed=seed) for number in range(rounds)]
         ).ravel()
         shape = (rounds * arms, iterations)
         times = self.median_ns * np.asarray(slowdowns)[order][:, None] * self._noise(random, shape)
@@ -68,6 +105,13 @@ class SyntheticDevice:
         )
         times *= 1 + self.drift * np.linspace(0, 1, times.size).reshape(shape)
         times *= self._throttling(random, shape)
+        if self.load is not None:
+            times *= self.load(random, len(order))[:, None]
+        if self.after is not None:
+            arm, factor = self.after
+            times[1:] *= np.where(order[:-1] == arm, factor, 1.0)[:, None]
+        if self.clock_ns:
+            times = np.floor(times / self.clock_ns) * self.clock_ns
         return [
             [
                 TimedBlock(round=index // arms, times=times[index])

@@ -26,6 +26,11 @@ class ArmComparison:
     together: bool
     comparison: Comparison
 
+    @property
+    def valid(self) -> bool:
+        """Whether both arms are to be believed, and so what they are to each other."""
+        return self.a.valid and self.b.valid
+
     def slower_beyond(self, percent: float) -> bool:
         """Whether b is slower by more than `percent` with confidence: all of the interval is."""
         interval = self.comparison.interval

@@ -34,6 +34,8 @@ from deploy.statistics import (
     summarize_times,
 )
 from deploy.statistics.error_statistics import ErrorStatistics
+from deploy.statistics.stability import FEWEST_ROUNDS
+from deploy.support.errors import UserError
 
 LOW_BATTERY = 0.2
 # Of all cores: a quarter is two of eight.
@@ -86,6 +88,15 @@ class DeviceReport:
     warnings: tuple[str, ...]
     failure: str | None
     interrupted: bool
+
+
+def check_rounds(rounds: int) -> None:
+    """Raise UserError for so few rounds that every figure would be INVALID: before they are run."""
+    if rounds < FEWEST_ROUNDS:
+        raise UserError(
+            f"--rounds {rounds}: every figure of fewer than {FEWEST_ROUNDS} is INVALID: give "
+            f"--rounds {FEWEST_ROUNDS} or more, or --anyway"
+        )
 
 
 def judge(results: Results) -> tuple[DeviceReport, ...]:

@@ -13,6 +13,8 @@ def describe_sign(sign: Sign) -> str:
     texts = {
         "too few rounds": f"too few rounds, {sign.figure:.0f}; give --rounds 6 or more",
         "throttled": f"throttled: {blocks} {percent} more or less time; let it cool and rest",
+        "odd blocks": f"odd blocks: few take {percent} more or less time; they hardly move p50",
+        "coarse clock": f"coarse clock: its steps are {percent} of p50; no less can be told",
         "drifting": f"drifting: {percent} from the first block to the last",
         "unstable": f"unstable: blocks spread by {percent}; close other programs, add --rounds",
         "spikes": f"spikes: {percent} of the samples; close other programs",

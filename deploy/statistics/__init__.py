@@ -1,7 +1,7 @@
 """What measured times say, and what they cannot say: pure functions over arrays, numpy only.
 
 An arm is a list of blocks in the order they ran. Samples of a block depend on each other and share
-the block's own effect, so every interval and every test here counts blocks, never samples. Nothing
+the block's own effect, so every interval and every test here counts blocks, never samples. No figure
 is drawn at random: the same times always give the same figures. benchmarks/measuring.py proves what
 is claimed here, on devices whose truth is known.
 """

@@ -12,9 +12,10 @@ from deploy.statistics.block import Blocks, medians, pooled
 from deploy.statistics.intervals import Interval
 from deploy.statistics.quantiles import median
 from deploy.statistics.ranks import Shift, paired_shift, shift_apart
+from deploy.statistics.resolution import coarseness
 
 Verdict = Literal["faster", "slower", "no difference", "cannot tell"]
-Advice = Literal["more rounds", "profile both together"]
+Advice = Literal["more rounds", "profile both together", "a finer clock"]
 
 # A difference that few would act on; 10 rounds on a calm device exclude it two times in three.
 MARGIN = 0.02
@@ -33,7 +34,8 @@ class Comparison:
 
     `interval` is of 95 %, and so wide that it excludes 1 just where `p_value` is at most 5 %; None
     where there are too few blocks for any. `remedy` says what would tell where the verdict is
-    "cannot tell", `rounds` about how many rounds in all, for "more rounds".
+    "cannot tell", `rounds` about how many rounds in all, for "more rounds". Where the clock's steps
+    show in the times, the interval and the p-value are of a difference beyond one step.
     """
 
     ratio: float
@@ -45,7 +47,7 @@ class Comparison:
 
 
 def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comparison:
-    """Compare two arms whose blocks ran in the same rounds, A B and B A by turns.
+    """Compare two arms whose blocks ran in the same rounds, in orders of chance.
 
     The ratio is of the blocks' medians, round by round, so what a round does to both, such as heat
     or a session's effect, does not count. A difference is real where swapping the labels within
@@ -67,8 +69,9 @@ def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comp
         )
     of_a, of_b = (np.log(medians([blocks[number] for number in shared])) for blocks in of_round)
     shift = paired_shift(of_b - of_a)
-    comparison = _compare(shift, 0.0, margin, "more rounds")
-    if comparison.remedy is None:
+    step = _step(a, b)
+    comparison = _compare(shift, step, margin, _advice(step, margin, "more rounds"))
+    if comparison.remedy != "more rounds":
         return comparison
     return replace(comparison, rounds=_rounds_needed(comparison, len(shared), margin))
 
@@ -84,7 +87,19 @@ def compare_apart(
     difference within the floor is ever told. Raises ValueError where one of them has no block.
     """
     shift = shift_apart(np.log(medians(a)), np.log(medians(b)))
-    return _compare(shift, log(1 + floor), margin, "profile both together")
+    step = _step(a, b)
+    advice = _advice(step, margin, "profile both together")
+    return _compare(shift, log(1 + floor) + step, margin, advice)
+
+
+def _step(a: Blocks, b: Blocks) -> float:
+    """What a step of the clock is of the shorter median, as a logarithm."""
+    return log(1 + max(coarseness(a), coarseness(b)))
+
+
+def _advice(step: float, margin: float, otherwise: Advice) -> Advice:
+    """Beyond the margin no number of rounds sees past the clock."""
+    return "a finer clock" if step >= log(1 + margin) else otherwise
 
 
 def _compare(shift: Shift, floor: float, margin: float, remedy: Advice) -> Comparison:

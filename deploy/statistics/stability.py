@@ -16,10 +16,13 @@ from typing import Literal
 import numpy as np
 
 from deploy.statistics.block import Blocks, Floats, grouped, medians
+from deploy.statistics.resolution import coarseness
 
 SignKind = Literal[
     "too few rounds",
     "throttled",
+    "odd blocks",
+    "coarse clock",
     "drifting",
     "unstable",
     "spikes",
@@ -35,6 +38,13 @@ FEWEST_ROUNDS = 6
 # Half of a usual step between two clocks of a governor (20 %), and over 6 standard deviations of a
 # calm block.
 THROTTLED = 0.10
+
+# A shorter run moves the median by less than the blocks' own spread; it is told, as odd blocks. And
+# among more blocks chance has more runs to choose from: without this, more rounds made it worse.
+SHORTEST_RUN = 0.1
+
+# A clock whose step is this share of the median hides half of the difference that few would act on.
+COARSE = 0.01
 
 # What shifts a median by half as much, 2.5 %: more than its interval usually spans.
 DRIFTING = 0.05
@@ -71,9 +81,10 @@ class Sign:
     def invalidates(self) -> bool:
         """Whether the arm's figures are void. Otherwise it is a warning.
 
-        Drift hits interleaved arms alike, and spikes pass the median by.
+        Drift hits interleaved arms alike, spikes and odd blocks pass the median by, and what a
+        coarse clock hides is in the intervals.
         """
-        return self.kind not in ("drifting", "spikes")
+        return self.kind not in ("odd blocks", "coarse clock", "drifting", "spikes")
 
 
 def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
@@ -81,8 +92,12 @@ def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
     of_blocks = medians(blocks)
     levels = grouped(np.log(of_blocks))
     rounds = len({block.round for block in blocks})
+    throttled = step(levels, shortest=SHORTEST_RUN)
+    odd = 0.0 if abs(throttled) >= THROTTLED else step(levels)
     found: list[tuple[SignKind, float, float]] = [
-        ("throttled", step(levels), THROTTLED),
+        ("throttled", throttled, THROTTLED),
+        ("odd blocks", odd, THROTTLED),
+        ("coarse clock", coarseness(blocks), COARSE),
         ("drifting", drift(levels), DRIFTING),
         ("unstable", spread(levels), UNSTABLE),
         ("spikes", spike_share(blocks, of_blocks), SPIKES),
@@ -94,9 +109,10 @@ def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
     )
 
 
-def step(levels: Floats) -> float:
+def step(levels: Floats, *, shortest: float = 0.0) -> float:
     """The largest step: by what share some run of blocks is above, or below, all the others.
 
+    The run and the others each are at least the share `shortest` of all blocks, and one block.
     `levels`: logarithms of the blocks' medians in order, float64 (n,). Throttling is a run of slow
     blocks, and a run of fast ones what it leaves between two of them; one block is a run. The cut
     is the one of two change points with the largest difference of means (A. Sen and M. S.
@@ -109,6 +125,8 @@ def step(levels: Floats) -> float:
     sums = np.concatenate([[0.0], np.cumsum(levels)])
     start, end = np.triu_indices(count + 1, k=1)
     start, end = start[end - start < count], end[end - start < count]
+    long_enough = np.minimum(end - start, count - (end - start)) >= shortest * count
+    start, end = start[long_enough], end[long_enough]
     length, inside = end - start, sums[end] - sums[start]
     difference = inside / length - (sums[-1] - inside) / (count - length)
     return exp(float(np.max(np.abs(difference)))) - 1
