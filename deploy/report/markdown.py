@@ -34,7 +34,7 @@ def _lines(report: Report) -> Iterator[str]:
                     arm.b,
                     f"{arm.ratio:.3f}",
                     f"{arm.interval.low:.3f}-{arm.interval.high:.3f}" if arm.interval else "-",
-                    arm.verdict,
+                    words.comparison(arm),
                 )
                 for arm in found.arms
             ],
@@ -77,7 +77,7 @@ def _group(report: Report, group: ShownGroup, *, several: bool) -> Iterator[str]
     elif group.is_sweep:
         yield from (f"**Nothing is recommended**: {escaped(group.reason or '')}", "")
     devices = [report.device(key) for key in group.devices]
-    rows = sorted(group.rows(), key=_rank)
+    rows = group.ranked()
     yield from _table(
         (
             "variant",
@@ -100,12 +100,6 @@ def _group(report: Report, group: ShownGroup, *, several: bool) -> Iterator[str]
         if variant.state != "built"
     ]
     yield from _notes([*group.notes, *unbuilt[:_MOST_ROWS]])
-
-
-def _rank(row: tuple[ShownVariant, ShownArtifact]) -> tuple[bool, bool, bool]:
-    """The recommended one, the frontier, what is within the limits, the rest as it stands."""
-    artifact = row[1]
-    return not artifact.recommended, not artifact.frontier, bool(artifact.exceeds)
 
 
 def _row(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) -> tuple[str, ...]:

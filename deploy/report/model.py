@@ -130,6 +130,12 @@ class ShownVariant:
     proofs: Verification | None
     facts: tuple[tuple[str, str], ...]
 
+    def own_db(self, artifact: str) -> float | None:
+        """Of the torch program that the quantized artifact was made from, against float."""
+        proof = self.proofs.artifacts.get(artifact) if self.proofs else None
+        own = proof.own_program_against_float if proof else None
+        return own.sqnr_db if own else None
+
     @property
     def emulated(self) -> tuple[ProvedElsewhere, ...]:
         return self.proofs.emulated if self.proofs else ()
@@ -171,6 +177,16 @@ class ShownGroup:
             for artifact in variant.artifacts:
                 if artifact.bytes is not None:
                     yield variant, artifact
+
+    def ranked(self) -> list[tuple[ShownVariant, ShownArtifact]]:
+        """The recommended one first, then what is within the limits, the best quality first."""
+
+        def rank(row: tuple[ShownVariant, ShownArtifact]) -> tuple[bool, bool, float]:
+            artifact = row[1]
+            quality = artifact.quality(self.quality)
+            return not artifact.recommended, bool(artifact.exceeds), -(quality or 0.0)
+
+        return sorted(self.rows(), key=rank)
 
     @property
     def best(self) -> tuple[ShownVariant, ShownArtifact] | None:

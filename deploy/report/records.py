@@ -10,7 +10,7 @@ from deploy.backends import RunnerName
 from deploy.bundle.fields import Count, Line, PositiveFloat
 
 Share = Annotated[float, Field(ge=0, le=1)]
-# As `printed`: what a command wrote may be longer than one line of a manifest.
+# What a command printed may be longer than a line of a manifest.
 Text = Annotated[str, Field(max_length=4000)]
 
 
@@ -35,7 +35,8 @@ class PrintedKey(Printed):
 
 
 class ComparedArm(Printed):
-    """An arm of `compare --json`. `ratio` is the time of B over that of A."""
+    """An arm of `compare --json`. `ratio` is the time of B over that of A; `valid`, which older
+    files do not say, tells whether both are to be believed."""
 
     device: Line
     model: Line
@@ -43,6 +44,7 @@ class ComparedArm(Printed):
     a: Line
     b: Line
     together: bool
+    valid: bool = True
     ratio: PositiveFloat
     interval: Bounds | None
     p_value: Share
@@ -104,14 +106,12 @@ class PrintedDiff(Printed):
 
 
 class ProvedFigures(Printed):
-    photos: Count
     sqnr_db: float | None
-    agreement: Share
 
 
 class ProvedArtifact(Printed):
-    seconds: Annotated[float, Field(ge=0)]
-    against_float: ProvedFigures | None
+    """`own_program_against_float`: of the torch program that a quantized one was made from."""
+
     own_program_against_float: ProvedFigures | None
     checks: tuple[ProvedGate, ...]
 
@@ -121,7 +121,6 @@ class ProvedElsewhere(Printed):
 
     artifact: Line
     processor: Line
-    against_float: ProvedFigures | None
     equal_to_this_computer: bool | None
     unproved: Text | None
     checks: tuple[ProvedGate, ...]

@@ -118,7 +118,7 @@ def _session_facts(path: Path, results: Results) -> list[tuple[str, str]]:
         (
             "measured",
             f"{settings.rounds} rounds of {settings.iterations} inferences after {settings.warmup} "
-            "of warm-up, each block a fresh process, arms by turns",
+            "of warm-up, each block a fresh process, every arm in each round",
         ),
         ("file", str(path)),
     ]

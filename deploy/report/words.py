@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from deploy.choosing.records import QualityKind
 from deploy.report.model import Origin, ShownArtifact, ShownDevice, ShownTiming, ShownVariant
-from deploy.report.records import ComparedArtifact
+from deploy.report.records import ComparedArm, ComparedArtifact
 from deploy.results.words import threads_text
 
 QUALITY: dict[QualityKind, str] = {
@@ -140,6 +140,12 @@ def arm_words(timing: ShownTiming) -> str:
 
 def threads_after(threads: int | None) -> str:
     return "" if threads is None else f", {threads_text(threads)}"
+
+
+def comparison(arm: ComparedArm) -> str:
+    """What B is to A, with what that is not to be read without."""
+    remark = arm.remedy if arm.valid else "of an INVALID one"
+    return f"{arm.verdict} ({remark})" if remark else arm.verdict
 
 
 def mark(device: ShownDevice) -> str:

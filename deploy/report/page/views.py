@@ -76,6 +76,7 @@ class GroupView:
     precisions: tuple[str, ...]
     networks: tuple[str, ...]
     warnings: tuple[str, ...]
+    rows: tuple[tuple[ShownVariant, ShownArtifact], ...]
 
 
 def group_view(report: Report, group: ShownGroup, styles: Styles, *, dots: bool) -> GroupView:
@@ -105,6 +106,7 @@ def group_view(report: Report, group: ShownGroup, styles: Styles, *, dots: bool)
         precisions=_distinct(artifact.precision for _, artifact in rows.values()),
         networks=_distinct(variant.network for variant, _ in rows.values()),
         warnings=_of_all(group.variants),
+        rows=tuple(group.ranked()),
     )
 
 

@@ -44,14 +44,6 @@ class Picture:
         return {point.key: point.mark for point in self.points}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """A network in the legend, by its place among the report's."""
-
-    name: str
-    place: int
-
-
 def series_of(report: Report) -> dict[str, int]:
     """The place of each network: the same colour and marker in all pictures."""
     names = [variant.network for group in report.groups for variant in group.variants]
