@@ -254,7 +254,7 @@ def _validated(model: type[Model], data: bytes, where: str, remedy: str) -> Mode
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = printable(".".join(map(str, first["loc"]))) or "the whole"
-        raise UserError(f"{where} is wrong at {place} ({first['msg']}): {remedy}") from error
+        raise UserError(f"{where} is wrong at {place} ({printable(first['msg'])}): {remedy}") from error
 
 
 def _proofs(folder: Path, manifest: Manifest) -> Verification | None:
@@ -268,7 +268,11 @@ def _proofs(folder: Path, manifest: Manifest) -> Verification | None:
             f"cannot read {printable(str(folder / record.file))} ({error.strerror}): check its "
             "permissions"
         ) from error
-    where = f"{record.file} of {printable(str(folder))}"
+    return verification(data, f"{record.file} of {printable(str(folder))}")
+
+
+def verification(data: bytes, where: str) -> Verification:
+    """A bundle's proofs. `where` names them in messages. Raises UserError for what is none."""
     return _validated(Verification, data, where, "build the bundle again")
 
 
