@@ -10,6 +10,10 @@ from deploy.report.model import Report, ShownArtifact, ShownGroup, ShownVariant
 
 # GitHub takes comments of 65,536 characters: of a large sweep the rest is on the page.
 _MOST_ROWS = 60
+_LEGEND = (
+    "dB, agree: against the float network, on photos held back. top-1: p published, u built "
+    "untrained. !: INVALID."
+)
 # What has a meaning of its own in Markdown, or names people (@) or issues (#).
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@])")
 
@@ -92,6 +96,8 @@ def _group(report: Report, group: ShownGroup, *, several: bool) -> Iterator[str]
         [_row(group, variant, artifact) for variant, artifact in rows[:_MOST_ROWS]],
         left=2,
     )
+    if rows:
+        yield from ("", _LEGEND)
     if len(rows) > _MOST_ROWS:
         yield from ("", f"And {len(rows) - _MOST_ROWS} more, which are on the page.")
     unbuilt = [

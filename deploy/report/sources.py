@@ -254,7 +254,9 @@ def _validated(model: type[Model], data: bytes, where: str, remedy: str) -> Mode
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = printable(".".join(map(str, first["loc"]))) or "the whole"
-        raise UserError(f"{where} is wrong at {place} ({printable(first['msg'])}): {remedy}") from error
+        raise UserError(
+            f"{where} is wrong at {place} ({printable(first['msg'])}): {remedy}"
+        ) from error
 
 
 def _proofs(folder: Path, manifest: Manifest) -> Verification | None:

@@ -55,7 +55,7 @@ def write_pictures(report: Report, folder: Path) -> list[Path]:
     written = []
     for picture in pictures:
         path = folder / f"{re.sub('[^a-z0-9-]', '', picture.name)}.svg"
-        write_output(path, standing_alone(picture.draw()).encode())
+        write_output(path, standing_alone(picture.draw(alone=True)).encode())
         written.append(path)
     return written
 

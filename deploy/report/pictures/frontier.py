@@ -22,14 +22,18 @@ from deploy.report.pictures.theme import (
     drawing,
     raw_svg,
 )
+from deploy.report.words import short_network
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Inches of 72 points; on a page the wide one stands beside another or alone, the narrow on a phone.
 WIDE, NARROW = (6.8, 4.5), (4.0, 4.3)
 # Where the largest is so many times the smallest, its axis is of ratios.
 _LOGARITHMIC = 8.0
+# Networks, at most, in the legend of a file: of one row.
+_MOST_NAMED = 5
 _DASHES = {"onnx": "-", "executorch": (0, (5, 1.5)), "coreml": (0, (1, 1.5))}
 
 
@@ -76,14 +80,18 @@ def draw_frontier(
     y: str,
     origin: str | None,
     size: tuple[float, float] = WIDE,
+    alone: bool = False,
 ) -> str:
-    """The picture as SVG in placeholders; `origin` is written into it: whose figures x are of."""
+    """The picture as SVG in placeholders; `origin` is written into it: whose figures x are of.
+
+    `alone` it needs a legend: a page has one for all its pictures.
+    """
     with drawing():
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=size)
         left, top = 0.62 / size[0], (0.52 if origin else 0.34) / size[1]
-        bottom = 0.52 / size[1]
+        bottom = (0.82 if alone else 0.52) / size[1]
         axes = figure.add_axes((left, bottom, 1 - left - 0.16 / size[0], 1 - bottom - top))
         _scale(axes, points, limits)
         _draw_limits(axes, limits)
@@ -91,6 +99,8 @@ def draw_frontier(
         for point in points:
             _draw_point(axes, point)
         axes.set_xlabel(x, labelpad=5)
+        if alone:
+            _draw_legend(figure, points)
         # Above the axis, where it is read without turning the head.
         figure.text(0.012, 1 - 0.14 / size[1], y, color=MUTED, va="center", fontsize=FONT_SIZE)
         if origin:
@@ -246,6 +256,44 @@ def _draw_point(axes: Axes, point: Point) -> None:
         clip_on=False,
     )
     drawn.set_gid(point.key)
+
+
+def _draw_legend(figure: Figure, points: Sequence[Point]) -> None:
+    from matplotlib.lines import Line2D
+
+    def handle(label: str, ink: str, marker: str, filled: bool) -> Line2D:
+        return Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=marker,
+            markeredgecolor=ink,
+            markerfacecolor=ink if filled else SURFACE,
+            markeredgewidth=1.6,
+            label=label,
+        )
+
+    networks = dict.fromkeys((point.network, point.series) for point in points)
+    handles = [
+        handle(
+            short_network(name)[:24],
+            SERIES_INKS[place % len(SERIES_INKS)],
+            MARKERS[place % len(MARKERS)],
+            True,
+        )
+        for name, place in list(networks)[:_MOST_NAMED]
+    ]
+    handles += [handle("int8", MUTED, "o", True), handle("float", MUTED, "o", False)]
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=len(handles),
+        frameon=False,
+        labelcolor=MUTED,
+        fontsize=9.5,
+        handletextpad=0.1,
+        columnspacing=1.2,
+    )
 
 
 def _labels(points: Sequence[Point]) -> Iterator[Label]:

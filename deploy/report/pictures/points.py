@@ -28,8 +28,8 @@ class Picture:
     limits: tuple[Limit, ...]
     left_out: int
 
-    def draw(self, *, narrow: bool = False) -> str:
-        """As SVG in placeholders."""
+    def draw(self, *, narrow: bool = False, alone: bool = False) -> str:
+        """As SVG in placeholders; `alone` with a legend."""
         return draw_frontier(
             self.points,
             self.limits,
@@ -37,6 +37,7 @@ class Picture:
             y=self.y,
             origin=self.origin,
             size=NARROW if narrow else WIDE,
+            alone=alone,
         )
 
     @property
