@@ -98,6 +98,9 @@ class _Gathering:
             failure=device.failure if device else None,
             variants=variants,
             devices=_devices(variants),
+            chosen_on=self._sessions.of(path.parent / device.results)
+            if device and device.results and not told
+            else _devices(variants),
             facts=choice_facts(choice),
         )
 
@@ -195,6 +198,7 @@ class _Gathering:
             failure=None,
             variants=tuple(variants),
             devices=_devices(variants),
+            chosen_on=(),
             facts=(),
         )
 

@@ -155,7 +155,8 @@ class ShownLimits:
 class ShownGroup:
     """A sweep, or all that is of none. `recommended` and `runners_up` are (variant, artifact) keys.
 
-    `devices` are keys of those that have measured any of it.
+    `devices` are keys of those that have measured any of it; `chosen_on` are those whose latency
+    the sweep's limits were put to.
     """
 
     key: str
@@ -169,6 +170,7 @@ class ShownGroup:
     failure: str | None
     variants: tuple[ShownVariant, ...]
     devices: tuple[str, ...]
+    chosen_on: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
 
     def rows(self) -> Iterator[tuple[ShownVariant, ShownArtifact]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ class Sessions:
         self.devices: list[ShownDevice] = []
         self.bundles: dict[str, MeasuredBundle] = {}
         self._timings: dict[tuple[str, str], list[ShownTiming]] = defaultdict(list)
+        # The keys of a file's devices, by where it really lies.
+        self._of_file: dict[str, list[str]] = defaultdict(list)
         self._told: dict[MeasuredOn, str] = {}
         for path, results in sessions.values():
             self.bundles |= {bundle.id: bundle for bundle in results.bundles}
@@ -31,6 +34,10 @@ class Sessions:
     def timings(self, bundle: str | None, artifact: str) -> tuple[ShownTiming, ...]:
         """Of an artifact of the bundle with that id."""
         return tuple(self._timings.get((bundle or "", artifact), ()))
+
+    def of(self, path: Path) -> tuple[str, ...]:
+        """The keys of the devices of the session that was read from `path`."""
+        return tuple(self._of_file.get(os.path.realpath(path), ()))
 
     def told(self, device: MeasuredOn, latencies: Sequence[ArmLatency]) -> tuple[ShownTiming, ...]:
         """Of a choice whose session is not there: what it says itself, without samples."""
@@ -65,6 +72,7 @@ class Sessions:
 
     def _add(self, path: Path, results: Results, report: DeviceReport) -> None:
         key = f"d{len(self.devices) + 1}"
+        self._of_file[os.path.realpath(path)].append(key)
         self.devices.append(
             ShownDevice(
                 key=key,

@@ -15,6 +15,7 @@ from session_results import session
 
 from deploy.report.gather import gather
 from deploy.report.model import Report
+from deploy.report.pictures.points import pictures_of
 from deploy.report.sources import read_sources
 
 Captured = pytest.CaptureFixture[str]
@@ -178,3 +179,22 @@ def test_options_that_say_nothing(
     done = run_here(capfd, "report", str(tmp_path), *options)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_limit_of_latency_is_of_the_device_that_was_chosen_on(tmp_path: Path) -> None:
+    """The same bundles measured on another one stand beside it, without that line."""
+    choice = write_sweep(tmp_path / "sweep", variants=2)
+    ids = [variant.manifest_sha256 or "" for variant in choice.variants[:2]]
+    other = measured(ids, "Pixel 9", virtual=True, rounds=7)
+    (tmp_path / "other.json").write_text(other.to_json(), encoding="utf-8")
+    report = report_of(tmp_path)
+    pictures = pictures_of(report, report.groups[0])
+    limits = {
+        picture.x.partition(" on ")[2]: [limit.text for limit in picture.limits]
+        for picture in pictures
+    }
+    assert limits == {
+        "Pixel 8": ["at most 12 ms", "at least 60 %"],
+        "Pixel 9": ["at least 60 %"],
+        "": ["at most 4 MB", "at least 60 %"],
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deploy.report import words
@@ -91,7 +91,7 @@ def _picture(
         y=y,
         origin=words.origin_words(device) if device else None,
         points=tuple(points),
-        limits=tuple(_limits(group, cost, points)),
+        limits=tuple(_limits(group, cost, device)),
         left_out=len(rows) - len(points),
     )
 
@@ -161,11 +161,12 @@ def describe(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) 
     return shown("; ".join(said))
 
 
-def _limits(group: ShownGroup, cost: str, points: Sequence[Point]) -> Iterator[Limit]:
+def _limits(group: ShownGroup, cost: str, device: ShownDevice | None) -> Iterator[Limit]:
     limits = group.limits
     on_x = {"size": (limits.mb, "MB"), "macs": (limits.macs and limits.macs / 1e6, "M")}
     value, unit = on_x.get(cost, (limits.ms, "ms"))
-    if value:
+    elsewhere = device is not None and device.key not in group.chosen_on
+    if value and not elsewhere:
         yield Limit(axis="x", value=value, text=f"at most {value:g} {unit}")
     if limits.top1 is not None and group.quality in ("measured", "published"):
         yield Limit(axis="y", value=limits.top1, text=f"at least {limits.top1:g} %")
