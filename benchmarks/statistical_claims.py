@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 from synthetic_device import (
     LARGEST_DRIFT,
     SESSION_EFFECTS,
     THROTTLE_STEP,
     SyntheticDevice,
+    correlated_rounds,
     every_four,
     half_of_eight,
     half_of_four,
     half_of_some,
     one_odd_block,
+    sine,
+    stretch,
 )
 
 from deploy.statistics import (
@@ -29,8 +33,11 @@ from deploy.statistics import (
     quantile_interval,
     signs_in_times,
 )
+from deploy.statistics.comparison import SESSION_FLOOR
+from deploy.statistics.sessions import wander
 
 Random = np.random.Generator
+Load = Callable[[Random, int], npt.NDArray[np.float64]]
 
 DRIFTING = SyntheticDevice(drift=LARGEST_DRIFT)
 THROTTLED = SyntheticDevice(throttle=THROTTLE_STEP)
@@ -78,6 +85,14 @@ def void(random: Random, *, device: SyntheticDevice, rounds: int) -> bool:
     return any(sign.invalidates for sign in signs_in_times(blocks))
 
 
+def told_from(random: Random, *, device: SyntheticDevice) -> bool:
+    """Whether what one session says that it would tell is told by the next."""
+    first = compare_interleaved(*device.measure(random, slowdowns=(1.0, 1.0)))
+    if first.smallest is None:
+        return False
+    return interleaved(random, device=device, slowdown=1 + first.smallest) == "slower"
+
+
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
@@ -87,6 +102,24 @@ def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Ve
 
 def differs_apart(random: Random, *, session_effect: float) -> bool:
     return differs(apart(random, session_effect=session_effect))
+
+
+def differs_wandering(random: Random, *, load: Load, arms: int) -> bool:
+    """The same in two sessions with loads of their own, as `compare` does it."""
+    device = SyntheticDevice(session_effect=0.01, load=load)
+    before, after = (device.measure(random, slowdowns=[1.0] * arms) for _ in range(2))
+    floor = max(SESSION_FLOOR, wander(before), wander(after))
+    return differs(compare_apart(before[0], after[0], floor=floor).verdict)
+
+
+def covered_wandering(random: Random, *, load: Load, q: float, arms: int) -> bool:
+    """Whether the interval covers what the arm would have had throughout that session."""
+    factors = load(random, 10 * arms)
+    device = SyntheticDevice(load=lambda _, __: factors)
+    first, *_ = device.measure(random, slowdowns=[1.0] * arms)
+    interval = quantile_interval(first, q)
+    truth = CALM.session_quantile(random, factors, q)
+    return interval is not None and interval.covers(truth)
 
 
 def quantile_covered(random: Random, *, q: float, truth: float, iterations: int) -> bool:
@@ -171,6 +204,18 @@ DIFFERENT = (
         trial=lambda random: interleaved(random, device=DRIFTING, slowdown=1.05) == "slower",
         low=0.90,
     ),
+    *(
+        Claim(
+            name=f"slower by what was said to show, {name}: called slower",
+            trial=partial(told_from, device=device),
+            low=0.90,
+        )
+        for name, device in (
+            ("calm", CALM),
+            ("blocks that differ by 2.6 %", SyntheticDevice(block_effect=0.026)),
+            ("6 % more in half of 3 to 10 blocks", SyntheticDevice(load=half_of_some)),
+        )
+    ),
     Claim(
         name="2 % slower, interleaved: called slower",
         trial=lambda random: interleaved(random, slowdown=1.02) == "slower",
@@ -194,6 +239,35 @@ COARSE = tuple(
         high=0.02,
     )
     for clock, median in ((1e6, 8.3e6), (1e6, 8.9e6), (1e5, 8.35e6))
+)
+
+WANDERING: dict[str, tuple[Load, int]] = {
+    "a sine of 4 % over 40 blocks": (partial(sine, period=40), 4),
+    "a sine of 4 % over 10 blocks": (partial(sine, period=10), 4),
+    "a sine of 4 % over 40 blocks, alone": (partial(sine, period=40), 1),
+    "rounds of 3 %, correlated by 0.9": (partial(correlated_rounds, arms=4), 4),
+    "rounds of 3 %, correlated by 0.9, alone": (partial(correlated_rounds, arms=1), 1),
+    "6 % more for a part": (stretch, 4),
+}
+
+APART = tuple(
+    Claim(
+        name=f"identical, apart, {name}: called different",
+        trial=partial(differs_wandering, load=load, arms=arms),
+        high=0.06,
+    )
+    for name, (load, arms) in WANDERING.items()
+)
+
+OF_ITS_SESSION = tuple(
+    Claim(
+        name=f"interval of p{100 * q:g}, {name}: covers its session's",
+        trial=partial(covered_wandering, load=load, q=q, arms=arms),
+        low=0.93,
+    )
+    for name, (load, arms) in WANDERING.items()
+    if arms > 1
+    for q in (0.5, 0.9)
 )
 
 COVERED = (
@@ -269,4 +343,4 @@ VOID = (
     ),
 )
 
-CLAIMS = (*IDENTICAL, *DIFFERENT, *COARSE, *COVERED, *SIGNS, *VOID)
+CLAIMS = (*IDENTICAL, *APART, *DIFFERENT, *COARSE, *COVERED, *OF_ITS_SESSION, *SIGNS, *VOID)

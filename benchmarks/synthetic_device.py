@@ -52,6 +52,31 @@ def half_of_some(random: np.random.Generator, blocks: int) -> npt.NDArray[np.flo
     return _periodic(blocks, period, 1.06, int(random.integers(period)))
 
 
+def sine(random: np.random.Generator, blocks: int, *, period: int) -> npt.NDArray[np.float64]:
+    """4 % up and down."""
+    begins = random.uniform(0, 2 * np.pi)
+    return 1 + 0.04 * np.sin(2 * np.pi * np.arange(blocks) / period + begins)
+
+
+def correlated_rounds(
+    random: np.random.Generator, blocks: int, *, arms: int
+) -> npt.NDArray[np.float64]:
+    """3 % (standard deviation), of each round, correlated with the round before (0.9)."""
+    levels = random.normal(0, 1, blocks // arms)
+    for i in range(1, len(levels)):
+        levels[i] = 0.9 * levels[i - 1] + (1 - 0.9**2) ** 0.5 * levels[i]
+    return np.repeat(np.exp(0.03 * levels), arms)
+
+
+def stretch(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more for a tenth to a half of the session, as where it was charged."""
+    length = int(random.integers(blocks // 10, blocks // 2))
+    start = int(random.integers(0, blocks - length, endpoint=True))
+    factors = np.ones(blocks)
+    factors[start : start + length] = 1.06
+    return factors
+
+
 def one_odd_block(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
     """One block of 12 % more, anywhere."""
     return np.where(np.arange(blocks) == random.integers(blocks), 1.12, 1.0)
@@ -119,6 +144,17 @@ class SyntheticDevice:
             ]
             for arm in range(arms)
         ]
+
+    def session_quantile(
+        self, random: np.random.Generator, load: npt.NDArray[np.float64], q: float
+    ) -> float:
+        """The quantile of a sample in ns, had the arm run throughout a session with this `load`:
+        of 20,000 samples in fresh blocks."""
+        spread = (self.block_effect**2 + self.noise**2) ** 0.5
+        times = self.median_ns * np.exp(random.normal(0, spread, 20_000))
+        spiked = random.random(len(times)) < self.spike_share
+        times *= np.where(spiked, random.uniform(1, self.spike_highest, len(times)), 1.0)
+        return float(np.quantile(times * np.resize(load, len(times)), q))
 
     def true_quantile(self, q: float) -> float:
         """The quantile of a sample in ns, over all blocks, of a session without an effect."""

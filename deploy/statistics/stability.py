@@ -15,7 +15,8 @@ from typing import Literal
 
 import numpy as np
 
-from deploy.statistics.block import Blocks, Floats, grouped, medians
+from deploy.statistics.block import SPIKE, Blocks, Floats, grouped, medians
+from deploy.statistics.modes import LEAST_RATIO, find_modes
 from deploy.statistics.resolution import coarseness
 
 SignKind = Literal[
@@ -23,6 +24,7 @@ SignKind = Literal[
     "throttled",
     "odd blocks",
     "coarse clock",
+    "two levels",
     "drifting",
     "unstable",
     "spikes",
@@ -52,9 +54,7 @@ DRIFTING = 0.05
 # With blocks that spread more than this, 10 rounds give a median no better than to 4 %.
 UNSTABLE = 0.05
 
-# A spike is a sample half as long again as its block's median. With a twentieth of such, the mean
-# and p99 say more of what else ran than of the network.
-SPIKE = 1.5
+# With a twentieth of spikes, the mean and p99 say more of what else ran than of the network.
 SPIKES = 0.05
 
 # A change of clocks smaller than this hardly shows in times.
@@ -65,26 +65,30 @@ CLOCKS_LOWERED = 0.05
 HOT = 2
 
 
+_NOTES: tuple[SignKind, ...] = ("odd blocks", "coarse clock", "two levels", "drifting", "spikes")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sign:
     """Something seen, its `figure`, and the `limit` that it is at or past.
 
     Figures are shares (0.05 is 5 %), but for rounds, the thermal status, and blocks that never
-    cooled.
+    cooled. `share` is how much of the time it held, where that is known.
     """
 
     kind: SignKind
     figure: float
     limit: float
+    share: float | None = None
 
     @property
     def invalidates(self) -> bool:
         """Whether the arm's figures are void. Otherwise it is a warning.
 
         Drift hits interleaved arms alike, spikes and odd blocks pass the median by, and what a
-        coarse clock hides is in the intervals.
+        coarse clock hides is in the intervals; of two levels the figures say both.
         """
-        return self.kind not in ("odd blocks", "coarse clock", "drifting", "spikes")
+        return self.kind not in _NOTES
 
 
 def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
@@ -93,18 +97,25 @@ def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
     levels = grouped(np.log(of_blocks))
     rounds = len({block.round for block in blocks})
     throttled = step(levels, shortest=SHORTEST_RUN)
+    coarse = coarseness(blocks)
     odd = 0.0 if abs(throttled) >= THROTTLED else step(levels)
     found: list[tuple[SignKind, float, float]] = [
         ("throttled", throttled, THROTTLED),
         ("odd blocks", odd, THROTTLED),
-        ("coarse clock", coarseness(blocks), COARSE),
+        ("coarse clock", coarse, COARSE),
         ("drifting", drift(levels), DRIFTING),
         ("unstable", spread(levels), UNSTABLE),
         ("spikes", spike_share(blocks, of_blocks), SPIKES),
     ]
     few = [Sign(kind="too few rounds", figure=rounds, limit=FEWEST_ROUNDS)]
+    # Two neighbouring steps of a clock look like two levels.
+    modes = find_modes(blocks) if coarse < COARSE else None
+    levels_seen = modes and Sign(
+        kind="two levels", figure=modes.ratio, limit=LEAST_RATIO, share=modes.share
+    )
     return (
         *(few if rounds < FEWEST_ROUNDS else ()),
+        *([levels_seen] if levels_seen else ()),
         *(Sign(kind=k, figure=f, limit=limit) for k, f, limit in found if abs(f) >= limit),
     )
 

@@ -62,7 +62,7 @@ def test_one_odd_block_is_no_drift_and_no_spread() -> None:
 
 def test_blocks_on_two_levels_by_turns_are_unstable_and_not_throttled() -> None:
     found = figures(arm([1.0, 1.08] * 5))
-    assert set(found) == {"unstable"}
+    assert set(found) == {"two levels", "unstable"}
     assert found["unstable"] == pytest.approx(0.08 / 1.349, rel=0.1)
 
 

@@ -127,6 +127,7 @@ def comparison_facts(compared: ArmComparison) -> dict[str, object]:
         "a": compared.a.bundle.label,
         "b": compared.b.bundle.label,
         "together": compared.together,
+        "floor": compared.floor,
         "valid": compared.valid,
         **asdict(compared.comparison),
     }
@@ -217,7 +218,11 @@ def _remark(compared: ArmComparison) -> str:
         return "the clock's steps hide it"
     if found.remedy == "more rounds" and found.rounds:
         return f"about {found.rounds} rounds would tell"
-    return "profile both together to tell" if found.remedy else ""
+    if found.remedy:
+        return "profile both together to tell"
+    if found.verdict == "no difference" and found.smallest is not None:
+        return f"{100 * found.smallest:.1f} % would show"
+    return ""
 
 
 def _p50(arm: ArmReport) -> str:
