@@ -35,8 +35,8 @@ class PrintedKey(Printed):
 
 
 class ComparedArm(Printed):
-    """An arm of `compare --json`. `ratio` is the time of B over that of A; `valid`, which older
-    files do not say, tells whether both are to be believed."""
+    """An arm of `compare --json`. `ratio` is the time of B over that of A. Older files
+    do not say whether both are `valid`, and the `smallest` difference that would have been told."""
 
     device: Line
     model: Line
@@ -50,6 +50,7 @@ class ComparedArm(Printed):
     p_value: Share
     verdict: Line
     remedy: Line | None
+    smallest: float | None = None
 
 
 class PrintedComparison(Printed):

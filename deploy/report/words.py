@@ -145,6 +145,8 @@ def threads_after(threads: int | None) -> str:
 def comparison(arm: ComparedArm) -> str:
     """What B is to A, with what that is not to be read without."""
     remark = arm.remedy if arm.valid else "of an INVALID one"
+    if remark is None and arm.verdict == "no difference" and arm.smallest is not None:
+        remark = f"{100 * arm.smallest:.1f} % would show"
     return f"{arm.verdict} ({remark})" if remark else arm.verdict
 
 
