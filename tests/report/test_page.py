@@ -16,6 +16,7 @@ from command_line import modules_loaded, run_here
 from report_files import HOSTILE, HOSTILE_WORDS, INT8, Words, write_sweep
 
 from deploy.report.markdown import escaped
+from deploy.report.page import render as render_module
 from deploy.report.page.render import LARGEST
 from deploy.report.pictures.points import pictures_of
 from deploy.report.write import read_report
@@ -199,3 +200,16 @@ def test_fifty_variants_fit_into_two_megabytes(tmp_path: Path, capfd: Captured) 
     assert len(text.encode()) < LARGEST
     assert text.count('<details class="variant"') == 50
     assert INT8 in text
+
+
+@pytest.mark.nightly
+def test_where_dots_would_be_too_many_blocks_stand_for_them(
+    tmp_path: Path, capfd: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sweep(tmp_path / "sweep", variants=2, rounds=10)
+    whole = page_of(tmp_path, capfd, tmp_path / "sweep")
+    monkeypatch.setattr(render_module, "LARGEST", len(whole) - 1)
+    less = page_of(tmp_path, capfd, tmp_path / "sweep")
+    assert len(less) < len(whole) - 2 * 10 * 15 * len("M12.3 45.6h0")
+    assert "the lowest, the median and the highest are drawn" in less
+    assert "the lowest, the median and the highest are drawn" not in whole
