@@ -60,6 +60,7 @@ def test_it_sorts_filters_tells_and_is_worked_by_keys(page: Page) -> None:
     point.hover()
     tip = page.get_by_role("tooltip")
     assert "(recommended)" in tip.inner_text()
+    assert "ms (virtual)" in tip.inner_text()
     row = page.locator("#" + (point.get_attribute("data-row") or ""))
     assert "lit" in (row.get_attribute("class") or "")
     page.mouse.move(0, 0)
@@ -171,6 +172,9 @@ def test_the_page_is_never_wider_than_the_screen(
             inner.evaluate("one => one.open = true")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator(".narrow").first.is_visible() == (width <= 544)
+        bar = page.locator(".layers rect").first.bounding_box()
+        assert bar is not None
+        assert bar["x"] + bar["width"] <= width
 
 
 @pytest.mark.nightly

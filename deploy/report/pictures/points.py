@@ -58,21 +58,21 @@ def pictures_of(report: Report, group: ShownGroup) -> Iterator[Picture]:
     series = series_of(report)
     devices = [report.device(key) for key in group.devices[:_MOST_DEVICES]]
     for device in devices:
-        yield from _picture(group, series, f"latency-{device.key}", device)
+        yield from _picture(report, group, series, f"latency-{device.key}", device)
     if not devices:
-        yield from _picture(group, series, "macs", None)
-    yield from _picture(group, series, "size", None)
+        yield from _picture(report, group, series, "macs", None)
+    yield from _picture(report, group, series, "size", None)
 
 
 def _picture(
-    group: ShownGroup, series: dict[str, int], cost: str, device: ShownDevice | None
+    report: Report, group: ShownGroup, series: dict[str, int], cost: str, device: ShownDevice | None
 ) -> Iterator[Picture]:
     assert group.quality is not None
     rows = list(group.rows())
     points = [
         point
         for variant, artifact in rows
-        if (point := _point(group, series, variant, artifact, cost, device)) is not None
+        if (point := _point(report, group, series, variant, artifact, cost, device)) is not None
     ]
     if not points:
         return
@@ -97,6 +97,7 @@ def _picture(
 
 
 def _point(
+    report: Report,
     group: ShownGroup,
     series: dict[str, int],
     variant: ShownVariant,
@@ -119,7 +120,9 @@ def _point(
     label = f"{words.recipe(variant)} {artifact.name if several else artifact.precision}"
     return Point(
         key=f"{group.key}-{artifact.key}",
-        mark=Mark(link=variant.key, row=artifact.key, text=describe(group, variant, artifact)),
+        mark=Mark(
+            link=variant.key, row=artifact.key, text=describe(report, group, variant, artifact)
+        ),
         label=label if len(label) <= 34 else f"{label[:31]}...",
         series=series[variant.network],
         network=variant.network,
@@ -138,7 +141,9 @@ def _point(
     )
 
 
-def describe(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) -> str:
+def describe(
+    report: Report, group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact
+) -> str:
     """The recipe and its figures, in one line that is read out too."""
     said = [f"{variant.name}, {artifact.name}"]
     if artifact.recommended:
@@ -152,9 +157,9 @@ def describe(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) 
     said.append(f"{words.megabytes(artifact.bytes)} MB, {words.count(variant.macs)} MACs")
     for key in group.devices[:_MOST_DEVICES]:
         if (timing := artifact.fastest(key)) is not None:
-            verdict = "" if timing.valid else f" INVALID ({timing.reasons[0]})"
-            arm = words.arm_words(timing)
-            said.append(f"{words.milliseconds(timing.p50)} ms, {arm}{verdict}".replace(", ,", ","))
+            verdict = "" if timing.valid else f"INVALID ({timing.reasons[0]})"
+            figure = f"{words.milliseconds(timing.p50)} ms{words.mark(report.device(key))}"
+            said.append(", ".join(filter(None, [figure, words.arm_words(timing), verdict])))
     if variant.untrained:
         said.append("untrained")
     said += [f"over {text}" for text in artifact.exceeds]
