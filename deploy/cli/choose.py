@@ -108,6 +108,12 @@ from deploy.cli.progress import watched
     help="Bundles built at a time.  [default: as many as there are cores, and 2 GiB for each]",
 )
 @click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Build on the Dask cluster whose scheduler is there, such as tcp://10.0.0.7:8786; its "
+    "machines share the folder of -o and the photos. Needs mobile-deploy[dask].",
+)
+@click.option(
     "--device",
     default="host",
     show_default=True,
@@ -155,6 +161,7 @@ def choose(
     int8_effort: str,
     seed: int,
     jobs: int | None,
+    dask: str | None,
     device: str,
     threads: tuple[int, ...],
     rounds: int,
@@ -171,10 +178,12 @@ def choose(
 ) -> None:
     """Build many variants, measure them, and recommend one within limits.
 
-    Every network at every width and resolution is a bundle; what cannot be within --max-mb or
-    --max-macs is not built. Quality is top-1 measured on --labelled photos, else as published, else
-    how int8 agrees with float, never one against the other.
+    Every network at every width and resolution is a bundle; what cannot be within --max-mb,
+    --max-macs or --max-latency-ms is not built. Quality is top-1 measured on --labelled photos,
+    else as published, else how int8 agrees with float, never one against the other.
     """
+    if jobs is not None and dask is not None:
+        raise click.UsageError("--jobs is for this computer, a cluster has its own: leave one out")
     with watched(debug) as watcher:
         from deploy.choosing.sweep import MAIN_NETWORKS, Requirements, Sweep
         from deploy.pipeline.recipe import left_out, make_targets
@@ -200,6 +209,8 @@ def choose(
         )
         watcher.stage("loading the toolkits")
         from deploy.choosing.choose import choose as choose_variant
+        from deploy.choosing.cluster import on_cluster
+        from deploy.choosing.executor import own_processes
         from deploy.choosing.latency import Measuring
 
         choice = choose_variant(
@@ -216,6 +227,9 @@ def choose(
             ),
             jobs=jobs,
             reporter=watcher,
+            executor=on_cluster(dask, (photos, labelled, labels))
+            if dask is not None
+            else own_processes,
         )
     if as_json:
         print_json(choice.model_dump(mode="json"))
