@@ -73,7 +73,7 @@ def on_cluster(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Held:
+class Held:
     """A file that is locked as long as the sweep lives, and what a worker has to have."""
 
     path: Path
@@ -115,19 +115,19 @@ class _Held:
 
 
 @contextmanager
-def _held(scratch: Path, shared: tuple[Path, ...]) -> Iterator[_Held]:
+def _held(scratch: Path, shared: tuple[Path, ...]) -> Iterator[Held]:
     # By a name of its own: what an earlier sweep left at work must not take it for that one's.
     path = scratch.absolute() / f"held-{secrets.token_hex(8)}"
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield _Held(path=path, shared=shared, versions=versions_here())
+        yield Held(path=path, shared=shared, versions=versions_here())
     finally:
         os.close(descriptor)
         path.unlink(missing_ok=True)
 
 
-def _call_held(held: _Held, call: Callable[[], T]) -> T:
+def _call_held(held: Held, call: Callable[[], T]) -> T:
     """On a worker: what `call` gives in a fresh process, unless the sweep ends before.
 
     Raises RunError on a machine that cannot work for it, such as one that joined late.
@@ -181,7 +181,7 @@ async def _reach(address: str) -> None:
     (await connect(address, timeout=_CONNECT_S, **arguments)).abort()
 
 
-def _check_workers(client: Client, held: _Held, address: str) -> None:
+def _check_workers(client: Client, held: Held, address: str) -> None:
     answers = client.run(held.problem, on_error="return")
     for worker, answer in answers.items():
         if isinstance(answer, BaseException):
@@ -193,7 +193,7 @@ def _check_workers(client: Client, held: _Held, address: str) -> None:
             raise UserError(f"the Dask worker {printable(worker)} {answer}")
 
 
-def _ours(held: _Held) -> str:
+def _ours(held: Held) -> str:
     name, version = next(iter(held.versions.items()))
     return f"{name} {version}"
 
@@ -201,7 +201,7 @@ def _ours(held: _Held) -> str:
 class _Cluster:
     """The pool. A thread watches whether there is any worker: the scheduler would wait for ever."""
 
-    def __init__(self, client: Client, held: _Held, address: str, no_worker_s: float) -> None:
+    def __init__(self, client: Client, held: Held, address: str, no_worker_s: float) -> None:
         self._client, self._held, self._no_worker_s = client, held, no_worker_s
         self._where = printable(address)
         # Each call is its own: equal ones are not to be taken for one another.
