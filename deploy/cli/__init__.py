@@ -13,6 +13,7 @@ import click
 import deploy
 from deploy.cli import (
     app,
+    benchmark,
     build,
     choose,
     compare,
@@ -47,6 +48,7 @@ for command in (
     verify.verify,
     diff.diff,
     evaluate.evaluate,
+    benchmark.benchmark,
     choose.choose,
     profile.profile,
     compare.compare,

@@ -55,8 +55,8 @@ def test_a_sweep_is_built_on_a_cluster(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     with cluster(n_workers=1, processes=False) as one:
         choice = sweep_on(one.scheduler_address, Path("sweep"), work=cluster_jobs.work)
+        elsewhere = on_cluster(one.scheduler_address, [tmp_path / "my_photos"])
         with pytest.raises(UserError, match=r"does not see .*my_photos: mount it there"):
-            elsewhere = on_cluster(one.scheduler_address, [tmp_path / "my_photos"])
             choose(Sweep(), tmp_path / "other", measuring=NOT_MEASURED, executor=elsewhere)
         (tmp_path / "scratch").mkdir()
         with on_cluster(one.scheduler_address)(1, tmp_path / "scratch") as pool:
@@ -179,12 +179,16 @@ def test_a_cluster_without_workers_is_given_up_and_gone_on_with_later(tmp_path: 
 @pytest.mark.builds
 def test_workers_end_with_the_sweep(tmp_path: Path) -> None:
     """Ctrl-C here ends what is at work there."""
-    with cluster(n_workers=1, processes=True) as one, pytest.raises(KeyboardInterrupt):
-        scratch = tmp_path / ".scratch"
-        scratch.mkdir()
-        with on_cluster(one.scheduler_address)(1, scratch) as pool:
-            pool.submit(cluster_jobs.sleep_and_tell, tmp_path / "pid", PATIENCE_S)
-            until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
-            asleep = int((tmp_path / "pid").read_text())
+    (tmp_path / "scratch").mkdir()
+    told = tmp_path / "pid"
+
+    def interrupted(address: str) -> None:
+        with on_cluster(address)(1, tmp_path / "scratch") as pool:
+            pool.submit(cluster_jobs.sleep_and_tell, told, PATIENCE_S)
+            until(lambda: told.exists() and told.read_text())
             raise KeyboardInterrupt
-    until(lambda: not Path(f"/proc/{asleep}").exists())
+
+    with cluster(n_workers=1, processes=True) as one:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(one.scheduler_address)
+        until(lambda: not Path("/proc", told.read_text()).exists())
