@@ -12,6 +12,7 @@ one takes as well. Nothing else is concluded: not from one network to another, n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from deploy.choosing.latency import SessionOutcome
@@ -91,7 +92,8 @@ class LatencyBounds:
         name = min(wanted, key=lambda name: found[name][0])
         low_ms, variant = found[name]
         text = f"{self._said}: the smaller {variant.name} takes at least {low_ms:.3g} ms, as {name}"
-        at_least = {name: found[name][0] / _SLACK for name in wanted}
+        at_least = dict.fromkeys((target.name for target in plan.targets), math.inf)
+        at_least |= {name: found[name][0] for name in wanted}
         return plan.pruned([text], at_least_ms=at_least)
 
 

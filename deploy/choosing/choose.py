@@ -19,13 +19,14 @@ from filelock import FileLock, Timeout
 
 from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.bundle.open import read_manifest
+from deploy.bundle.staging import sweep as sweep_stages
 from deploy.choosing.assemble import assemble
 from deploy.choosing.bounds import LatencyBounds, in_steps, smaller
 from deploy.choosing.building import Building, Work
 from deploy.choosing.cost import count, over_cost
 from deploy.choosing.executor import OpenExecutor, default_jobs, own_processes
 from deploy.choosing.file import CHOICE_FILE, write_record
-from deploy.choosing.job import Labelled, VariantJob, complete
+from deploy.choosing.job import BUNDLE, Labelled, VariantJob, complete
 from deploy.choosing.keys import bundle_key, labelled_digest, photos_digest, versions_here
 from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
 from deploy.choosing.plan import Planned
@@ -119,13 +120,12 @@ def _alone(output: Path) -> Iterator[Path]:
         output.mkdir(parents=True, exist_ok=True)
         with FileLock(output / _LOCK_FILE, timeout=0):
             scratch = output / _SCRATCH
-            # Of one that was killed.
-            shutil.rmtree(scratch, ignore_errors=True)
+            _tidy(output)  # After one that was killed.
             scratch.mkdir()
             try:
                 yield scratch
             finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                _tidy(output)
     except Timeout:
         raise RunError(
             f"another sweep is at work in {where}: wait for it, or choose another folder with -o"
@@ -136,6 +136,13 @@ def _alone(output: Path) -> Iterator[Path]:
         raise StorageError(
             f"cannot write {where} ({error.strerror}): choose another folder with -o"
         ) from error
+
+
+def _tidy(output: Path) -> None:
+    """Remove what is left of builds that were killed, here or on a cluster, and of nothing else."""
+    shutil.rmtree(output / _SCRATCH, ignore_errors=True)
+    for folder in (output / _VARIANTS).glob("*"):
+        sweep_stages(folder / BUNDLE)
 
 
 def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +23,7 @@ _UNKNOWN = 1000.0
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """What is known of an artifact. One that is not `built` has at least so many `megabytes`, and
-    takes at least `latency_ms` where that is known.
+    takes at least `latency_ms` where that is known (infinite: it can have none).
 
     Else `latency_ms` is a VALID p50, None without one; `quality` in percent, of each kind there is.
     """
@@ -112,9 +113,10 @@ def over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
         )
     if limits.max_latency_ms is not None:
         limit = limits.said("max_latency_ms")
-        if option.latency_ms is None:
-            if option.built:
-                yield Excess(limit=limit, figure="no VALID latency", by=_UNKNOWN)
+        if option.latency_ms is None and not option.built:
+            return
+        if option.latency_ms is None or math.isinf(option.latency_ms):
+            yield Excess(limit=limit, figure="no VALID latency", by=_UNKNOWN)
         elif option.latency_ms > limits.max_latency_ms:
             figure = f"{option.latency_ms:.3g} ms"
             yield Excess(

@@ -68,7 +68,7 @@ def benchmark(
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other: give one")
     if device == "none":
-        raise click.BadParameter("to measure nothing is `evaluate`", param_hint="--device")
+        raise click.UsageError("--device none measures nothing: use evaluate")
     with watched(debug) as watcher:
         watcher.stage("loading the runtimes")
         from deploy.choosing.benchmark import benchmark_bundle
