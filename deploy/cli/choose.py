@@ -11,6 +11,7 @@ from deploy.cli.options import (
     height_and_width,
     name_list,
     number_list,
+    refuse_given,
     server_named,
     server_options,
     session_options,
@@ -184,6 +185,9 @@ def choose(
     """
     if jobs is not None and dask is not None:
         raise click.UsageError("--jobs is for this computer, a cluster has its own: leave one out")
+    if device == "none":
+        measuring = ("threads", "rounds", "iterations", "measure_again", "connect", "adb_server")
+        refuse_given(measuring, "with --device none")
     with watched(debug) as watcher:
         from deploy.choosing.sweep import MAIN_NETWORKS, Requirements, Sweep
         from deploy.pipeline.recipe import left_out, make_targets

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, Number, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.support.printable import one_line
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 @click.argument("after", type=PATH, metavar="B.json")
 @click.option(
     "--fail-above",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="PERCENT",
     help="Exit with 1 where an arm of B is slower than in A by more than this, with confidence, or "
     "executes more instructions by more than this.",
 )
 @click.option(
     "--floor",
-    type=click.FloatRange(0, 100),
+    type=Number(0, 100),
     default=3.0,
     show_default=True,
     metavar="PERCENT",
