@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.bundle.open import read_manifest
 from deploy.bundle.staging import sweep as sweep_stages
+from deploy.capture.spec import IMAGENET_CLASSES
 from deploy.choosing.assemble import assemble
 from deploy.choosing.bounds import LatencyBounds, in_steps, smaller
 from deploy.choosing.building import Building, Work
@@ -146,11 +147,14 @@ def _tidy(output: Path) -> None:
 
 
 def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:
-    """The labelled photos, whose folders are classes of the trained networks."""
+    """The labelled photos, whose folders are classes of the trained networks. Raises UserError for
+    names of classes that do not match, too."""
+    if sweep.labels is not None:
+        read_labels(sweep.labels, sweep.classes or IMAGENET_CLASSES)
     if sweep.labelled is None:
         return None
     labels = imagenet_labels()
-    if sweep.labels is not None:
+    if sweep.labels is not None and sweep.is_imagenet:
         labels = read_labels(sweep.labels, len(labels))
     seen = find_labelled(sweep.labelled, labels, imagenet_wordnet_ids())
     if not seen.labelled:

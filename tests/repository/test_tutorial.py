@@ -50,9 +50,7 @@ def workplace(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _own_adb_server(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _own_adb_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The virtual phone is no guest of the user's own server."""
     if "workplace" in request.fixturenames:
         server: AdbServer = request.getfixturevalue("adb_server")
