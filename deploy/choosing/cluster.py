@@ -94,8 +94,8 @@ class Held:
                 return f"does not see {printable(str(path))}: mount it there under the same path"
         there = versions_here()
         for name, ours in self.versions.items():
-            if there[name] != ours:
-                return f"has {name} {there[name]}, not {ours} as here: install the same"
+            if there.get(name) != ours:
+                return f"has {name} {there.get(name)}, not {ours} as here: install the same"
         return None
 
     def is_held(self) -> bool:
@@ -216,7 +216,7 @@ class _Cluster:
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
-        self._watch.join()
+        self._watch.join(_CLOSE_S)
         with suppress(Exception):  # As of `close`.
             self._executor.shutdown(wait=False)
 
