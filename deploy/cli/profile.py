@@ -114,6 +114,9 @@ if TYPE_CHECKING:
     metavar="S",
     help="How long a block may take, in seconds.  [default: 60 and 5 for each inference]",
 )
+@click.option(
+    "--anyway", is_flag=True, help="Measure in fewer than 6 rounds too, which are INVALID."
+)
 @server_options
 @click.option(
     "--per-op",
@@ -140,6 +143,7 @@ def profile(
     cool_below: float,
     cool_timeout: float,
     block_timeout: float | None,
+    anyway: bool,
     connect: tuple[str, ...],
     adb_server: tuple[str, int] | None,
     per_op: bool,
@@ -175,8 +179,11 @@ def profile(
         return
     with watched_devices(debug) as reporters:
         from deploy.android.measure import profile_bundles
+        from deploy.results.judge import check_rounds
 
         _check_outputs(output, csv)
+        if not anyway:
+            check_rounds(rounds)
         profiled = profile_bundles(
             bundles,
             devices,
@@ -207,7 +214,7 @@ def _refuse_without_effect(
 ) -> None:
     """Raise UserError for an option that changes nothing of what is measured."""
     of_phones = {"connect", "adb_server", "runner_binary"}
-    of_blocks = {"warmup", "cool_below", "cool_timeout", "block_timeout"}
+    of_blocks = {"anyway", "warmup", "cool_below", "cool_timeout", "block_timeout"}
     of_sessions = {"rounds", "iterations", "cores", *of_blocks}
     named = set(devices)
     if per_op:

@@ -102,6 +102,9 @@ MISTAKES = {
     ),
     "profile b --per-op --cores big": "--cores has no effect with --per-op: leave it out",
     "profile b --per-op -o f.json": "-o has no effect with --per-op: leave it out",
+    "profile b --rounds 3": (
+        "--rounds 3: every figure of fewer than 6 is INVALID: give --rounds 6 or more, or --anyway"
+    ),
     "profile b --cool-below nan": "--cool-below: 'nan' is not a finite number",
     "diff a b --min-db nan": "--min-db: 'nan' is not a finite number",
     "diff a b --max-db-loss inf": "--max-db-loss: 'inf' is not a finite number",
