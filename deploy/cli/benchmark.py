@@ -73,7 +73,9 @@ def benchmark(
         watcher.stage("loading the runtimes")
         from deploy.choosing.benchmark import benchmark_bundle
         from deploy.choosing.latency import Measuring
+        from deploy.results.judge import check_rounds
 
+        check_rounds(rounds)
         measuring = Measuring(
             device=device,
             threads=threads,

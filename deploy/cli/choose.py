@@ -216,7 +216,10 @@ def choose(
         from deploy.choosing.cluster import on_cluster
         from deploy.choosing.executor import own_processes
         from deploy.choosing.latency import Measuring
+        from deploy.results.judge import check_rounds
 
+        if device != "none":
+            check_rounds(rounds)
         choice = choose_variant(
             sweep,
             output,

@@ -44,23 +44,12 @@ def test_one_table_has_accuracy_latency_and_size(
 
 
 @pytest.mark.usefixtures("own_server")
-def test_too_few_rounds_are_no_success(
-    phone_bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    photos = str(write_photos(tmp_path / "photos", 3))
-    few = ("--device", "virtual", "--rounds", "1", "--iterations", "2")
-    done = run_here(capfd, "benchmark", str(phone_bundle), photos, *few)
-    assert done.returncode == 1
-    assert "4 of 4 latencies are INVALID: executorch-fp32: " in done.stderr
-    assert "agreement with the float artifact alone" in done.stdout
-
-
-@pytest.mark.usefixtures("own_server")
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (("--device", "none"), 2, "--device none measures nothing"),
         (("--device", "no-such-phone"), 1, "no-such-phone"),
+        (("--rounds", "1"), 2, "every figure of fewer than 6 is INVALID"),
         (("--markdown", "--json"), 2, "exclude each other"),
     ],
 )
