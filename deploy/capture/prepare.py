@@ -24,7 +24,7 @@ from deploy.capture.user.plan import UserPlan, capture_user_network, plan_user_n
 from deploy.photos import PhotoSet, load_photos
 from deploy.photos.images import normalize
 from deploy.support.reporter import Reporter
-from models.cost import Cost, measure_cost
+from models.cost import Cost, Layer, measure_cost
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -34,14 +34,16 @@ Pixels = npt.NDArray[np.uint8]
 class Prepared:
     """A network that is ready to be quantized and exported.
 
-    `captured` is the program as the network wrote it, `program` the same in the few forms that all
-    stages know. `calibration` are inputs (N, 3, H, W) float32; `crops` (M, H, W, 3) the photos that
-    calibration never sees: first the `held_back` ones that judge, then the golden ones.
+    `layers` are what `cost` is made of. `captured` is the program as the network wrote it,
+    `program` the same in the few forms that all stages know. `calibration` are inputs (N, 3, H, W)
+    float32; `crops` (M, H, W, 3) the photos that calibration never sees: first the `held_back` ones
+    that judge, then the golden ones.
     """
 
     plan: Plan
     photos: PhotoSet
     cost: Cost
+    layers: tuple[Layer, ...]
     captured: ExportedProgram
     program: ExportedProgram
     calibration: Floats
@@ -83,11 +85,12 @@ def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepa
     judging = [sample.crop for sample in photo_set.held_back]
 
     reporter.stage("capturing the network")
-    captured, cost = capture_plan(spec, plan, calibration, reporter)
+    captured, cost, layers = capture_plan(spec, plan, calibration, reporter)
     return Prepared(
         plan=plan,
         photos=photo_set,
         cost=cost,
+        layers=layers,
         captured=captured,
         program=simplify(captured),
         calibration=calibration,
@@ -109,8 +112,8 @@ def make_plan(spec: NetworkSpec, reporter: Reporter) -> Plan:
 
 def capture_plan(
     spec: NetworkSpec, plan: Plan, photos: Floats, reporter: Reporter
-) -> tuple[ExportedProgram, Cost]:
-    """The plan's network as a program, as the network wrote it, and what it costs.
+) -> tuple[ExportedProgram, Cost, tuple[Layer, ...]]:
+    """The plan's network as a program, as the network wrote it, and what it and its layers cost.
 
     `photos` are inputs (N, 3, H, W), which an untrained network's batch norms are settled on. The
     program is held against the network run as it is: on photos where that is ours, in its own
@@ -121,4 +124,5 @@ def capture_plan(
     network = make_network(spec, plan, photos)
     program = capture(network, (1, 3, *plan.preprocessing.crop))
     prove_captured(network, program, photos)
-    return program, measure_cost(network, program)
+    cost = measure_cost(network, program)
+    return program, cost.total, cost.layers
