@@ -54,8 +54,8 @@ def assemble(
     arms = session.arms if session else ()
     variants = [_variant(plan, records, arms, folder) for plan in planned]
     options = {
-        _name(variant, candidate): _option(variant, candidate)
-        for variant in variants
+        _name(variant, candidate): _option(variant, candidate, plan.at_least_ms)
+        for plan, variant in zip(planned, variants, strict=True)
         for candidate in variant.candidates
         if variant.state != "failed"
     }
@@ -211,7 +211,9 @@ def _latency(arm: ArmReport) -> ArmLatency:
     )
 
 
-def _option(variant: SweptVariant, candidate: Candidate) -> Option:
+def _option(
+    variant: SweptVariant, candidate: Candidate, at_least_ms: Mapping[str, float]
+) -> Option:
     quality: dict[QualityKind, float] = {}
     if candidate.top1 is not None:
         quality[candidate.top1.kind] = candidate.top1.percent
@@ -222,7 +224,7 @@ def _option(variant: SweptVariant, candidate: Candidate) -> Option:
         built=candidate.bytes is not None,
         macs=variant.macs,
         megabytes=(candidate.bytes or candidate.least_bytes) / 1e6,
-        latency_ms=candidate.latency_ms,
+        latency_ms=at_least_ms.get(candidate.artifact, candidate.latency_ms),
         quality=quality,
     )
 
@@ -242,7 +244,7 @@ def _chosen(
     variant: SweptVariant, candidate: Candidate, decision: Decision
 ) -> ChosenCandidate | None:
     """None for what has no figure to be chosen by."""
-    quality = _option(variant, candidate).quality
+    quality = _option(variant, candidate, {}).quality
     if decision.kind is None or decision.kind not in quality or candidate.bytes is None:
         return None
     return ChosenCandidate(

@@ -10,28 +10,24 @@ Everything made is kept below the folder by what decides it, so that the next ru
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.bundle.open import read_manifest
+from deploy.bundle.staging import sweep as sweep_stages
+from deploy.capture.spec import IMAGENET_CLASSES
 from deploy.choosing.assemble import assemble
+from deploy.choosing.bounds import LatencyBounds, in_steps, smaller
+from deploy.choosing.building import Building, Work
 from deploy.choosing.cost import count, over_cost
 from deploy.choosing.executor import OpenExecutor, default_jobs, own_processes
 from deploy.choosing.file import CHOICE_FILE, write_record
-from deploy.choosing.job import (
-    RECORD_FILE,
-    Labelled,
-    VariantJob,
-    complete,
-    failed,
-    found,
-    needs_scores,
-)
+from deploy.choosing.job import BUNDLE, Labelled, VariantJob, complete
 from deploy.choosing.keys import bundle_key, labelled_digest, photos_digest, versions_here
 from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
 from deploy.choosing.plan import Planned
@@ -40,6 +36,7 @@ from deploy.choosing.sweep import Requirements, Sweep, runs_on_devices
 from deploy.choosing.weights import SettledWeights, settle_weights
 from deploy.labels import imagenet_labels, imagenet_wordnet_ids, read_labels
 from deploy.photos import find_labelled
+from deploy.statistics.stability import FEWEST_ROUNDS
 from deploy.support.errors import RunError, StorageError, UserError
 from deploy.support.printable import printable
 from deploy.support.reporter import Logged, Recorder, Reporter
@@ -48,9 +45,6 @@ _VARIANTS = "variants"
 _MEASURED = "measured"
 _SCRATCH = ".scratch"
 _LOCK_FILE = ".lock"
-
-# What a process makes of one job; tests put another in its place.
-Work = Callable[[VariantJob], VariantRecord]
 
 
 def choose(
@@ -79,19 +73,32 @@ def choose(
         raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give 1 or more")
-    with _alone(output):
+    with _alone(output) as scratch:
         labelled = _labelled(sweep, recorder)
-        if measuring.wanted and runs_on_devices(sweep.targets):
+        timed = measuring.wanted and runs_on_devices(sweep.targets)
+        if timed:
             check_device(measuring)
         photos = photos_digest(sweep.photos)
-        planned = _plan(sweep, output, limits, photos, labelled, recorder)
-        records = _build_all(planned, output, jobs, recorder, executor, work)
-        for text in _common_warnings(list(records.values())):
+        with executor(jobs or default_jobs(), scratch) as pool:
+            building = Building(pool, work, recorder)
+            planned = _plan(sweep, output, limits, photos, labelled, recorder)
+            if timed and limits.max_latency_ms is not None:
+                planned = _bounded(planned, building, limits, measuring, output, recorder)
+            building.build(planned)
+        for text in building.common_warnings():
             recorder.warn(text)
-        session = _measure_all(planned, records, output, measuring, recorder)
+        session = None
+        if measuring.wanted:
+            session = _measure(planned, building.records, output, measuring, recorder)
+            if session is None:
+                recorder.warn("nothing that was built can be measured from here")
+            elif session.reused:
+                recorder.warn(
+                    "latency is of the session before: give --measure-again to measure it anew"
+                )
         choice = assemble(
             planned,
-            records,
+            building.records,
             session,
             folder=output,
             limits=limits,
@@ -106,15 +113,20 @@ def choose(
 
 
 @contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    """One sweep at a time in a folder: two would spoil each other's latencies."""
+def _alone(output: Path) -> Iterator[Path]:
+    """One sweep at a time in a folder: two would spoil each other's latencies. Gives a folder in it
+    for what is gone afterwards."""
     where = printable(str(output))
     try:
         output.mkdir(parents=True, exist_ok=True)
         with FileLock(output / _LOCK_FILE, timeout=0):
-            # Of one that was killed.
-            shutil.rmtree(output / _SCRATCH, ignore_errors=True)
-            yield
+            scratch = output / _SCRATCH
+            _tidy(output)  # After one that was killed.
+            scratch.mkdir()
+            try:
+                yield scratch
+            finally:
+                _tidy(output)
     except Timeout:
         raise RunError(
             f"another sweep is at work in {where}: wait for it, or choose another folder with -o"
@@ -127,12 +139,22 @@ def _alone(output: Path) -> Iterator[None]:
         ) from error
 
 
+def _tidy(output: Path) -> None:
+    """Remove what is left of builds that were killed, here or on a cluster, and of nothing else."""
+    shutil.rmtree(output / _SCRATCH, ignore_errors=True)
+    for folder in (output / _VARIANTS).glob("*"):
+        sweep_stages(folder / BUNDLE)
+
+
 def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:
-    """The labelled photos, whose folders are classes of the trained networks."""
+    """The labelled photos, whose folders are classes of the trained networks. Raises UserError for
+    names of classes that do not match, too."""
+    if sweep.labels is not None:
+        read_labels(sweep.labels, sweep.classes or IMAGENET_CLASSES)
     if sweep.labelled is None:
         return None
     labels = imagenet_labels()
-    if sweep.labels is not None:
+    if sweep.labels is not None and sweep.is_imagenet:
         labels = read_labels(sweep.labels, len(labels))
     seen = find_labelled(sweep.labelled, labels, imagenet_wordnet_ids())
     if not seen.labelled:
@@ -195,73 +217,43 @@ def _plan(
     return planned
 
 
-def _build_all(
+def _bounded(
     planned: Sequence[Planned],
+    building: Building,
+    limits: Requirements,
+    measuring: Measuring,
     output: Path,
-    jobs: int | None,
     reporter: Reporter,
-    executor: OpenExecutor,
-    work: Work,
-) -> dict[str, VariantRecord]:
-    """The record of every job by its key. What fails is told, and stops nothing."""
-    reporter.stage("building")
-    wanted = [plan for plan in planned if plan.job is not None]
-    records: dict[str, VariantRecord] = {}
-    missing = []
-    for plan in wanted:
-        assert plan.job is not None
-        record = found(plan.job)
-        if record is None or needs_scores(plan.job, record):
-            missing.append(plan)
-        else:
-            records[plan.job.key] = record
-    reporter.progress("bundles", len(records), len(wanted))
-    if not missing:
-        return records
-    scratch = output / _SCRATCH
-    scratch.mkdir()
-    # The longest first: none of those begins when the others are done already.
-    missing.sort(key=lambda plan: -plan.cost.macs)
-    with executor(min(jobs or default_jobs(), len(missing)), scratch) as pool:
-        futures = {pool.submit(work, plan.job): plan.job for plan in missing if plan.job}
-        for future in as_completed(futures):
-            job = futures[future]
-            record = records[job.key] = _record_of(future, job)
-            for error in filter(None, (record.error, record.scores_error)):
-                reporter.warn(f"{job.name} failed: {error}")
-            reporter.progress("bundles", len(records), len(wanted))
-    shutil.rmtree(scratch, ignore_errors=True)
-    return records
+) -> list[Planned]:
+    """Build the smaller variants and measure them, alone on the machine, to leave out larger ones
+    that cannot be quick enough. A session that ends early is the last."""
+    bounds = LatencyBounds(limits)
+    shortest = replace(measuring, rounds=min(measuring.rounds, FEWEST_ROUNDS))
+    judged = {plan.variant: plan for plan in planned}
+    for step in in_steps(planned):
+        judged |= {plan.variant: bounds.judge(plan) for plan in step}
+        building.build([judged[plan.variant] for plan in step])
+        left = [plan for plan in map(bounds.judge, judged.values()) if plan.job is not None]
+        asked = [plan for plan in step if any(smaller(plan.variant, one.variant) for one in left)]
+        session = _measure(asked, building.records, output, shortest, reporter)
+        if session is None:
+            continue
+        if session.interrupted:
+            raise KeyboardInterrupt
+        if session.failure is not None:
+            break
+        bounds.add(asked, building.records, session)
+    return [judged[plan.variant] for plan in planned]
 
 
-def _record_of(future: Future[VariantRecord], job: VariantJob) -> VariantRecord:
-    try:
-        return future.result()
-    except Exception as error:  # Its process died, or the disk is full: of this variant alone.
-        record = failed(job, error)
-        with suppress(OSError, StorageError):
-            job.folder.mkdir(parents=True, exist_ok=True)
-            write_record(record, job.folder / RECORD_FILE)
-        return record
-
-
-def _common_warnings(records: Sequence[VariantRecord]) -> list[str]:
-    """Those of every build: of the photos and the like. The others are in the choice."""
-    built = [record.warnings for record in records if record.error is None]
-    first = built[0] if built else ()
-    return [text for text in first if all(text in others for others in built)]
-
-
-def _measure_all(
+def _measure(
     planned: Sequence[Planned],
-    records: dict[str, VariantRecord],
+    records: Mapping[str, VariantRecord],
     output: Path,
     measuring: Measuring,
     reporter: Reporter,
 ) -> SessionOutcome | None:
-    """None where latency is not asked for, or nothing runs on such devices."""
-    if not measuring.wanted:
-        return None
+    """None where nothing that was built can be measured from here."""
     bundles = []
     for plan in planned:
         if plan.job is not None and records[plan.job.key].error is None:
@@ -270,10 +262,4 @@ def _measure_all(
                 artifact.verified and runs(artifact, *ANY_RUNNER) for artifact in manifest.artifacts
             ):
                 bundles.append(plan.job.bundle)
-    if not bundles:
-        reporter.warn("nothing that was built can be measured from here")
-        return None
-    session = measure(bundles, measuring, output / _MEASURED, reporter)
-    if session.reused:
-        reporter.warn("latency is of the session before: give --measure-again to measure it anew")
-    return session
+    return measure(bundles, measuring, output / _MEASURED, reporter) if bundles else None

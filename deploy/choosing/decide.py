@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,9 +22,10 @@ _UNKNOWN = 1000.0
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """What is known of an artifact. One that is not `built` has at least so many `megabytes`.
+    """What is known of an artifact. One that is not `built` has at least so many `megabytes`, and
+    takes at least `latency_ms` where that is known (infinite: it can have none).
 
-    `latency_ms` is a VALID p50, None without one; `quality` in percent, of each kind there is.
+    Else `latency_ms` is a VALID p50, None without one; `quality` in percent, of each kind there is.
     """
 
     name: str
@@ -76,7 +78,7 @@ def decide(options: Sequence[Option], limits: Requirements) -> Decision:
         option.name: (*costs[option.name], *_under_top1(option, limits, kind)) for option in options
     }
     within = [option for option in options if option.built and not exceeds[option.name]]
-    timed = any(option.latency_ms is not None for option in options)
+    timed = any(option.built and option.latency_ms is not None for option in options)
     ranked = sorted(
         (option for option in within if kind in option.quality),
         key=lambda option: _rank(option, kind, timed),
@@ -109,14 +111,19 @@ def over_costs(option: Option, limits: Requirements) -> Iterator[Excess]:
             figure=figure if option.built else f"at least {figure}",
             by=option.megabytes / limits.max_mb - 1,
         )
-    if limits.max_latency_ms is not None and option.built:
+    if limits.max_latency_ms is not None:
         limit = limits.said("max_latency_ms")
-        if option.latency_ms is None:
+        if option.latency_ms is None and not option.built:
+            return
+        if option.latency_ms is None or math.isinf(option.latency_ms):
             yield Excess(limit=limit, figure="no VALID latency", by=_UNKNOWN)
         elif option.latency_ms > limits.max_latency_ms:
             figure = f"{option.latency_ms:.3g} ms"
-            by = option.latency_ms / limits.max_latency_ms - 1
-            yield Excess(limit=limit, figure=figure, by=by)
+            yield Excess(
+                limit=limit,
+                figure=figure if option.built else f"at least {figure}",
+                by=option.latency_ms / limits.max_latency_ms - 1,
+            )
 
 
 def _under_top1(option: Option, limits: Requirements, kind: QualityKind | None) -> Iterator[Excess]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -62,12 +63,21 @@ class _FreshProcesses:
         return self._threads.submit(self._call, function, *arguments, **named)
 
     def _call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-        with (
-            tempfile.TemporaryDirectory(dir=self._scratch) as own,
-            worker_processes(1, Path(own, "worker.log")) as pool,
-        ):
-            future = pool.submit(function, *arguments, **named)
-            while wait([future], timeout=_LOOK_S).not_done:
-                if self._cancelled.is_set():
-                    raise CancelledError
-            return future.result()
+        with tempfile.TemporaryDirectory(dir=self._scratch) as own:
+            return in_fresh_process(
+                partial(function, *arguments, **named), Path(own), self._cancelled.is_set
+            )
+
+
+def in_fresh_process(call: Callable[[], T], own: Path, cancelled: Callable[[], bool]) -> T:
+    """What `call` gives in a process of its own, whose temporary files go to the folder `own`.
+
+    Raises CancelledError, the process killed, soon after `cancelled` says so, and RunError where
+    the process dies.
+    """
+    with worker_processes(1, own / "worker.log") as pool:
+        future = pool.submit(call)
+        while wait([future], timeout=_LOOK_S).not_done:
+            if cancelled():
+                raise CancelledError
+        return future.result()

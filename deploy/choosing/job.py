@@ -51,6 +51,19 @@ class VariantJob:
     def bundle(self) -> Path:
         return self.folder / BUNDLE
 
+    def absolute(self) -> VariantJob:
+        """The same for a process that was started in another folder."""
+        network = self.recipe.network
+        labels = network.labels and network.labels.absolute()
+        photos = self.recipe.photos and self.recipe.photos.absolute()
+        labelled = self.labelled and replace(self.labelled, folder=self.labelled.folder.absolute())
+        return replace(
+            self,
+            folder=self.folder.absolute(),
+            recipe=replace(self.recipe, network=replace(network, labels=labels), photos=photos),
+            labelled=labelled,
+        )
+
 
 # Gives what the build warned of.
 Build = Callable[[Recipe], tuple[str, ...]]

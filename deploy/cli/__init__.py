@@ -13,6 +13,7 @@ import click
 import deploy
 from deploy.cli import (
     app,
+    benchmark,
     build,
     choose,
     compare,
@@ -48,6 +49,7 @@ for command in (
     verify.verify,
     diff.diff,
     evaluate.evaluate,
+    benchmark.benchmark,
     choose.choose,
     report.report,
     profile.profile,

@@ -11,6 +11,7 @@ from deploy.cli.options import (
     height_and_width,
     name_list,
     number_list,
+    refuse_given,
     server_named,
     server_options,
     session_options,
@@ -108,6 +109,12 @@ from deploy.cli.progress import watched
     help="Bundles built at a time.  [default: as many as there are cores, and 2 GiB for each]",
 )
 @click.option(
+    "--dask",
+    metavar="ADDRESS",
+    help="Build on the Dask cluster whose scheduler is there, such as tcp://10.0.0.7:8786; its "
+    "machines share the folder of -o and the photos. Needs mobile-deploy[dask].",
+)
+@click.option(
     "--device",
     default="host",
     show_default=True,
@@ -155,6 +162,7 @@ def choose(
     int8_effort: str,
     seed: int,
     jobs: int | None,
+    dask: str | None,
     device: str,
     threads: tuple[int, ...],
     rounds: int,
@@ -171,10 +179,15 @@ def choose(
 ) -> None:
     """Build many variants, measure them, and recommend one within limits.
 
-    Every network at every width and resolution is a bundle; what cannot be within --max-mb or
-    --max-macs is not built. Quality is top-1 measured on --labelled photos, else as published, else
-    how int8 agrees with float, never one against the other.
+    Every network at every width and resolution is a bundle; what cannot be within --max-mb,
+    --max-macs or --max-latency-ms is not built. Quality is top-1 measured on --labelled photos,
+    else as published, else how int8 agrees with float, never one against the other.
     """
+    if jobs is not None and dask is not None:
+        raise click.UsageError("--jobs is for this computer, a cluster has its own: leave one out")
+    if device == "none":
+        measuring = ("threads", "rounds", "iterations", "measure_again", "connect", "adb_server")
+        refuse_given(measuring, "with --device none")
     with watched(debug) as watcher:
         from deploy.choosing.sweep import MAIN_NETWORKS, Requirements, Sweep
         from deploy.pipeline.recipe import left_out, make_targets
@@ -200,8 +213,13 @@ def choose(
         )
         watcher.stage("loading the toolkits")
         from deploy.choosing.choose import choose as choose_variant
+        from deploy.choosing.cluster import on_cluster
+        from deploy.choosing.executor import own_processes
         from deploy.choosing.latency import Measuring
+        from deploy.results.judge import check_rounds
 
+        if device != "none":
+            check_rounds(rounds)
         choice = choose_variant(
             sweep,
             output,
@@ -216,6 +234,9 @@ def choose(
             ),
             jobs=jobs,
             reporter=watcher,
+            executor=on_cluster(dask, (photos, labelled, labels))
+            if dask is not None
+            else own_processes,
         )
     if as_json:
         print_json(choice.model_dump(mode="json"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, Number, shared_options
-from deploy.cli.output import decibels, echo, percent, print_json, print_table
+from deploy.cli.output import decibels, echo, percent, print_json, print_markdown_table, print_table
 from deploy.support.json_text import finite
 from deploy.support.printable import printable
 
@@ -159,9 +159,7 @@ def _show(old: Path, new: Path, found: BundleDiff, checks: Sequence[Check]) -> N
 
 
 def _show_markdown(old: Path, new: Path, found: BundleDiff, checks: Sequence[Check]) -> None:
-    rows = [_COLUMNS, ("---", *["---:"] * (len(_COLUMNS) - 1))]
-    for row in [*rows, *(_row(artifact) for artifact in found.artifacts)]:
-        echo("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    print_markdown_table(_COLUMNS, [_row(artifact) for artifact in found.artifacts])
     echo(f"\n{_titles(old, new)}\n{_LEGEND}\n")
     lines = [
         *(f"**fails**: {_verdict(check)}" for check in checks if not check.passed),

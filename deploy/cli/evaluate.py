@@ -127,23 +127,36 @@ def _share(share: Share | None) -> dict[str, object] | None:
 
 
 def show(evaluation: Evaluation) -> None:
+    known = score_columns(evaluation)
+    rows = [
+        [score.name, *(cells[index] for cells in known.values())]
+        for index, score in enumerate(evaluation.scores)
+    ]
+    print_table(["artifact", *known], rows)
+    echo()
+    for line in legend(evaluation):
+        echo(line)
+    _show_worst(evaluation)
+
+
+def score_columns(evaluation: Evaluation) -> dict[str, list[str]]:
+    """The cells of each column in which anything is known, by its title."""
     columns = {
         "top-1 %": [score.top1 for score in evaluation.scores],
         "top-5 %": [score.top5 for score in evaluation.scores],
         "agreement %": [score.agreement for score in evaluation.scores],
     }
-    known = {title: shares for title, shares in columns.items() if any(shares)}
-    rows = [
-        [score.name, *(_cell(shares[index]) for shares in known.values())]
-        for index, score in enumerate(evaluation.scores)
+    return {title: list(map(_cell, shares)) for title, shares in columns.items() if any(shares)}
+
+
+def legend(evaluation: Evaluation) -> list[str]:
+    """What the figures are of."""
+    reference = evaluation.reference
+    return [
+        f"{evaluation.photos} photos; in brackets 95 % intervals.",
+        *([f"agreement: the same top class as {reference}."] if reference is not None else []),
+        *(f"note: {note}" for note in evaluation.notes),
     ]
-    print_table(["artifact", *known], rows)
-    echo(f"\n{evaluation.photos} photos; in brackets 95 % intervals.")
-    if evaluation.reference is not None:
-        echo(f"agreement: the same top class as {evaluation.reference}.")
-    for note in evaluation.notes:
-        echo(f"note: {note}")
-    _show_worst(evaluation)
 
 
 def _show_worst(evaluation: Evaluation) -> None:

@@ -59,6 +59,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     echo("\n".join(table_lines(columns, rows, width_of(sys.stdout))))
 
 
+def print_markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """As `print_table`, for a pull request's comment."""
+    for row in (columns, ["---", *["---:"] * (len(columns) - 1)], *rows):
+        echo("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+
+
 def print_json(facts: dict[str, object]) -> None:
     """One object, which says null for what is not known or not finite."""
     echo(json.dumps(facts, indent=2, allow_nan=False))

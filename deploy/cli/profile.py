@@ -183,7 +183,7 @@ def profile(
 
         _check_outputs(output, csv)
         if not anyway:
-            check_rounds(rounds)
+            check_rounds(rounds, ", or --anyway")
         profiled = profile_bundles(
             bundles,
             devices,

@@ -93,12 +93,13 @@ class DeviceReport:
     wander: float
 
 
-def check_rounds(rounds: int) -> None:
-    """Raise UserError for so few rounds that every figure would be INVALID: before they are run."""
+def check_rounds(rounds: int, otherwise: str = "") -> None:
+    """Raise UserError for so few rounds that every figure would be INVALID: before they are run.
+    `otherwise` is what else one may give."""
     if rounds < FEWEST_ROUNDS:
         raise UserError(
             f"--rounds {rounds}: every figure of fewer than {FEWEST_ROUNDS} is INVALID: give "
-            f"--rounds {FEWEST_ROUNDS} or more, or --anyway"
+            f"--rounds {FEWEST_ROUNDS} or more{otherwise}"
         )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from command_line import command, environment
 from small_photos import write_photos
@@ -78,6 +79,45 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path: Path) -> None:
     choice = read_choice(tmp_path / "sweep")
     assert [variant.state for variant in choice.variants] == ["built", "built"]
     assert json.loads(second.stdout) == choice.model_dump(mode="json")
+
+
+@pytest.mark.nightly
+@pytest.mark.builds
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_sweep_that_is_ended_leaves_nothing_behind(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """SIGINT goes to the whole group, as from a terminal."""
+    write_photos(tmp_path / "photos", 12)
+    own_temporary = tmp_path / "temporary"
+    own_temporary.mkdir()
+    command_line = command(*SWEEP.replace("--jobs 1", "--jobs 2").split())
+    sweep = tmp_path / "sweep"
+    ended = subprocess.Popen(
+        command_line,
+        cwd=tmp_path,
+        env=environment(TMPDIR=str(own_temporary)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        until(lambda: list(sweep.glob("variants/*/.bundle.build-*")))
+        at_work = psutil.Process(ended.pid).children(recursive=True)
+        (os.killpg if number == signal.SIGINT else os.kill)(ended.pid, number)
+        assert ended.wait(PATIENCE_S) == (130 if number == signal.SIGINT else 128 + number)
+    finally:
+        ended.kill()
+    assert at_work
+    assert psutil.wait_procs(at_work, timeout=PATIENCE_S)[1] == []
+    assert list(sweep.glob("variants/*/.bundle.build-*")) == []
+    assert not (sweep / ".scratch").exists()
+    assert os.listdir(own_temporary) == []
+    done = subprocess.run(
+        command_line, cwd=tmp_path, env=environment(), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [variant.state for variant in read_choice(sweep).variants] == ["built", "built"]
 
 
 def manifest_of(record: Path) -> Path:

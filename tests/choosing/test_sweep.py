@@ -336,6 +336,15 @@ def test_labelled_photos_that_do_not_fit_are_refused_before_anything_is_built(
     assert builder.made == []
 
 
+def test_names_of_classes_that_do_not_match_are_refused_before_anything_is_built(
+    run: Run, builder: Builder, tmp_path: Path
+) -> None:
+    (tmp_path / "two.txt").write_text("cat\ndog\n")
+    with pytest.raises(UserError, match="holds 2 labels but the network has 10 classes"):
+        run(labels=tmp_path / "two.txt", classes=10)
+    assert builder.made == []
+
+
 def test_records_of_another_schema_are_told_in_one_line(run: Run, tmp_path: Path) -> None:
     run()
     path = tmp_path / "sweep" / "choice.json"

@@ -47,7 +47,7 @@ def _arm_rows(report: DeviceReport) -> list[list[str]]:
             _threads(arm.arm.key),
             arm.arm.key.cores or "-",
             *_figures(arm),
-            "VALID" if arm.valid else "INVALID",
+            verdict(arm),
         ]
         for arm in report.arms
     ]
@@ -255,6 +255,16 @@ def _ms(ns: float | None) -> str:
         return "-"
     value = ns / _MS
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def p50_cells(arm: ArmReport) -> list[str]:
+    """The median in ms, its interval and the verdict."""
+    p50 = arm.summary.p50 if arm.summary else None
+    return [_p50(arm), _ms_interval(p50.interval if p50 else None), verdict(arm)]
+
+
+def verdict(arm: ArmReport) -> str:
+    return "VALID" if arm.valid else "INVALID"
 
 
 def _ms_interval(interval: Interval | None) -> str:
