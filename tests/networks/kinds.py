@@ -28,7 +28,9 @@ def seeded(network: nn.Module) -> nn.Module:
     return network
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, **options: int) -> nn.Module:
+def conv(
+    inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, **options: int
+) -> nn.Module:
     """Convolution, batch norm, ReLU."""
     padding = options.get("dilation", 1) * (kernel // 2)
     made = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False, **options)
@@ -36,8 +38,11 @@ def conv(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, **optio
 
 
 def classifier(*body: nn.Module, channels: int = 16, classes: int = CLASSES) -> nn.Module:
-    """A stem of 16 channels and half the side, `body`, and a pooled head."""
-    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
+    """A stem of 16 channels and half the side, `body`, and a pooled head that tells photos apart."""
+    last = nn.Linear(channels, classes)
+    nn.init.normal_(last.weight)
+    nn.init.zeros_(last.bias)
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
     return seeded(nn.Sequential(conv(3, 16, stride=2), *body, head))
 
 
@@ -112,7 +117,7 @@ def average_pools() -> nn.Module:
 
 
 class RepVGG(nn.Module):
-    """RepVGG's block as it is trained: 3 x 3, 1 x 1 and identity side by side (arXiv 2101.03697)."""
+    """RepVGG's block as it is trained: 3 x 3, 1 x 1 and identity (arXiv 2101.03697)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -139,9 +144,7 @@ class MobileOne(nn.Module):
         super().__init__()
 
         def branch(kernel: int, groups: int) -> nn.Module:
-            made = nn.Conv2d(
-                channels, channels, kernel, 1, kernel // 2, groups=groups, bias=False
-            )
+            made = nn.Conv2d(channels, channels, kernel, 1, kernel // 2, groups=groups, bias=False)
             return nn.Sequential(made, nn.BatchNorm2d(channels))
 
         self.depthwise = nn.ModuleList(branch(3, channels) for _ in range(branches))
@@ -305,7 +308,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width, heads, fused=fused)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(self.norm1(x))

@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Node
 
-from deploy.capture.program import add_call, add_constant, aten, calls, constant, filled, is_constant, rank
+from deploy.capture.program import (
+    add_call,
+    add_constant,
+    aten,
+    calls,
+    constant,
+    filled,
+    is_constant,
+    rank,
+)
 
 
 def attention_by_products(module: GraphModule) -> None:
