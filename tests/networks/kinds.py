@@ -38,7 +38,7 @@ def conv(
 
 
 def classifier(*body: nn.Module, channels: int = 16, classes: int = CLASSES) -> nn.Module:
-    """A stem of 16 channels and half the side, `body`, and a pooled head that tells photos apart."""
+    """A stem of 16 channels and half the side, `body`, and a pooled head of large weights."""
     last = nn.Linear(channels, classes)
     nn.init.normal_(last.weight)
     nn.init.zeros_(last.bias)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -62,3 +64,14 @@ def size_of(program: ExportedProgram) -> tuple[int, int] | None:
         return None
     height, width = sides
     return height, width
+
+
+@contextmanager
+def exported_before(network: nn.Module) -> Iterator[None]:
+    """Within it, what is said of a program's layers ends with what can be done about a .pt2."""
+    try:
+        yield
+    except Mistake as mistake:
+        if not isinstance(network, Program):
+            raise
+        raise Mistake(f"{mistake}; then export it anew, after network.eval()") from mistake

@@ -18,8 +18,9 @@ import torch.export
 from .blame import Mistake, blaming_layers
 from .check import check_inputs, check_output, check_program, check_same
 from .find import find_network
+from .merge import merge_branches
 from .path import set_path
-from .program import Program, load_program, size_of
+from .program import Program, exported_before, load_program, size_of
 from .unwrap import pick_logits, unwrap, widen
 
 
@@ -117,10 +118,11 @@ def export_network(
         # In training form, and before `eval`, in which some networks merge what they have learned.
         network.load_state_dict(torch.load(weights, weights_only=True), strict=False)
     network.eval().cpu()
-    told = widen(network)
-    pick_logits(network, logits)
     shape = (1, 3, *crop)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    told = widen(network)
+    network, merged = merge_branches(network, example)
+    pick_logits(network, logits)
     check_inputs(network, example)
     # Without gradients: what the user has under torch.no_grad() is then exported like the rest.
     with torch.no_grad():
@@ -129,11 +131,12 @@ def export_network(
         answer = check_output(network, output, one_logit=one_logit)
         with blaming_layers(network, "cannot be exported", export=True):
             program = torch.export.export(network, (torch.zeros(shape),))
-        check_program(program)
+        with exported_before(network):
+            check_program(program)
         check_same(network, program, example, answer)
     torch.export.save(program, folder / "program.pt2")
     return {
         "params": sum(parameter.numel() for parameter in network.parameters()),
         "classes": answer.shape[1],
-        "told": told,
+        "told": told + merged,
     }
