@@ -110,7 +110,7 @@ def judge_operators(
     return [
         Check(
             artifact=artifact,
-            gate="convolutions and linears in float",
+            gate="convolutions, linears and matrix products in float",
             measured=_counts(in_float),
             required=_counts(expected),
             passed=dict(in_float) == dict(expected),

@@ -160,10 +160,10 @@ def check_same(
 def _remedy(output: Tensor) -> str:
     sizes = tuple(output.shape)
     if output.numel() == 1:
-        return (
-            "build with --classes 2 where a single logit z says yes or no, which gives it the "
-            "shape (1, 1), or return two, torch.cat([torch.zeros_like(z), z], 1)"
-        )
+        two = "return two, no and yes, torch.cat([torch.zeros_like(z), z], 1)"
+        if sizes == (1, 1):
+            return f"of a single logit z that says yes or no build with --classes 2, or {two}"
+        return f"of a single logit z {two}, whose softmax is the sigmoid of z"
     if output.dim() == 1:
         return "return one logit for each class, and keep the dimension of the batch"
     if output.dim() > 2 and sizes == (*sizes[:2], *(1 for _ in sizes[2:])):
