@@ -144,7 +144,7 @@ MISTAKES = {
     "spatial": r"shape \(1, 3, 1, 1\) .* with its output through flatten\(1\)",
     "features": r"Conv2d returns a tensor of shape \(1, 8, 30, 30\) for one image",
     "two_inputs": r"forward of Only takes 2 inputs \(image, mask\), not one image",
-    "pair": r"Only returns a tuple of 2 outputs \(0 \(1, 3\), 1 \(1, 3, 32, 32\)\): say .* --logits 0",
+    "pair": r"Only returns a tuple of 2 outputs \(0 \(1, 3\), 1 .*\): say which one .* --logits 0",
     "named": r"Only returns a dict of 2 .*features.*: say which one the logits .* --logits logits",
     "nothing": "Only returns None, not one tensor",
     "integers": "Only returns int64, not float32",
