@@ -74,6 +74,15 @@ class Net(nn.Module):
                 "list": [features, logits], "plain": logits}[self.kind]
 
 half = Net("plain").half()
+
+class Casts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.net = Net("plain").half()
+    def forward(self, x):
+        return self.net(x.half()).float()
+
+casts = Casts()
 """
 for _kind in ("one", "dict", "list", "plain"):
     SEVERAL += f"\n{_kind} = lambda: Net({_kind!r})\n"
@@ -105,6 +114,7 @@ def test_half_precision_is_computed_in_float32_and_told() -> None:
     assert export_here("half", location="several.py")["told"] == [
         "is on float16: its weights as they are, computed with in float32"
     ]
+    assert export_here("casts", location="several.py")["told"] == []
 
 
 @pytest.mark.parametrize(

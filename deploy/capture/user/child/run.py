@@ -120,7 +120,7 @@ def export_network(
     network.eval().cpu()
     shape = (1, 3, *crop)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    told = widen(network)
+    told = widen(network, example)
     network, merged = merge_branches(network, example)
     pick_logits(network, logits)
     check_inputs(network, example)

@@ -50,18 +50,29 @@ def _inside(module: nn.Module) -> nn.Module:
     return module
 
 
-def widen(network: nn.Module) -> list[str]:
+def widen(network: nn.Module, example: Tensor) -> list[str]:
     """Put a network on half precision into float32; what that means, in words, if it was.
 
-    One that mixes the two says by itself where which is meant, and stays.
+    One that takes `example` (1, 3, H, W), float32, and answers in float32, or that mixes the two,
+    says by itself where which is meant, and stays.
     """
     tensors = [*network.parameters(), *network.buffers()]
     kinds = {tensor.dtype for tensor in tensors if tensor.is_floating_point()}
-    if not kinds or not kinds <= set(_HALF):
+    if not kinds or not kinds <= set(_HALF) or _is_wide_outside(network, example):
         return []
     network.float()
     words = " and ".join(sorted(str(kind).removeprefix("torch.") for kind in kinds))
     return [f"is on {words}: its weights as they are, computed with in float32"]
+
+
+def _is_wide_outside(network: nn.Module, example: Tensor) -> bool:
+    try:
+        with torch.no_grad():
+            output = network(example)
+    except Exception:  # The user's layers may raise anything: so it does not take float32.
+        return False
+    outputs = [output] if isinstance(output, Tensor) else list(named_outputs(output).values())
+    return any(tensor.dtype is torch.float32 for tensor in outputs)
 
 
 def pick_logits(network: nn.Module, name: str | None) -> None:
