@@ -10,11 +10,14 @@ median and of factors:
     drift     linear over the session, 0 or up to 5 %
     throttle  a step of 20 %, beginning and ending anywhere, at least two blocks long and leaving
               at least two blocks calm: of less or more, samples alone cannot show anything
+    load      factors of the blocks by when they run, whichever arm they are of: loads below
+    after     a factor of the block that runs after one of this arm's
+    clock     times are cut off to whole steps of it
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log
 from statistics import NormalDist
@@ -22,11 +25,65 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
+from deploy.benchmark.order import round_order
 from deploy.statistics import TimedBlock
 
 SESSION_EFFECTS = (0.0, 0.005, 0.01)
 LARGEST_DRIFT = 0.05
 THROTTLE_STEP = 0.20
+
+
+def every_four(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more in the first and the last of each four blocks: in step with A B, B A."""
+    return np.where(np.isin(np.arange(blocks) % 4, (0, 3)), 1.06, 1.0)
+
+
+def half_of_four(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    return _periodic(blocks, 4, 1.06, int(random.integers(4)))
+
+
+def half_of_eight(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    return _periodic(blocks, 8, 1.06, int(random.integers(8)))
+
+
+def half_of_some(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more in half of every 3 to 10 blocks."""
+    period = int(random.integers(3, 10, endpoint=True))
+    return _periodic(blocks, period, 1.06, int(random.integers(period)))
+
+
+def sine(random: np.random.Generator, blocks: int, *, period: int) -> npt.NDArray[np.float64]:
+    """4 % up and down."""
+    begins = random.uniform(0, 2 * np.pi)
+    return 1 + 0.04 * np.sin(2 * np.pi * np.arange(blocks) / period + begins)
+
+
+def correlated_rounds(
+    random: np.random.Generator, blocks: int, *, arms: int
+) -> npt.NDArray[np.float64]:
+    """3 % (standard deviation), of each round, correlated with the round before (0.9)."""
+    levels = random.normal(0, 1, blocks // arms)
+    for i in range(1, len(levels)):
+        levels[i] = 0.9 * levels[i - 1] + (1 - 0.9**2) ** 0.5 * levels[i]
+    return np.repeat(np.exp(0.03 * levels), arms)
+
+
+def stretch(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """6 % more for a tenth to a half of the session, as where it was charged."""
+    length = int(random.integers(blocks // 10, blocks // 2))
+    start = int(random.integers(0, blocks - length, endpoint=True))
+    factors = np.ones(blocks)
+    factors[start : start + length] = 1.06
+    return factors
+
+
+def one_odd_block(random: np.random.Generator, blocks: int) -> npt.NDArray[np.float64]:
+    """One block of 12 % more, anywhere."""
+    return np.where(np.arange(blocks) == random.integers(blocks), 1.12, 1.0)
+
+
+def _periodic(blocks: int, period: int, factor: float, begins: int) -> npt.NDArray[np.float64]:
+    return np.where((np.arange(blocks) + begins) % period < period // 2, factor, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +99,9 @@ class SyntheticDevice:
     spike_highest: float = 3.0
     drift: float = 0.0
     throttle: float = 0.0
+    load: Callable[[np.random.Generator, int], npt.NDArray[np.float64]] | None = None
+    after: tuple[int, float] | None = None
+    clock_ns: float = 0.0
 
     def measure(
         self,
@@ -51,11 +111,13 @@ class SyntheticDevice:
         rounds: int = 10,
         iterations: int = 20,
     ) -> list[list[TimedBlock]]:
-        """One session of interleaved arms (A B, B A, ...); one list of blocks an arm."""
+        """One session of interleaved arms, in each round in an order of chance; one list of blocks
+        an arm."""
         arms = len(slowdowns)
         # Blocks in the order they ran.
-        order = np.stack(
-            [np.arange(arms) if r % 2 == 0 else np.arange(arms)[::-1] for r in range(rounds)]
+        seed = int(random.integers(2**32))
+        order = np.array(
+            [round_order(arms, round_number=number, seed=seed) for number in range(rounds)]
         ).ravel()
         shape = (rounds * arms, iterations)
         times = self.median_ns * np.asarray(slowdowns)[order][:, None] * self._noise(random, shape)
@@ -68,6 +130,13 @@ class SyntheticDevice:
         )
         times *= 1 + self.drift * np.linspace(0, 1, times.size).reshape(shape)
         times *= self._throttling(random, shape)
+        if self.load is not None:
+            times *= self.load(random, len(order))[:, None]
+        if self.after is not None:
+            arm, factor = self.after
+            times[1:] *= np.where(order[:-1] == arm, factor, 1.0)[:, None]
+        if self.clock_ns:
+            times = np.floor(times / self.clock_ns) * self.clock_ns
         return [
             [
                 TimedBlock(round=index // arms, times=times[index])
@@ -75,6 +144,17 @@ class SyntheticDevice:
             ]
             for arm in range(arms)
         ]
+
+    def session_quantile(
+        self, random: np.random.Generator, load: npt.NDArray[np.float64], q: float
+    ) -> float:
+        """The quantile of a sample in ns, had the arm run throughout a session with this `load`:
+        of 20,000 samples in fresh blocks."""
+        spread = (self.block_effect**2 + self.noise**2) ** 0.5
+        times = self.median_ns * np.exp(random.normal(0, spread, 20_000))
+        spiked = random.random(len(times)) < self.spike_share
+        times *= np.where(spiked, random.uniform(1, self.spike_highest, len(times)), 1.0)
+        return float(np.quantile(times * np.resize(load, len(times)), q))
 
     def true_quantile(self, q: float) -> float:
         """The quantile of a sample in ns, over all blocks, of a session without an effect."""

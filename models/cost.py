@@ -56,11 +56,11 @@ def count_cost(network: nn.Module, input_shape: Shape) -> NetworkCost:
     )
 
 
-def measure_cost(network: nn.Module, program: ExportedProgram) -> Cost:
-    """The total of `network` for inputs of the shape that `program`, its export, takes."""
+def measure_cost(network: nn.Module, program: ExportedProgram) -> NetworkCost:
+    """That of `network` for inputs of the shape that `program`, its export, takes."""
     (name,) = program.graph_signature.user_inputs
     (node,) = (node for node in program.graph.nodes if node.name == name)
-    return count_cost(network, tuple(node.meta["val"].shape)).total
+    return count_cost(network, tuple(node.meta["val"].shape))
 
 
 class _Ledger:

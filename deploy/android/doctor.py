@@ -21,12 +21,14 @@ from deploy.android.phone import Phone
 from deploy.backends import packages
 from deploy.bundle.manifest import TOOL_NAME
 from deploy.bundle.open import Bundle
+from deploy.native_runner.targets import TARGETS
+from deploy.native_runner.toolchain import find_compiler
 from deploy.protocol.faults import REMEDIES
 from deploy.results.clocks import caps_unknown, describe_caps
 from deploy.results.judge import LOW_BATTERY
 from deploy.results.records import Conditions, DeviceFacts
 from deploy.runtimes.processor import describe_int8, int8_saturates
-from deploy.support.errors import PhoneError
+from deploy.support.errors import DeployError, PhoneError
 from deploy.support.printable import printable
 
 Severity = Literal["ok", "warning", "blocks"]
@@ -52,6 +54,7 @@ def examine(server: Server, executorch: str | None = None) -> Iterator[Finding]:
     executorch = executorch or _installed("executorch")
     yield from _packages()
     yield Finding(about="processor", state="ok", what=_processor())
+    yield _compiler()
     try:
         adb = open_server(server)
         attached = adb.devices()
@@ -71,6 +74,16 @@ def executorch_of(bundle: Bundle) -> str | None:
     """The version of ExecuTorch that the bundle's .pte artifacts need; None without any."""
     of_pte = [artifact for artifact in bundle.manifest.artifacts if artifact.format == "executorch"]
     return of_pte[0].runtime.version if of_pte else None
+
+
+def _compiler() -> Finding:
+    """What compiles the native runner, which measures on phones that have not the app."""
+    try:
+        found = find_compiler(TARGETS["linux-arm64"])
+    except DeployError as error:
+        what = f"{error} (for phones without the app; for verify --cpu and profile --device arm64)"
+        return Finding(about="compiler", state="warning", what=what)
+    return Finding(about="compiler", state="ok", what=found.version)
 
 
 def _packages() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ def profile_bundles(
     cool_below_c: float = COOL_BELOW_C,
     cool_timeout_s: float = COOL_TIMEOUT_S,
     block_timeout_s: float | None = None,
+    seed: int | None = None,
     cpus: Sequence[str] = (),
     server: Server | None = None,
     reporters: Callable[[str], Reporter] = lambda label: Silent(),
@@ -49,7 +51,8 @@ def profile_bundles(
     phones, "native" there and here (`runner_binary` where it is not to be compiled); None is the
     app where a phone has it, else the native runner, and this Python here. `threads` are an arm
     each (0: the runtime's own choice; None: 1, 2 and 4 as far as there are cores), `cores` what the
-    native runner is held to. `reporters` makes one for each device, `keep` is given what there is
+    native runner is held to. `seed` is of the order of the arms in each round, None a new one.
+    `reporters` makes one for each device, `keep` is given what there is
     so far now and then.
 
     Raises UserError for what cannot be measured, PhoneError where no phone is to be had. A device
@@ -95,7 +98,8 @@ def profile_bundles(
             cool_below_c=cool_below_c,
             cool_timeout_s=cool_timeout_s,
             block_timeout_s=block_timeout_s or default_block_timeout(warmup, iterations),
-            seed=0,
+            # Of chance, so that nothing on the device can keep step with the order.
+            seed=secrets.randbelow(2**32) if seed is None else seed,
         ),
         reporters=reporters,
         cancelled=cancelled,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.backends import RunnerName
+from deploy.backends import RunnerName, loads_pte
 from deploy.benchmark.bundles import Opened, runs
 from deploy.benchmark.session import ArmPlan
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.open import Bundle
+from deploy.native_runner.targets import EXECUTORCH
 from deploy.results.cores import mask_for
 from deploy.results.records import ArmKey, DeviceFacts
 from deploy.support.errors import UserError
@@ -77,6 +78,23 @@ def left_out(bundles: Sequence[Opened], runner: RunnerName) -> str | None:
         if not runs(artifact, runner)
     )
     return f"measured by the {runner} runner, without {', '.join(names)}" if names else None
+
+
+def untested(bundles: Sequence[Opened], runner: RunnerName) -> str | None:
+    """What is to be said of artifacts of a version that the native runner is not known to load;
+    None where there is none."""
+    other = {
+        artifact.runtime.version
+        for opened in bundles
+        for artifact in opened.artifacts
+        if artifact.format == "executorch" and not loads_pte(EXECUTORCH, artifact.runtime.version)
+    }
+    if runner != "native" or not other:
+        return None
+    return (
+        f"written by ExecuTorch {', '.join(sorted(other))}, which the native runner's {EXECUTORCH} "
+        "is not known to load"
+    )
 
 
 def network_text(bundle: Bundle) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import deploy
 from deploy.benchmark.bundles import Opened, facts_of
 from deploy.benchmark.device import Device
-from deploy.benchmark.plan import Arms, left_out, plan_arms
+from deploy.benchmark.plan import Arms, left_out, plan_arms, untested
 from deploy.benchmark.session import USUAL, Patience, Session
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import Tool
@@ -92,6 +92,8 @@ def profile_targets(
                 session = Session(device, facts, plans, settings, reporter, cancelled, patience)
                 if left := left_out(bundles, device.runner.name):
                     session.warn(left)
+                if other := untested(bundles, device.runner.name):
+                    session.warn(other)
                 sessions[target.label] = session
                 session.run()
 

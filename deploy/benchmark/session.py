@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deploy.benchmark.device import Device
+from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
 from deploy.bundle.manifest import Artifact
@@ -147,11 +148,14 @@ class Session:
         )
 
     def _rounds(self) -> None:
-        """A B C, then C B A, and so on: what drifts hits all alike."""
+        """Each arm once a round, in the order that chance gives."""
         total = self._settings.rounds * len(self._arms)
         self._reporter.stage("measuring")
         for number in range(self._settings.rounds):
-            for state in self._arms if number % 2 == 0 else reversed(self._arms):
+            for index in round_order(
+                len(self._arms), round_number=number, seed=self._settings.seed
+            ):
+                state = self._arms[index]
                 if not state.given_up:
                     state.blocks.append(self._block(state, number))
                 self._order += 1

@@ -109,7 +109,7 @@ def read_manifest(path: Path | str) -> Manifest:
     Reads nothing else. Raises BundleError and StorageError as `open_bundle`.
     """
     path = Path(path)
-    if path.suffix != Path(MANIFEST_FILE).suffix:
+    if path.suffix != Path(MANIFEST_FILE).suffix or path.is_dir():
         return _manifest_of(path)
     where = printable(str(path))
     with _readable(path):

@@ -25,7 +25,7 @@ from deploy.capture.user.telling import telling_where
 from deploy.photos import PhotoSet, load_photos
 from deploy.photos.images import normalize
 from deploy.support.reporter import Reporter
-from models.cost import Cost, measure_cost
+from models.cost import Cost, Layer, measure_cost
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -35,14 +35,16 @@ Pixels = npt.NDArray[np.uint8]
 class Prepared:
     """A network that is ready to be quantized and exported.
 
-    `captured` is the program as the network wrote it, `program` the same in the few forms that all
-    stages know. `calibration` are inputs (N, 3, H, W) float32; `crops` (M, H, W, 3) the photos that
-    calibration never sees: first the `held_back` ones that judge, then the golden ones.
+    `layers` are what `cost` is made of. `captured` is the program as the network wrote it,
+    `program` the same in the few forms that all stages know. `calibration` are inputs (N, 3, H, W)
+    float32; `crops` (M, H, W, 3) the photos that calibration never sees: first the `held_back` ones
+    that judge, then the golden ones.
     """
 
     plan: Plan
     photos: PhotoSet
     cost: Cost
+    layers: tuple[Layer, ...]
     captured: ExportedProgram
     program: ExportedProgram
     calibration: Floats
@@ -85,12 +87,13 @@ def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepa
 
     reporter.stage("capturing the network")
     with telling_where(spec.name, "captured"):
-        captured, cost = capture_plan(spec, plan, calibration, reporter)
+        captured, cost, layers = capture_plan(spec, plan, calibration, reporter)
         program = simplify(captured)
     return Prepared(
         plan=plan,
         photos=photo_set,
         cost=cost,
+        layers=layers,
         captured=captured,
         program=program,
         calibration=calibration,
@@ -112,8 +115,8 @@ def make_plan(spec: NetworkSpec, reporter: Reporter) -> Plan:
 
 def capture_plan(
     spec: NetworkSpec, plan: Plan, photos: Floats, reporter: Reporter
-) -> tuple[ExportedProgram, Cost]:
-    """The plan's network as a program, as the network wrote it, and what it costs.
+) -> tuple[ExportedProgram, Cost, tuple[Layer, ...]]:
+    """The plan's network as a program, as the network wrote it, and what it and its layers cost.
 
     `photos` are inputs (N, 3, H, W), which an untrained network's batch norms are settled on. The
     program is held against the network run as it is: on photos where that is ours, in its own
@@ -124,4 +127,5 @@ def capture_plan(
     network = make_network(spec, plan, photos)
     program = capture(network, (1, 3, *plan.preprocessing.crop))
     prove_captured(network, program, photos)
-    return program, measure_cost(network, program)
+    cost = measure_cost(network, program)
+    return program, cost.total, cost.layers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, Number, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.support.printable import one_line
 
@@ -20,18 +20,24 @@ if TYPE_CHECKING:
 @click.argument("after", type=PATH, metavar="B.json")
 @click.option(
     "--fail-above",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="PERCENT",
     help="Exit with 1 where an arm of B is slower than in A by more than this, with confidence, or "
     "executes more instructions by more than this.",
 )
 @click.option(
     "--floor",
-    type=click.FloatRange(0, 100),
-    default=3.0,
-    show_default=True,
+    type=Number(0, 100),
     metavar="PERCENT",
-    help="What two sessions of the same phone may differ by though nothing changed.",
+    help="What two sessions of the same phone may differ by though nothing changed.  [default: 3]",
+)
+@click.option(
+    "--same",
+    type=PATH,
+    multiple=True,
+    metavar="FILE",
+    help="Learn the floor from results of one bundle on this phone in which nothing changed; give "
+    "4 or more.",
 )
 @click.option(
     "--anyway",
@@ -44,7 +50,8 @@ def compare(
     before: Path,
     after: Path,
     fail_above: float | None,
-    floor: float,
+    floor: float | None,
+    same: tuple[Path, ...],
     anyway: bool,
     as_json: bool,
     debug: bool,
@@ -58,9 +65,18 @@ def compare(
     from deploy.cli.tables.profile import comparison_facts, show_comparisons
     from deploy.results.compare import compare_results
     from deploy.results.file import read_results
+    from deploy.results.sessions import floor_of
+    from deploy.statistics.comparison import SESSION_FLOOR
 
+    if floor is not None and same:
+        raise click.UsageError("--floor and --same exclude each other: give one")
+    learnt = floor_of([read_results(path) for path in same]) if same else None
+    assumed = SESSION_FLOOR if floor is None else floor / 100
     compared = compare_results(
-        read_results(before), read_results(after), floor=floor / 100, anyway=anyway
+        read_results(before),
+        read_results(after),
+        floor=assumed if learnt is None else learnt,
+        anyway=anyway,
     )
     if as_json:
         print_json(
@@ -76,8 +92,9 @@ def compare(
         show_comparisons(compared.arms)
         if compared.arms:
             echo(
-                f"{files}. B/A: ratio of the medians with its 95 % interval, "
-                f"{floor:g} % of\nit for the sessions; p: of a difference beyond that."
+                f"{files}. B/A: ratio of the medians with its 95 % interval;\n"
+                f"{_floors(compared, len(same))} of it for the sessions; p: of a difference beyond "
+                "that."
             )
         if compared.counts:
             show_count_comparisons(compared.counts)
@@ -86,6 +103,13 @@ def compare(
             echo(one_line(f"note: {note}"))
     if fail_above is not None:
         _fail_above(compared, fail_above)
+
+
+def _floors(compared: FileComparison, sessions: int) -> str:
+    """Such as "3 %", and where from."""
+    percents = dict.fromkeys(f"{100 * arm.floor:.2g} %" for arm in compared.arms)
+    learnt = f", learnt from {sessions} sessions," if sessions else ""
+    return " or ".join(percents) + learnt
 
 
 def _fail_above(compared: FileComparison, fail_above: float) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, Number, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_table
 from deploy.support.json_text import finite
 from deploy.support.printable import printable
@@ -34,22 +34,22 @@ _LONGEST = 32
 @click.argument("new", type=PATH, metavar="NEW")
 @click.option(
     "--max-mb-growth",
-    type=float,
+    type=Number(),
     metavar="PERCENT",
     help="Exit with 1 where an artifact grew by more than this.",
 )
 @click.option(
-    "--min-db", type=float, metavar="DB", help="... where one has fewer dB, or was not measured."
+    "--min-db", type=Number(), metavar="DB", help="... where one has fewer dB, or was not measured."
 )
 @click.option(
     "--max-db-loss",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="DB",
     help="... where one lost more dB than this.",
 )
 @click.option(
     "--min-agreement",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     metavar="SHARE",
     help="... where one agrees less often with the float network, such as 0.95.",
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from deploy.benchmark.defaults import ITERATIONS, ROUNDS
 
@@ -87,6 +89,30 @@ def name_list(value: str) -> tuple[str, ...]:
     if "" in names:
         raise click.BadParameter(f"{value!r} has an empty name: put one comma between names")
     return names
+
+
+class Number(click.FloatRange):
+    """A float within bounds. Python reads "nan" and "inf" as floats too, which are no limits."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+def refuse_given(names: Iterable[str], reason: str) -> None:
+    """Raise UserError where the user gave one of these options (by parameter), which would have
+    no effect."""
+    from deploy.support.errors import UserError
+
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise UserError(f"{parameter.opts[0]} has no effect {reason}: leave it out")
 
 
 def names_given(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:

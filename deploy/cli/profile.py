@@ -12,8 +12,10 @@ import click
 from deploy.benchmark.defaults import COOL_BELOW_C, COOL_TIMEOUT_S, WARMUP
 from deploy.cli.options import (
     PATH,
+    Number,
     names_given,
     number_list,
+    refuse_given,
     server_named,
     server_options,
     session_options,
@@ -92,7 +94,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cool-below",
-    type=click.FloatRange(-20, 100),
+    type=Number(-20, 100),
     default=COOL_BELOW_C,
     show_default=True,
     metavar="C",
@@ -100,7 +102,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cool-timeout",
-    type=click.FloatRange(0, 86_400),
+    type=Number(0, 86_400),
     default=COOL_TIMEOUT_S,
     show_default=True,
     metavar="S",
@@ -108,9 +110,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--block-timeout",
-    type=click.FloatRange(1, 86_400),
+    type=Number(1, 86_400),
     metavar="S",
     help="How long a block may take, in seconds.  [default: 60 and 5 for each inference]",
+)
+@click.option(
+    "--anyway", is_flag=True, help="Measure in fewer than 6 rounds too, which are INVALID."
 )
 @server_options
 @click.option(
@@ -138,6 +143,7 @@ def profile(
     cool_below: float,
     cool_timeout: float,
     block_timeout: float | None,
+    anyway: bool,
     connect: tuple[str, ...],
     adb_server: tuple[str, int] | None,
     per_op: bool,
@@ -151,12 +157,11 @@ def profile(
     Each block is a fresh process; blocks of all arms take turns; a hot phone is waited for. Two
     bundles named together are compared, which is the right way to compare.
     """
+    _refuse_without_effect(devices, runner, per_op)
     if per_op:
         with watched(debug):
             from deploy.support.errors import UserError
 
-            if output is not None or csv is not None:
-                raise UserError("--per-op has no samples to write: leave -o and --csv, take --json")
             if "host" in devices and len(devices) > 1:
                 raise UserError("--per-op is for one device at a time: give --device once")
             here = devices == ("host",) or (not devices and runner is None)
@@ -174,12 +179,11 @@ def profile(
         return
     with watched_devices(debug) as reporters:
         from deploy.android.measure import profile_bundles
+        from deploy.results.judge import check_rounds
 
         _check_outputs(output, csv)
-        if csv is not None and set(devices) == {"arm64"}:
-            from deploy.support.errors import UserError
-
-            raise UserError("instructions have no samples to write: leave --csv out, take -o")
+        if not anyway:
+            check_rounds(rounds)
         profiled = profile_bundles(
             bundles,
             devices,
@@ -203,6 +207,25 @@ def profile(
     # figures away either.
     unsaved = _save(profiled, output, csv)
     _conclude(profiled, unsaved, as_json, of_all="all" in devices)
+
+
+def _refuse_without_effect(
+    devices: tuple[str, ...], runner: RunnerName | None, per_op: bool
+) -> None:
+    """Raise UserError for an option that changes nothing of what is measured."""
+    of_phones = {"connect", "adb_server", "runner_binary"}
+    of_blocks = {"anyway", "warmup", "cool_below", "cool_timeout", "block_timeout"}
+    of_sessions = {"rounds", "iterations", "cores", *of_blocks}
+    named = set(devices)
+    if per_op:
+        refuse_given({*of_sessions, "cpus", "output", "csv"}, "with --per-op")
+    if named == {"host"} or (per_op and not named and runner is None):
+        refuse_given(of_phones, "on this computer")
+    elif named == {"arm64"}:
+        counts = {*of_phones, *of_sessions, "runner", "csv"}
+        refuse_given(counts, "with --device arm64, which counts instructions")
+    elif named == {"host", "arm64"}:
+        refuse_given(of_phones, "without a phone")
 
 
 def _check_outputs(output: Path | None, csv: Path | None) -> None:

@@ -57,8 +57,10 @@ def build_runner(
         raise click.UsageError("--executorch DIR and --target android-arm64 go together")
     with watched(debug) as watcher:
         from deploy.native_runner.android import build_for_android
-        from deploy.native_runner.build import build, command, copy_to
+        from deploy.native_runner.build import build, check_new, command, copy_to
 
+        if output is not None:
+            check_new(output)
         watcher.stage(f"compiling for {target}")
         if executorch is not None:
             folder = build_for_android(executorch)

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import click
 
-from deploy.cli.options import shared_options
+from deploy.cli.options import Number, shared_options
 from deploy.cli.output import echo, print_json, print_table
 from deploy.support.quiet import hidden_output
 
@@ -38,7 +38,7 @@ from deploy.support.quiet import hidden_output
     "--speed",
     default=60.0,
     show_default=True,
-    type=click.FloatRange(0.1, 10_000),
+    type=Number(0.1, 10_000),
     metavar="X",
     help="Seconds that pass on the phone in one of ours.",
 )

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import deploy
@@ -23,6 +25,7 @@ from deploy.native_runner.targets import EXECUTORCH, TARGETS, RunnerTarget, Targ
 from deploy.native_runner.toolchain import Compiler, find_compiler
 from deploy.support.errors import FetchError, RunError, StorageError, UserError
 from deploy.support.hashing import sha256_file
+from deploy.support.printable import printable
 from deploy.support.reporter import Progress, silent
 from deploy.support.temporary import temporary_folder
 
@@ -32,6 +35,8 @@ FACTS_FILE = "runner.json"
 
 SOURCES = Path(__file__).with_name("src")
 VERSION = f"{deploy.__version__}+protocol.1.executorch.{EXECUTORCH}"
+
+_KEPT = 4
 
 _FLAGS = ("-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wl,-rpath,$ORIGIN")
 # As the wheel's libraries were compiled: executorch-config.cmake.
@@ -57,6 +62,8 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
     compiler = find_compiler(row)
     folder = cache_folder() / "native-runner" / f"{target}-{_key(row, compiler)}"
     if _is_whole(folder):
+        with suppress(OSError):  # Of use even in a cache that cannot be written.
+            os.utime(folder)
         return folder
     wheel = fetch(row.wheel, progress=progress)
     try:
@@ -71,6 +78,7 @@ def build(target: TargetName, *, progress: Progress = silent) -> Path:
             _write_facts(row, compiler, made)
             shutil.rmtree(folder, ignore_errors=True)
             made.rename(folder)
+            _prune(folder.parent, target)
     except OSError as error:
         raise StorageError(
             f"cannot write to {folder.parent} ({error.strerror or error}): make room, or set "
@@ -97,20 +105,29 @@ def files_of(folder: Path) -> dict[str, str]:
     return files
 
 
+def check_new(output: Path) -> None:
+    """Raise UserError where something is at `output` already: before anything is compiled."""
+    if os.path.lexists(output):
+        raise UserError(f"{printable(str(output))} is there already: name a folder that is not")
+
+
 def copy_to(folder: Path, output: Path) -> Path:
     """Copy a runner's folder to `output`, which must not be there.
 
     Raises UserError where it is, StorageError where it cannot be written.
     """
+    check_new(output)
     try:
-        if output.exists():
-            raise UserError(f"{output} is there already: name a folder that is not")
         shutil.copytree(folder, output)
     except shutil.Error as error:  # Of each file that failed: source, copy, reason.
         shutil.rmtree(output, ignore_errors=True)
-        raise StorageError(f"cannot write {output} ({error.args[0][0][2]})") from error
+        raise StorageError(
+            f"cannot write {printable(str(output))} ({error.args[0][0][2]})"
+        ) from error
     except OSError as error:
-        raise StorageError(f"cannot write {output} ({error.strerror or error})") from error
+        raise StorageError(
+            f"cannot write {printable(str(output))} ({error.strerror or error})"
+        ) from error
     return output
 
 
@@ -195,6 +212,13 @@ def _write_facts(target: RunnerTarget, compiler: Compiler, made: Path) -> None:
         "files": {file.name: sha256_file(file) for file in sorted(made.iterdir())},
     }
     (made / FACTS_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
+def _prune(cache: Path, target: TargetName) -> None:
+    """Keep the runners of `target` that were used last, of toolkits and compilers side by side."""
+    there = sorted(cache.glob(f"{target}-*"), key=lambda folder: folder.stat().st_mtime)
+    for old in there[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_whole(folder: Path) -> bool:

@@ -41,6 +41,7 @@ from deploy.pipeline.workers import OpenPool, Pool, worker_processes
 from deploy.quantization.int8 import quantize, warnings_of
 from deploy.quantization.mixed_precision import Mix
 from deploy.quantization.ptq import Decisions
+from deploy.quantization.sensitivity.parts import PricedPart, price_parts
 from deploy.support.reporter import Recorder, Reporter, Silent
 from deploy.verification.emulated import EmulatedProof
 from deploy.verification.gates import Check, require
@@ -98,7 +99,7 @@ def build(
         futures = workshop.export(prepared.program, {})
         # Of the network as captured: every artifact answers for our rewrites too.
         float_logits = prepared.float_logits()
-        quantized, decisions = None, {}
+        quantized, decisions, parts = None, {}, list[PricedPart]()
         precisions = {target.precision for target in recipe.targets}
         if precisions & set(QUANTIZED):
             mixes = "int8" in precisions and recipe.int8 == "auto"
@@ -113,6 +114,8 @@ def build(
             futures += workshop.export(quantized.program, decisions)
             if "int8" in precisions:
                 recorder.warn_all(warnings_of(quantized, prepared))
+                kept = decisions["int8"].kernels
+                parts = price_parts(quantized.module, quantized.pure, kept)
 
         recorder.stage("exporting and verifying")
         made = _collect(futures, recipe, recorder)
@@ -147,6 +150,7 @@ def build(
             judged=judged,
             golden_logits=float_logits[prepared.held_back :],
             decisions=decisions,
+            parts=parts,
             emulated=emulated,
         )
     return Built(

@@ -41,12 +41,16 @@ from deploy.labels import imagenet_labels
 from deploy.photos import PhotoSet
 from deploy.pipeline.judge import Judged
 from deploy.quantization.ptq import Decisions
+from deploy.quantization.sensitivity.parts import PricedPart
 from deploy.statistics.error_statistics import ErrorStatistics
 from deploy.support.hashing import sha256_file, sha256_folder
 from deploy.support.json_text import finite
 from deploy.verification.emulated import EmulatedProof
 from deploy.verification.gates import Check
+from models.cost import Layer
 
+# Of the parts that int8 hurts most: the rest is little, and `sensitivity` has it.
+PARTS_TOLD = 20
 SPLIT = "sorted by the SHA-256 of each photo, every fourth is held back"
 
 
@@ -58,15 +62,19 @@ def write_contents(
     judged: Sequence[Judged],
     golden_logits: npt.NDArray[np.float32],
     decisions: Mapping[Precision, Decisions],
+    parts: Sequence[PricedPart] = (),
     emulated: Sequence[EmulatedProof] = (),
 ) -> Manifest:
     """Complete `folder`, which holds the artifacts already, to a bundle.
 
-    `golden_logits` (golden photos, classes) are the float network's.
+    `golden_logits` (golden photos, classes) are the float network's; `parts` what int8 costs its
+    answers, worst first.
     """
     plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
-    write_json(folder / "verification.json", _verification(judged, emulated))
+    write_json(
+        folder / "verification.json", _verification(judged, emulated, prepared.layers, parts)
+    )
     manifest = Manifest(
         schema_version=SCHEMA_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
@@ -175,8 +183,14 @@ def _golden(
     )
 
 
-def _verification(judged: Sequence[Judged], emulated: Sequence[EmulatedProof]) -> dict[str, object]:
-    """Every gate with its figures, and how far each artifact is from the float network."""
+def _verification(
+    judged: Sequence[Judged],
+    emulated: Sequence[EmulatedProof],
+    layers: Sequence[Layer],
+    parts: Sequence[PricedPart],
+) -> dict[str, object]:
+    """Every gate with its figures, how far each artifact is from the float network, what each layer
+    costs, and which parts int8 hurts most."""
     proved = {"emulated": [_emulated(proof) for proof in emulated]} if emulated else {}
     return {
         "artifacts": {
@@ -190,6 +204,27 @@ def _verification(judged: Sequence[Judged], emulated: Sequence[EmulatedProof]) -
             for one in judged
         },
         **proved,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "input": list(layer.input),
+                "output": list(layer.output),
+                "params": layer.params,
+                "macs": layer.macs,
+            }
+            for layer in layers
+        ],
+        "int8_parts": [
+            {
+                "layer": part.layer,
+                "kind": part.kind,
+                "operator": part.operator,
+                "share": round(part.share, 6),
+                "in_float": part.left_in_float,
+            }
+            for part in parts[:PARTS_TOLD]
+        ],
     }
 
 

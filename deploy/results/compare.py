@@ -17,7 +17,8 @@ from deploy.support.printable import printable
 
 @dataclass(frozen=True, kw_only=True)
 class ArmComparison:
-    """Arm `b` with arm `a`: the same key on the same device. `together`: in interleaved rounds."""
+    """Arm `b` with arm `a`: the same key on the same device. `together`: in interleaved rounds;
+    else `floor` is what the two sessions were taken to differ by, 0.03 for 3 %."""
 
     device: DeviceFacts
     key: ArmKey
@@ -25,6 +26,12 @@ class ArmComparison:
     b: ArmReport
     together: bool
     comparison: Comparison
+    floor: float = 0.0
+
+    @property
+    def valid(self) -> bool:
+        """Whether both arms are to be believed, and so what they are to each other."""
+        return self.a.valid and self.b.valid
 
     def slower_beyond(self, percent: float) -> bool:
         """Whether b is slower by more than `percent` with confidence: all of the interval is."""
@@ -101,7 +108,8 @@ def compare_files(
     floor: float,
     anyway: bool = False,
 ) -> FileComparison:
-    """The arms that both were asked for. `floor` is what two sessions may differ by, 0.03 for 3 %.
+    """The arms that both were asked for. `floor` is what two sessions may differ by, 0.03 for 3 %,
+    or what either one's level moved by while it ran, if that is more.
 
     Raises UserError where they were measured on other devices or in other runtimes, where an arm
     is not to be believed or has no figures, and where they have no arm in common; with `anyway` all
@@ -151,6 +159,12 @@ def _compare_devices(
     if first.interrupted or second.interrupted:
         tolerance.notes.append(f"{printable(second.device.model)}: a session was interrupted")
     # One bundle in each file is taken to be the same one at two times, whatever its folder.
+    moved = max(first.wander, second.wander)
+    if moved > floor:
+        tolerance.notes.append(
+            f"{printable(second.device.model)}: a session's level moved by {100 * moved:.1f} % "
+            "while it ran, and by so much may two sessions differ"
+        )
     several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
     theirs = {_identity(arm, several): arm for arm in second.arms}
     for arm in first.arms:
@@ -170,7 +184,8 @@ def _compare_devices(
             a=arm,
             b=other,
             together=False,
-            comparison=compare_apart(arm.blocks, other.blocks, floor=floor),
+            comparison=compare_apart(arm.blocks, other.blocks, floor=max(floor, moved)),
+            floor=max(floor, moved),
         )
 
 

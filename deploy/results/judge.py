@@ -34,6 +34,9 @@ from deploy.statistics import (
     summarize_times,
 )
 from deploy.statistics.error_statistics import ErrorStatistics
+from deploy.statistics.sessions import wander
+from deploy.statistics.stability import FEWEST_ROUNDS
+from deploy.support.errors import UserError
 
 LOW_BATTERY = 0.2
 # Of all cores: a quarter is two of eight.
@@ -78,7 +81,8 @@ class Recommendation:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceReport:
-    """A device's arms in the order they were asked for."""
+    """A device's arms in the order they were asked for; `wander` is by what share the session's
+    level moved while it ran."""
 
     device: DeviceFacts
     arms: tuple[ArmReport, ...]
@@ -86,6 +90,16 @@ class DeviceReport:
     warnings: tuple[str, ...]
     failure: str | None
     interrupted: bool
+    wander: float
+
+
+def check_rounds(rounds: int) -> None:
+    """Raise UserError for so few rounds that every figure would be INVALID: before they are run."""
+    if rounds < FEWEST_ROUNDS:
+        raise UserError(
+            f"--rounds {rounds}: every figure of fewer than {FEWEST_ROUNDS} is INVALID: give "
+            f"--rounds {FEWEST_ROUNDS} or more, or --anyway"
+        )
 
 
 def judge(results: Results) -> tuple[DeviceReport, ...]:
@@ -103,6 +117,7 @@ def _device_report(device: MeasuredDevice, bundles: dict[str, MeasuredBundle]) -
         warnings=(*_of_conditions(device), *device.warnings),
         failure=device.failure.text if device.failure else None,
         interrupted=device.interrupted,
+        wander=wander([arm.blocks for arm in arms]),
     )
 
 

@@ -38,7 +38,7 @@ class Settings(Record):
         description="How long a block waits to be cool."
     )
     block_timeout_s: Annotated[float, Field(gt=0)] = Field(description="How long a block may take.")
-    seed: Count = Field(description="Of the timed input where there is no golden one.")
+    seed: Count = Field(description="Of the order of the arms in each round.")
 
 
 class MeasuredArtifact(Record):

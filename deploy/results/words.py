@@ -9,10 +9,14 @@ from deploy.statistics import Sign
 def describe_sign(sign: Sign) -> str:
     """A sign in words: its figure, and what helps."""
     percent = f"{100 * sign.figure:.0f} %"
+    share = f"{100 * (sign.share or 0):.0f} %"
     blocks = "some blocks take"
     texts = {
         "too few rounds": f"too few rounds, {sign.figure:.0f}; give --rounds 6 or more",
         "throttled": f"throttled: {blocks} {percent} more or less time; let it cool and rest",
+        "odd blocks": f"odd blocks: few take {percent} more or less time; they hardly move p50",
+        "coarse clock": f"coarse clock: its steps are {percent} of p50; no less can be told",
+        "two levels": f"two levels: {share} of the time {percent} slower, as of other cores",
         "drifting": f"drifting: {percent} from the first block to the last",
         "unstable": f"unstable: blocks spread by {percent}; close other programs, add --rounds",
         "spikes": f"spikes: {percent} of the samples; close other programs",

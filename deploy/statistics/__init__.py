@@ -1,9 +1,9 @@
 """What measured times say, and what they cannot say: pure functions over arrays, numpy only.
 
 An arm is a list of blocks in the order they ran. Samples of a block depend on each other and share
-the block's own effect, so every interval and every test here counts blocks, never samples. Nothing
-is drawn at random: the same times always give the same figures. benchmarks/measuring.py proves what
-is claimed here, on devices whose truth is known.
+the block's own effect, so every interval and every test here counts blocks, never samples. The
+same times always give the same figures: none is drawn at random. benchmarks/measuring.py proves
+what is claimed here, on devices whose truth is known.
 """
 
 from deploy.statistics.block import Blocks, TimedBlock

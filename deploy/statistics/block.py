@@ -35,6 +35,10 @@ Blocks: TypeAlias = Sequence[TimedBlock]
 _MOST = 64
 
 
+# A spike is a sample half as long again as its block's median.
+SPIKE = 1.5
+
+
 def pooled(blocks: Blocks) -> Floats:
     """All times in ns, in order. Raises ValueError where there is no block."""
     return np.concatenate([block.times for block in blocks])

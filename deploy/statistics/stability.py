@@ -15,11 +15,16 @@ from typing import Literal
 
 import numpy as np
 
-from deploy.statistics.block import Blocks, Floats, grouped, medians
+from deploy.statistics.block import SPIKE, Blocks, Floats, grouped, medians
+from deploy.statistics.modes import LEAST_RATIO, find_modes
+from deploy.statistics.resolution import coarseness
 
 SignKind = Literal[
     "too few rounds",
     "throttled",
+    "odd blocks",
+    "coarse clock",
+    "two levels",
     "drifting",
     "unstable",
     "spikes",
@@ -36,15 +41,20 @@ FEWEST_ROUNDS = 6
 # calm block.
 THROTTLED = 0.10
 
+# A shorter run moves the median by less than the blocks' own spread; it is told, as odd blocks. And
+# among more blocks chance has more runs to choose from: without this, more rounds made it worse.
+SHORTEST_RUN = 0.1
+
+# A clock whose step is this share of the median hides half of the difference that few would act on.
+COARSE = 0.01
+
 # What shifts a median by half as much, 2.5 %: more than its interval usually spans.
 DRIFTING = 0.05
 
 # With blocks that spread more than this, 10 rounds give a median no better than to 4 %.
 UNSTABLE = 0.05
 
-# A spike is a sample half as long again as its block's median. With a twentieth of such, the mean
-# and p99 say more of what else ran than of the network.
-SPIKE = 1.5
+# With a twentieth of spikes, the mean and p99 say more of what else ran than of the network.
 SPIKES = 0.05
 
 # A change of clocks smaller than this hardly shows in times.
@@ -55,25 +65,30 @@ CLOCKS_LOWERED = 0.05
 HOT = 2
 
 
+_NOTES: tuple[SignKind, ...] = ("odd blocks", "coarse clock", "two levels", "drifting", "spikes")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sign:
     """Something seen, its `figure`, and the `limit` that it is at or past.
 
     Figures are shares (0.05 is 5 %), but for rounds, the thermal status, and blocks that never
-    cooled.
+    cooled. `share` is how much of the time it held, where that is known.
     """
 
     kind: SignKind
     figure: float
     limit: float
+    share: float | None = None
 
     @property
     def invalidates(self) -> bool:
         """Whether the arm's figures are void. Otherwise it is a warning.
 
-        Drift hits interleaved arms alike, and spikes pass the median by.
+        Drift hits interleaved arms alike, spikes and odd blocks pass the median by, and what a
+        coarse clock hides is in the intervals; of two levels the figures say both.
         """
-        return self.kind not in ("drifting", "spikes")
+        return self.kind not in _NOTES
 
 
 def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
@@ -81,22 +96,34 @@ def signs_in_times(blocks: Blocks) -> tuple[Sign, ...]:
     of_blocks = medians(blocks)
     levels = grouped(np.log(of_blocks))
     rounds = len({block.round for block in blocks})
+    throttled = step(levels, shortest=SHORTEST_RUN)
+    coarse = coarseness(blocks)
+    odd = 0.0 if abs(throttled) >= THROTTLED else step(levels)
     found: list[tuple[SignKind, float, float]] = [
-        ("throttled", step(levels), THROTTLED),
+        ("throttled", throttled, THROTTLED),
+        ("odd blocks", odd, THROTTLED),
+        ("coarse clock", coarse, COARSE),
         ("drifting", drift(levels), DRIFTING),
         ("unstable", spread(levels), UNSTABLE),
         ("spikes", spike_share(blocks, of_blocks), SPIKES),
     ]
     few = [Sign(kind="too few rounds", figure=rounds, limit=FEWEST_ROUNDS)]
+    # Two neighbouring steps of a clock look like two levels.
+    modes = find_modes(blocks) if coarse < COARSE else None
+    levels_seen = modes and Sign(
+        kind="two levels", figure=modes.ratio, limit=LEAST_RATIO, share=modes.share
+    )
     return (
         *(few if rounds < FEWEST_ROUNDS else ()),
+        *([levels_seen] if levels_seen else ()),
         *(Sign(kind=k, figure=f, limit=limit) for k, f, limit in found if abs(f) >= limit),
     )
 
 
-def step(levels: Floats) -> float:
+def step(levels: Floats, *, shortest: float = 0.0) -> float:
     """The largest step: by what share some run of blocks is above, or below, all the others.
 
+    The run and the others each are at least the share `shortest` of all blocks, and one block.
     `levels`: logarithms of the blocks' medians in order, float64 (n,). Throttling is a run of slow
     blocks, and a run of fast ones what it leaves between two of them; one block is a run. The cut
     is the one of two change points with the largest difference of means (A. Sen and M. S.
@@ -109,6 +136,8 @@ def step(levels: Floats) -> float:
     sums = np.concatenate([[0.0], np.cumsum(levels)])
     start, end = np.triu_indices(count + 1, k=1)
     start, end = start[end - start < count], end[end - start < count]
+    long_enough = np.minimum(end - start, count - (end - start)) >= shortest * count
+    start, end = start[long_enough], end[long_enough]
     length, inside = end - start, sums[end] - sums[start]
     difference = inside / length - (sums[-1] - inside) / (count - length)
     return exp(float(np.max(np.abs(difference)))) - 1

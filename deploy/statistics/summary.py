@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.statistics.block import Blocks, pooled
+from deploy.statistics.block import Blocks, Floats, pooled
 from deploy.statistics.intervals import Interval, quantile_interval
 from deploy.statistics.quantiles import enough_for, median, quantile
+from deploy.statistics.resolution import resolution
 
 # Of a normal distribution the standard deviation is so many times the median absolute deviation.
 _MAD_TO_DEVIATION = 1.4826
@@ -16,7 +17,7 @@ _MAD_TO_DEVIATION = 1.4826
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A quantile in ns with its 95 % interval; of a single block there is none."""
+    """A quantile in ns with its 95 % interval; None of a single block, and of p99."""
 
     value: float
     interval: Interval | None
@@ -25,6 +26,11 @@ class Estimate:
 @dataclass(frozen=True, kw_only=True)
 class LatencySummary:
     """An arm's times in ns; a quantile is None where the samples are too few to speak of it.
+
+    p99 has no interval: of ten blocks few have any sample beyond it, and intervals from those few
+    cover it in 9 to 91 % of sessions, depending on the device (benchmarks/measuring.py).
+    `resolution` is the step of the clock in ns, 0 where it is too fine to show; p50's interval ends
+    a step further out on both sides, for a clock may cut off.
 
     `spread` is a share of the median: the median absolute deviation, times 1.4826 so that it is a
     standard deviation where times are normal, and blind to spikes (F. R. Hampel, "The Influence
@@ -40,26 +46,42 @@ class LatencySummary:
     minimum: float
     spread: float
     throughput: float
+    resolution: float
 
 
 def summarize_times(blocks: Blocks) -> LatencySummary:
     """The figures of an arm. Raises ValueError where it has no block."""
     times = pooled(blocks)
     middle = median(times)
+    clock = resolution(blocks)
     return LatencySummary(
         blocks=len(blocks),
         samples=len(times),
-        p50=Estimate(value=middle, interval=quantile_interval(blocks, 0.5)),
-        p90=_estimate(blocks, 0.9),
-        p99=_estimate(blocks, 0.99),
+        p50=Estimate(value=middle, interval=_widened(quantile_interval(blocks, 0.5), clock)),
+        p90=_estimate(blocks, 0.9, clock),
+        p99=_p99(times),
         minimum=float(np.min(times)),
         spread=_MAD_TO_DEVIATION * median(np.abs(times - middle)) / middle,
         throughput=1e9 / float(np.mean(times)),
+        resolution=clock,
     )
 
 
-def _estimate(blocks: Blocks, q: float) -> Estimate | None:
+def _estimate(blocks: Blocks, q: float, clock: float) -> Estimate | None:
     times = pooled(blocks)
     if not enough_for(q, len(times)):
         return None
-    return Estimate(value=quantile(times, q), interval=quantile_interval(blocks, q))
+    interval = _widened(quantile_interval(blocks, q), clock)
+    return Estimate(value=quantile(times, q), interval=interval)
+
+
+def _p99(times: Floats) -> Estimate | None:
+    if not enough_for(0.99, len(times)):
+        return None
+    return Estimate(value=quantile(times, 0.99), interval=None)
+
+
+def _widened(interval: Interval | None, by: float) -> Interval | None:
+    if interval is None:
+        return None
+    return Interval(low=interval.low - by, high=interval.high + by)

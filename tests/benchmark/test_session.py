@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from bundle_factory import make_bundle
 from session_results import phone_facts
 
+from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.session import USUAL, ArmPlan, Patience, Session
 from deploy.benchmark.staging import stage_bundle
@@ -157,11 +159,28 @@ def measure(
     return session.run()
 
 
-def test_arms_take_turns_there_and_back(plan: ArmPlan) -> None:
-    other = replace(plan, key=plan.key.model_copy(update={"threads": 2}))
-    first, second = measure(Ailing(), plan, other).arms
-    assert [block.order for block in first.blocks] == [0, 3]
-    assert [block.order for block in second.blocks] == [1, 2]
+def test_arms_take_turns_in_an_order_of_chance_that_the_seed_repeats(plan: ArmPlan) -> None:
+    plans = [plan.key.model_copy(update={"threads": threads}) for threads in (1, 2, 3)]
+    settings = SETTINGS.model_copy(update={"rounds": 4, "seed": 7})
+    arms = measure(Ailing(), *(replace(plan, key=key) for key in plans), settings=settings).arms
+    ran = sorted((block.order, arm.key.threads) for arm in arms for block in arm.blocks)
+    assert [order for order, _ in ran] == list(range(12))
+    rounds = [[ran[3 * number + place][1] for place in range(3)] for number in range(4)]
+    assert rounds == [
+        [1 + arm for arm in round_order(3, round_number=number, seed=7)] for number in range(4)
+    ]
+    assert all(sorted(names) == [1, 2, 3] for names in rounds)
+
+
+def test_every_order_is_as_likely_whatever_came_before() -> None:
+    """Of 2000 sessions, all 36 pairs of orders in two rounds: chi-square below its 99.9 %."""
+    drawn = Counter(
+        tuple(tuple(round_order(3, round_number=number, seed=seed)) for number in range(2))
+        for seed in range(2000)
+    )
+    expected = 2000 / 36
+    assert len(drawn) == 36
+    assert sum((count - expected) ** 2 / expected for count in drawn.values()) < 66.6
 
 
 def test_an_arm_that_is_given_up_keeps_no_other_from_its_turns(plan: ArmPlan) -> None:

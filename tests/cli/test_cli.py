@@ -94,6 +94,21 @@ MISTAKES = {
     "build mobilenet_v2 --allow-unverified tflite": (
         "--allow-unverified: unknown format 'tflite': known are coreml, executorch, onnx"
     ),
+    "profile b --device host --connect 10.0.0.7:5555": (
+        "--connect has no effect on this computer: leave it out"
+    ),
+    "profile b --device arm64 --rounds 3": (
+        "--rounds has no effect with --device arm64, which counts instructions: leave it out"
+    ),
+    "profile b --per-op --cores big": "--cores has no effect with --per-op: leave it out",
+    "profile b --per-op -o f.json": "-o has no effect with --per-op: leave it out",
+    "profile b --rounds 3": (
+        "--rounds 3: every figure of fewer than 6 is INVALID: give --rounds 6 or more, or --anyway"
+    ),
+    "profile b --cool-below nan": "--cool-below: 'nan' is not a finite number",
+    "diff a b --min-db nan": "--min-db: 'nan' is not a finite number",
+    "diff a b --max-db-loss inf": "--max-db-loss: 'inf' is not a finite number",
+    "runner build -o /": "/ is there already: name a folder that is not",
     "verify nowhere": "there is no bundle nowhere: build it, or check the path",
     "evaluate nowhere photos": "there is no bundle nowhere: build it, or check the path",
 }

@@ -94,7 +94,7 @@ def test_the_facts_are_saved_whatever_stdout_takes(
     to = {"latin-1": f"> '{tmp_path}/shown'", "closed": ">&-", "full": "> /dev/full"}[stdout]
     line = [
         *("profile", str(phone_bundle), "--device", "host", "--artifact", "onnx-int8"),
-        *("--threads", "1", "--rounds", "2", "--iterations", "2", "--warmup", "0"),
+        *("--threads", "1", "--rounds", "2", "--anyway", "--iterations", "2", "--warmup", "0"),
         *("-o", str(files[0]), "--csv", str(files[1])),
     ]
     done = subprocess.run(
@@ -142,7 +142,7 @@ def test_the_host_gives_a_real_figure_marked_as_its_own(
 ) -> None:
     done = command(
         *("profile", str(phone_bundle), "--device", "host", "--threads", "1", "--json"),
-        *("--rounds", "1", "--artifact", "onnx-fp32", "--artifact", "executorch-int8"),
+        *("--rounds", "1", "--anyway", "--artifact", "onnx-fp32", "--artifact", "executorch-int8"),
     )
     # One round is too few to be believed.
     assert done.returncode == 1
@@ -203,7 +203,17 @@ def test_a_phone_without_the_app_is_measured_by_the_native_runner(
     """With no more words than the bundle: compiled, copied with its loader, started, swept."""
     connected, file = phone(faults=["app-missing"]), tmp_path / "results.json"
     done = command(
-        *("profile", str(phone_bundle), "--rounds", "1", "--iterations", "5", "-o", str(file))
+        *(
+            "profile",
+            str(phone_bundle),
+            "--rounds",
+            "1",
+            "--anyway",
+            "--iterations",
+            "5",
+            "-o",
+            str(file),
+        )
     )
     assert "too few rounds" in done.stderr
     assert "measured by the native runner, without onnx-fp32, onnx-int8" in done.stderr
@@ -241,7 +251,7 @@ def test_of_all_phones_one_that_fails_makes_a_run_that_failed(
     healthy, dead = phone(seed=1), phone(seed=2, faults=[fault])
     done = command(
         *("profile", str(phone_bundle), "--device", "all", "--artifact", "onnx-int8"),
-        *("--threads", "1", "--rounds", "1", "--iterations", "2"),
+        *("--threads", "1", "--rounds", "1", "--anyway", "--iterations", "2"),
     )
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
@@ -288,7 +298,7 @@ WRONG = {
         "is no file",
     ),
     "cores": (
-        ["profile", "B", "--cores", "big", "--device", "host", "--rounds", "1"],
+        ["profile", "B", "--cores", "big", "--device", "host", "--rounds", "1", "--anyway"],
         "--cores needs --runner native",
     ),
     "threads of the host": (

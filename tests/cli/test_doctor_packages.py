@@ -1,8 +1,9 @@
-"""doctor on Python's packages: those of another version than ours is tested with are told."""
+"""doctor on Python's packages and on the compiler: what is amiss is told, with its cure."""
 
 from __future__ import annotations
 
 import importlib.metadata
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +30,12 @@ def test_a_package_of_another_version_is_told_with_the_command_that_mends_it(
         "1.0.0, tested with ==1.23.2: pip install 'onnx==1.23.2'",
     )
     assert found["executorch"] == ("blocks", "not installed: pip install 'executorch==1.4.1'")
+
+
+def test_a_compiler_that_is_missing_is_told_with_the_command_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = doctor._compiler()
+    assert found.state == "warning"
+    assert "no C++ compiler for linux-arm64: apt install g++" in found.what

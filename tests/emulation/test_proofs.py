@@ -166,10 +166,12 @@ def test_whole_networks_on_phones_processors(
             prove_on=CORES,
         )
     )
+    assert [proof.processor for proof in built.emulated] == list(CORES)
     gates = [check.gate for proof in built.emulated for check in proof.checks]
-    print(network, int8, [proof.equal for proof in built.emulated])
     if int8 == "pure":
-        assert gates.count(EQUAL_GATE) == len(CORES)
+        # XNNPACK has a hard-swish in float alone: of V3 the bits are the same, but not required.
+        required = 0 if "v3" in network else len(CORES)
+        assert gates.count(EQUAL_GATE) == required
         assert all(proof.equal for proof in built.emulated)
     else:
-        assert len(gates) >= len(CORES)
+        assert len(gates) == len(CORES)

@@ -18,12 +18,15 @@ from phone_output import fixtures
 from phone_parsers import PARSERS
 from places import FIXTURES, ROOT
 from raw_wire import converse
+from report_files import write_sweep
 from session_results import session
 
 from deploy.bundle.onnx_file import check_self_contained
 from deploy.bundle.open import check_integrity, open_bundle
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import Request
+from deploy.report.sources import verification
+from deploy.report.write import markdown, read_report
 from deploy.results.compare import compare_bundles, compare_files
 from deploy.results.file import read_results, write_csv
 from deploy.results.judge import judge
@@ -107,8 +110,18 @@ def onnx(data: bytes) -> None:
         check_self_contained(data)
 
 
+def report(data: bytes) -> None:
+    """As a file of which nobody has said what it is, and as the proofs of a bundle."""
+    with tempfile.TemporaryDirectory() as folder, refused():
+        Path(folder, "found.json").write_bytes(data)
+        markdown(read_report([Path(folder)]))
+    with refused():
+        verification(data, "verification.json")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (parsers, device, wire, answer, results, manifest, onnx)
+    target.__name__: target
+    for target in (parsers, device, wire, answer, results, manifest, onnx, report)
 }
 
 
@@ -154,6 +167,11 @@ def seeds(target: str) -> tuple[bytes, ...]:
             with tempfile.TemporaryDirectory() as folder_:
                 make_bundle(Path(folder_), photos=1)
                 sound = [Path(folder_, "manifest.json").read_bytes()]
+        case "report":
+            with tempfile.TemporaryDirectory() as folder_:
+                write_sweep(Path(folder_), variants=1, rounds=1, layers=2)
+                found = ("choice.json", "variants/key0/bundle/verification.json")
+                sound = [Path(folder_, name).read_bytes() for name in found]
         case _:
             sound = [b"\x08\x0a\x3a\x0a\x2a\x08\x08\x01\x10\x01\x4a\x02ab"]
     return (*sound, *stored(target).values())

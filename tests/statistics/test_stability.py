@@ -5,8 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deploy.statistics import TimedBlock, clocks_lowered, heated, never_cooled, signs_in_times
+from deploy.statistics import (
+    TimedBlock,
+    clocks_lowered,
+    compare_interleaved,
+    heated,
+    never_cooled,
+    signs_in_times,
+    summarize_times,
+)
 from deploy.statistics.block import Floats
+from deploy.statistics.resolution import resolution
 from deploy.statistics.stability import drift, spread, step
 
 NAN = float("nan")
@@ -14,7 +23,7 @@ NAN = float("nan")
 
 def arm(levels: list[float] | Floats, *, spikes: int = 0) -> list[TimedBlock]:
     """Blocks of 20 samples whose median is 1 ms times a level; each has `spikes` of twice that."""
-    times = np.array([1e6] * (20 - spikes) + [2e6] * spikes)
+    times = np.array([1e6] * (20 - spikes) + [2e6] * spikes) + np.arange(20)
     return [TimedBlock(round=index, times=level * times) for index, level in enumerate(levels)]
 
 
@@ -53,7 +62,7 @@ def test_one_odd_block_is_no_drift_and_no_spread() -> None:
 
 def test_blocks_on_two_levels_by_turns_are_unstable_and_not_throttled() -> None:
     found = figures(arm([1.0, 1.08] * 5))
-    assert set(found) == {"unstable"}
+    assert set(found) == {"two levels", "unstable"}
     assert found["unstable"] == pytest.approx(0.08 / 1.349, rel=0.1)
 
 
@@ -127,3 +136,42 @@ def test_a_wait_given_up_is_a_sign_and_an_unknown_one_none() -> None:
     assert sign is not None
     assert (sign.kind, sign.figure) == ("never cooled", 2)
     assert never_cooled([True, None]) is None
+
+
+def test_one_odd_block_of_many_is_told_and_spoils_nothing() -> None:
+    levels = np.ones(64)
+    levels[30] = 1.12
+    (sign,) = signs_in_times(arm(levels))
+    assert sign.kind == "odd blocks"
+    assert sign.figure == pytest.approx(0.12)
+    assert not sign.invalidates
+
+
+@pytest.mark.parametrize(
+    ("times", "step"),
+    [
+        ([8e6, 8e6, 9e6, 8e6, 9e6, 11e6], 1e6),
+        ([8e6] * 6, 1e6),
+        ([8_100_000.0] * 6, 1e5),
+        ([8e6 + 37 * k for k in range(6)], 0),
+        ([30_518.0 * k for k in (260, 260, 261, 262, 261, 262)], 30_518),
+    ],
+)
+def test_the_step_of_a_clock_shows_where_times_repeat(times: list[float], step: float) -> None:
+    assert resolution([TimedBlock(round=0, times=np.array(times))]) == step
+
+
+def test_a_coarse_clock_is_told_and_in_the_interval() -> None:
+    blocks = [
+        TimedBlock(round=index, times=np.array([8e6] * 10 + [9e6] * 10)) for index in range(10)
+    ]
+    (sign,) = signs_in_times(blocks)
+    assert (sign.kind, sign.invalidates) == ("coarse clock", False)
+    assert sign.figure == pytest.approx(1 / 8.5)
+    summary = summarize_times(blocks)
+    assert summary.resolution == 1e6
+    assert summary.p50.interval is not None
+    assert summary.p50.interval.low == 7.5e6
+    assert summary.p50.interval.high == 9.5e6
+    compared = compare_interleaved(blocks, blocks)
+    assert (compared.verdict, compared.remedy) == ("cannot tell", "a finer clock")

@@ -35,7 +35,7 @@ from deploy.support.errors import UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Reporter
 from deploy.weights import load_weights, read_state_dict
-from models.cost import Cost, measure_cost
+from models.cost import Cost, Layer, measure_cost
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -96,8 +96,9 @@ def plan_user_network(spec: NetworkSpec, reference: Reference, reporter: Reporte
 
 def capture_user_network(
     plan: UserPlan, name: str, photos: npt.NDArray[np.float32], reporter: Reporter
-) -> tuple[ExportedProgram, Cost]:
-    """The network's program, functional, and what it costs; warns of logits that say little.
+) -> tuple[ExportedProgram, Cost, tuple[Layer, ...]]:
+    """The network's program, functional, and what it and its layers cost; warns of logits that say
+    little.
 
     `photos` are inputs (N, 3, H, W).
     """
@@ -106,11 +107,11 @@ def capture_user_network(
         as_exported = graph_module(plan.network.program)
         prove_captured(as_exported, program, photos, step="rewriting operators in place")
     module = graph_module(program)
-    cost = replace(measure_cost(module, program), params=plan.network.params)
+    cost = measure_cost(module, program)
     logits = run_network(module, torch.from_numpy(photos[:WATCHED]))
     for oddity in oddities(logits):
         reporter.warn(f"{name} {oddity}")
-    return program, cost
+    return program, replace(cost.total, params=plan.network.params), cost.layers
 
 
 def oddities(logits: Tensor) -> list[str]:

@@ -85,7 +85,7 @@ def _comparison_row(compared: ArmComparison) -> list[str]:
         f"{found.ratio:.3f}",
         _ratio_interval(found.interval),
         f"{found.p_value:.3f}",
-        found.verdict + (f" ({_remedy(compared)})" if found.remedy else ""),
+        found.verdict + (f" ({remark})" if (remark := _remark(compared)) else ""),
     ]
 
 
@@ -127,6 +127,8 @@ def comparison_facts(compared: ArmComparison) -> dict[str, object]:
         "a": compared.a.bundle.label,
         "b": compared.b.bundle.label,
         "together": compared.together,
+        "floor": compared.floor,
+        "valid": compared.valid,
         **asdict(compared.comparison),
     }
 
@@ -206,11 +208,21 @@ def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str],
     return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
 
 
-def _remedy(compared: ArmComparison) -> str:
+def _remark(compared: ArmComparison) -> str:
+    """What the verdict is not to be read without."""
+    invalid = [name for name, arm in (("A", compared.a), ("B", compared.b)) if not arm.valid]
+    if invalid:
+        return f"{' and '.join(invalid)} INVALID"
     found = compared.comparison
+    if found.remedy == "a finer clock":
+        return "the clock's steps hide it"
     if found.remedy == "more rounds" and found.rounds:
         return f"about {found.rounds} rounds would tell"
-    return "profile both together to tell" if found.remedy else ""
+    if found.remedy:
+        return "profile both together to tell"
+    if found.verdict == "no difference" and found.smallest is not None:
+        return f"{100 * found.smallest:.1f} % would show"
+    return ""
 
 
 def _p50(arm: ArmReport) -> str:
