@@ -21,6 +21,7 @@ from deploy.capture.proofs import prove_captured, prove_simplified
 from deploy.capture.simplify import simplify
 from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.plan import UserPlan, capture_user_network, plan_user_network
+from deploy.capture.user.telling import telling_where
 from deploy.photos import PhotoSet, load_photos
 from deploy.photos.images import normalize
 from deploy.support.reporter import Reporter
@@ -85,14 +86,16 @@ def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepa
     judging = [sample.crop for sample in photo_set.held_back]
 
     reporter.stage("capturing the network")
-    captured, cost, layers = capture_plan(spec, plan, calibration, reporter)
+    with telling_where(spec.name, "captured"):
+        captured, cost, layers = capture_plan(spec, plan, calibration, reporter)
+        program = simplify(captured)
     return Prepared(
         plan=plan,
         photos=photo_set,
         cost=cost,
         layers=layers,
         captured=captured,
-        program=simplify(captured),
+        program=program,
         calibration=calibration,
         crops=np.stack([*judging, *(photo.crop for photo in photo_set.golden)]),
         held_back=len(judging),

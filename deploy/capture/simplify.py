@@ -30,6 +30,7 @@ from deploy.capture.program import (
     rank,
     tidy,
 )
+from deploy.capture.rewrites.attention import attention_by_products, products_of_matrices
 from deploy.capture.rewrites.forms import (
     BATCHED,
     add_axes,
@@ -351,7 +352,9 @@ REWRITES: tuple[Rewrite, ...] = (
     remove_what_does_nothing,
     part_var_and_mean,
     spell_out_convolutions,
+    attention_by_products,
     products_by_linear,
+    products_of_matrices,  # Of what is no linear.
     pad_by_constant,
     cut_where_pads_are_negative,
     instance_norms_of_running_figures,

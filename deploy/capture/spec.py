@@ -28,8 +28,9 @@ class NetworkSpec:
     network what its factory gives it. `weights_prefix` says what stands before the names of the
     network to take, in a file that holds several. `resolution` is (height, width), None for the
     weights' own. `preprocessing` goes before `preprocessing_file`, and both before the weights'.
-    `classes`, `labels` and `padding` are None to follow the weights. `seed` is that of untrained
-    weights.
+    `classes`, `labels` and `padding` are None to follow the weights. `logits` is which output of
+    the user's own network they are, where it has several: a key, a field or a number. `seed` is
+    that of untrained weights.
     """
 
     name: str
@@ -40,6 +41,7 @@ class NetworkSpec:
     padding: str | None = None
     resolution: tuple[int, int] | None = None
     classes: int | None = None
+    logits: str | None = None
     labels: Path | None = None
     preprocessing: PreprocessingOptions = field(default_factory=PreprocessingOptions)
     preprocessing_file: Path | None = None
@@ -59,6 +61,11 @@ class NetworkSpec:
             raise UserError(
                 "--weights-prefix is for a file that holds several networks: give it with "
                 "--weights FILE, or leave --weights-prefix out"
+            )
+        if self.logits is not None and self.reference is None:
+            raise UserError(
+                f"--logits is for a network of your own that has several outputs: {self.name} has "
+                "one, leave --logits out"
             )
         if self.padding is not None:
             one_of("--padding", "padding", self.padding, PADDINGS)
@@ -128,6 +135,8 @@ class NetworkSpec:
                 f"--padding is for our own networks: {self.name} is built as it makes it, "
                 "leave --padding out"
             )
+        if self.weights is not None and self.name.endswith(".pt2"):
+            raise UserError(f"{self.name} has its weights in it: leave --weights out")
         if self.weights == UNTRAINED:
             raise UserError(
                 f"--weights {UNTRAINED} is for our own networks: {self.name} is built as it "

@@ -9,7 +9,7 @@ from torch import nn
 
 from deploy.capture.program import graph_module
 from deploy.capture.spec import IMAGENET_CLASSES, UNTRAINED, NetworkSpec
-from deploy.capture.user.export import export_user_network
+from deploy.capture.user.export import export_user_network, size_of_program
 from deploy.capture.user.reference import Reference, parse_reference
 from deploy.photos.preprocessing import parse_size, read_preprocessing
 from deploy.support.errors import UserError
@@ -136,6 +136,8 @@ def published_accuracy(
 
 
 def _own_resolution(reference: Reference) -> tuple[int, int]:
+    if reference.is_program and (size := size_of_program(reference)):
+        return size
     beside = reference.beside(".toml")
     crop = read_preprocessing(beside).crop if beside.is_file() else None
     return crop or DEFAULT_RESOLUTION
@@ -144,7 +146,7 @@ def _own_resolution(reference: Reference) -> tuple[int, int]:
 def _own_network(
     reference: Reference, resolution: tuple[int, int], classes: int | None
 ) -> tuple[nn.Module, int]:
-    made = export_user_network(reference, resolution, seed=0)
+    made = export_user_network(reference, resolution, seed=0, one_logit=classes == 2)
     if classes not in (None, made.classes):
         raise UserError(
             f"--classes {classes} contradicts {reference}, which has {made.classes}: "

@@ -89,6 +89,12 @@ def network_options(command: Command) -> Command:
     @functools.partial(variant_options, texts=OF_A_NETWORK)
     @_options(
         click.option(
+            "--logits",
+            metavar="NAME",
+            help="Which output the logits are, of a network of your own that has several: a key or "
+            "field, or a number from 0.",
+        ),
+        click.option(
             "--labels",
             type=PATH,
             metavar="FILE",
@@ -132,6 +138,7 @@ def network_options(command: Command) -> Command:
         padding: str | None,
         resolution: tuple[int, int] | None,
         classes: int | None,
+        logits: str | None,
         labels: Path | None,
         preprocessing_file: Path | None,
         resize: str | None,
@@ -153,6 +160,7 @@ def network_options(command: Command) -> Command:
             padding=padding,
             resolution=resolution,
             classes=classes,
+            logits=logits,
             labels=labels,
             preprocessing=parse_preprocessing(said, "--"),
             preprocessing_file=preprocessing_file,

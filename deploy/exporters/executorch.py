@@ -25,6 +25,7 @@ from deploy.exporters.rewrites.adaptive_pools import adaptive_pools_by_constants
 from deploy.exporters.rewrites.forms import (
     maxima_for_xnnpack,
     requantize_before_moves,
+    reshape_instead_of_axes,
     slice_splits,
     write_pools_out,
 )
@@ -60,7 +61,13 @@ def _prepared(program: ExportedProgram) -> ExportedProgram:
         replaced |= proved(module)
         tidy(module)
     prove_rewrites(original, module, replaced, noise(input_shape(program)))
-    for rewrite in (write_pools_out, slice_splits, maxima_for_xnnpack, requantize_before_moves):
+    for rewrite in (
+        write_pools_out,
+        slice_splits,
+        reshape_instead_of_axes,
+        maxima_for_xnnpack,
+        requantize_before_moves,
+    ):
         rewrite(module)
         tidy(module)
     if str(module.graph) == before:

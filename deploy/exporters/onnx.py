@@ -183,6 +183,7 @@ _NAMES = {
     "FusedMatMul": "matmul.float",
     "QLinearMatMul": "matmul.int8",
     "MatMulInteger": "matmul.int8",
+    "MatMulIntegerToFloat": "matmul.int8",
 }
 
 
@@ -202,9 +203,15 @@ def count_operators(path: Path) -> OperatorCount:
         options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
         open_session(path, options=options)
         graph = onnx.load(options.optimized_model_filepath).graph
+    constants = {tensor.name for tensor in graph.initializer}
     count: Counter[str] = Counter()
     for node in graph.node:
         is_int8 = node.op_type.startswith("QLinear")
         name = node.op_type.removeprefix("QLinear").lower()
-        count[_NAMES.get(node.op_type, f"{name}.{'int8' if is_int8 else 'float'}")] += 1
+        name = _NAMES.get(node.op_type, f"{name}.{'int8' if is_int8 else 'float'}")
+        # A linear without a bias is a product like that of two activations, but for its weights.
+        if name.startswith("matmul."):
+            second = node.input[3 if node.op_type == "QLinearMatMul" else 1]
+            name = name.replace("matmul.", "linear.") if second in constants else name
+        count[name] += 1
     return OperatorCount(inside=dict(count), outside={})

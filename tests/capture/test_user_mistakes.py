@@ -106,7 +106,8 @@ BROKEN = """
     features = lambda: nn.Conv2d(3, 8, 3)
     two_inputs = only(lambda self, image, mask: image)
     pair = only(lambda self, x: (x.mean((2, 3)), x))
-    named = only(lambda self, x: {"logits": x.mean((2, 3))})
+    named = only(lambda self, x: {"features": x, "logits": x.mean((2, 3))})
+    nothing = only(lambda self, x: None)
     integers = only(lambda self, x: x.mean((2, 3)).argmax(1))
     no_number = only(lambda self, x: x.mean((2, 3)) / 0)
 
@@ -137,14 +138,15 @@ MISTAKES = {
     "branches": r"layer 1 \(Branch\) uses the operator cond \(nets.py line \d+\)",
     "misfits": r"layer 1.0 \(Conv2d\) cannot run on an image of 32x32: .* 4 channels, but got 8",
     "one_class": r"Sequential returns a tensor of shape \(1, 1\) for one image, not \(1, classes\)"
-    r": of a single logit z return two, no and yes, torch.cat",
+    r": of a single logit z that says yes or no build with --classes 2, or return two, no and yes",
     "gated": r"shape \(1\) for one image, not \(1, classes\): of a single logit z return two",
     "unbatched": r"shape \(3\) .* return one logit for each class, and keep the dimension of",
     "spatial": r"shape \(1, 3, 1, 1\) .* with its output through flatten\(1\)",
     "features": r"Conv2d returns a tensor of shape \(1, 8, 30, 30\) for one image",
     "two_inputs": r"forward of Only takes 2 inputs \(image, mask\), not one image",
-    "pair": "Only returns a tuple of 2, not one tensor",
-    "named": "Only returns a dict with logits, not one tensor",
+    "pair": r"Only returns a tuple of 2 outputs \(0 \(1, 3\), 1 .*\): say which one .* --logits 0",
+    "named": r"Only returns a dict of 2 .*features.*: say which one the logits .* --logits logits",
+    "nothing": "Only returns None, not one tensor",
     "integers": "Only returns int64, not float32",
     "no_number": "Only returns NaN or infinity for a random image",
     "raises": r"raises\(\) raises ValueError: no checkpoint \(nets.py line \d+\)",

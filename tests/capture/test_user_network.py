@@ -181,18 +181,13 @@ export_user_network(parse_reference("nets.py:make"), (32, 32), seed=0)
 def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's code runs here: seconds quicker, where the process is not the question."""
 
-    def ask(
-        reference: Reference, folder: Path, *, wanted: str, crop: tuple[int, int], seed: int
-    ) -> dict[str, Any]:
+    def ask(reference: Reference, folder: Path, **options: Any) -> dict[str, Any]:
         request = {
             "location": reference.location,
             "factory": reference.factory,
             "is_file": reference.is_file,
-            "wanted": wanted,
-            "crop": crop,
-            "seed": seed,
         }
-        return answer_request(request, folder)
+        return answer_request(request | options, folder)
 
     monkeypatch.setattr(user_export, "_ask", ask)
 

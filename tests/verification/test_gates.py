@@ -80,6 +80,10 @@ def test_an_int8_artifact_is_held_to_its_own_program(db: float, passes: bool) ->
         ({"conv": 1}, {}, False),
         ({}, {"conv": 1}, False),
         ({"conv": 2}, {"conv": 2}, True),
+        ({"matmul": 2}, {"matmul": 2}, True),
+        ({"matmul": 1}, {"matmul": 2}, True),  # Of two tensors that are int8 anyway.
+        ({"matmul": 2}, {"matmul": 1}, False),
+        ({"linear": 1}, {"linear": 2}, False),
     ],
 )
 def test_float_operators_are_those_of_the_recipe(

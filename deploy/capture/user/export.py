@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import deploy
+from deploy.capture.user.endings import end_in_logits
 from deploy.capture.user.reference import Reference
 from deploy.support.children import child_environment
 from deploy.support.errors import RunError, UserError
@@ -32,12 +33,14 @@ _STDERR = 2
 class UserNetwork:
     """`program` as torch.export made it in eval mode, its state dict under the network's own names.
 
-    Takes (1, 3, H, W) float32, gives logits (1, classes). `params` are the network's parameters.
+    Takes (1, 3, H, W) float32, gives logits (1, classes). `params` are the network's parameters;
+    `told` is what was done to the network, in words that follow its name.
     """
 
     program: ExportedProgram
     classes: int
     params: int
+    told: tuple[str, ...] = ()
 
 
 def export_user_network(
@@ -46,9 +49,12 @@ def export_user_network(
     *,
     seed: int,
     weights: Mapping[str, Tensor] | None = None,
+    logits: str | None = None,
+    one_logit: bool = False,
 ) -> UserNetwork:
     """Run the user's code in a process of its own and take the network that it makes.
 
+    `logits` names one of several outputs; `one_logit` takes a network that gives one, of yes or no.
     `weights`, by the network's own names, go into it before it is put into eval mode. Started in
     the current folder; what the code prints goes to stderr. Raises UserError for what the user can
     mend in it, RunError where the process ended without an answer.
@@ -57,10 +63,24 @@ def export_user_network(
         folder = Path(scratch)
         if weights is not None:
             torch.save(dict(weights), folder / "weights.pt")
-        answer = _ask(reference, folder, wanted="program", crop=crop, seed=seed)
+        answer = _ask(
+            reference,
+            folder,
+            wanted="program",
+            crop=crop,
+            seed=seed,
+            logits=logits,
+            one_logit=one_logit,
+        )
         # A .pt2 may hold pickles: this one is of the code that the user had us run anyway.
         program = torch.export.load(folder / "program.pt2")
-    return UserNetwork(program=program, classes=answer["classes"], params=answer["params"])
+    program, told = end_in_logits(program)
+    return UserNetwork(
+        program=program,
+        classes=max(answer["classes"], 2),
+        params=answer["params"],
+        told=(*answer["told"], *told),
+    )
 
 
 def make_stand_in(reference: Reference, crop: tuple[int, int], *, seed: int) -> nn.Module:
@@ -82,8 +102,24 @@ def make_stand_in(reference: Reference, crop: tuple[int, int], *, seed: int) -> 
     return stand_in
 
 
+def size_of_program(reference: Reference) -> tuple[int, int] | None:
+    """Height and width of the image that the user's .pt2 takes; None where it takes any.
+
+    Raises what `export_user_network` does.
+    """
+    with temporary_folder() as scratch:
+        answer = _ask(reference, Path(scratch), wanted="size", crop=(0, 0), seed=0)
+    return tuple(answer["size"]) if answer["size"] else None
+
+
 def _ask(
-    reference: Reference, folder: Path, *, wanted: str, crop: tuple[int, int], seed: int
+    reference: Reference,
+    folder: Path,
+    *,
+    wanted: str,
+    crop: tuple[int, int],
+    seed: int,
+    **options: str | bool | None,
 ) -> dict[str, Any]:
     """Run the code for what is `wanted`, as `child.run.main` says."""
     if reference.is_file:
@@ -96,12 +132,13 @@ def _ask(
         "crop": crop,
         "seed": seed,
         "our_root": str(OUR_ROOT),
+        **options,
     }
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     command = [sys.executable, "-P", str(CHILD), str(folder)]
     # Its stdin says nothing; it ends when we do, and takes the process along.
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=_STDERR, env=child_environment()
+        command, stdin=subprocess.PIPE, stdout=_STDERR, env=_environment(reference)
     ) as process:
         try:
             code = process.wait()
@@ -120,10 +157,16 @@ def _ask(
     return answer
 
 
+def _environment(reference: Reference) -> dict[str, str]:
+    """A .pt2 is data, not code that the user would have us run: no pickle in it is executed."""
+    forced = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"} if reference.is_program else {}
+    return child_environment() | forced
+
+
 def _check_file(path: Path) -> None:
     if path.is_file():
         return
-    files = [str(file) for file in path.parent.glob("*.py")] if path.parent.is_dir() else []
+    files = [str(f) for f in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
     near = difflib.get_close_matches(str(path), files, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "check the path"
     raise UserError(f"{path} is not a file: {hint}")

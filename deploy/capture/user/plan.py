@@ -22,7 +22,12 @@ from deploy.capture.network import (
 from deploy.capture.program import graph_module, run_network
 from deploy.capture.proofs import prove_captured
 from deploy.capture.spec import NetworkSpec
-from deploy.capture.user.export import UserNetwork, export_user_network, make_stand_in
+from deploy.capture.user.export import (
+    UserNetwork,
+    export_user_network,
+    make_stand_in,
+    size_of_program,
+)
 from deploy.capture.user.functional import functionalize
 from deploy.capture.user.reference import Reference
 from deploy.photos.preprocessing import default_preprocessing
@@ -54,11 +59,27 @@ def plan_user_network(spec: NetworkSpec, reference: Reference, reporter: Reporte
     Raises UserError, WeightsError for a file of another network, RunError where the code's process
     broke down.
     """
+    size = size_of_program(reference) if reference.is_program else None
     preprocessing = preprocessing_of(
-        spec, default_preprocessing(RESOLUTION), file=_file_beside(reference)
+        spec, default_preprocessing(size or RESOLUTION), file=_file_beside(reference)
     )
+    if size not in (None, preprocessing.crop):
+        raise UserError(
+            f"{reference} takes images of {size[0]}x{size[1]}, not "
+            f"{preprocessing.crop[0]}x{preprocessing.crop[1]}: leave --resolution out, or export "
+            "it anew"
+        )
     weights, tensors = _read_weights(spec, reference, preprocessing.crop, reporter)
-    network = export_user_network(reference, preprocessing.crop, seed=spec.seed, weights=tensors)
+    network = export_user_network(
+        reference,
+        preprocessing.crop,
+        seed=spec.seed,
+        weights=tensors,
+        logits=spec.logits,
+        one_logit=spec.classes == 2,
+    )
+    for text in network.told:
+        reporter.warn(f"{reference} {text}")
     if spec.classes not in (None, network.classes):
         raise UserError(
             f"--classes {spec.classes} contradicts {reference}, which gives {network.classes} "

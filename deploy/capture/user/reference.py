@@ -16,7 +16,8 @@ _LONGEST_NAME = 100
 class Reference:
     """`location` is a dotted module, or the path of a .py file; `factory` a name in it.
 
-    The factory takes nothing and returns a torch.nn.Module, or is one.
+    The factory takes nothing and returns a torch.nn.Module, or is one. Of an exported program
+    `location` is the .pt2, and there is no factory.
     """
 
     location: str
@@ -24,7 +25,11 @@ class Reference:
     is_file: bool
 
     def __str__(self) -> str:
-        return f"{self.location}:{self.factory}"
+        return self.location if self.is_program else f"{self.location}:{self.factory}"
+
+    @property
+    def is_program(self) -> bool:
+        return self.is_file and not self.factory
 
     @property
     def name(self) -> str:
@@ -34,7 +39,8 @@ class Reference:
         'gr__e_2.make'
         """
         module = Path(self.location).stem if self.is_file else self.location
-        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", f"{module}.{self.factory}")
+        named = module if self.is_program else f"{module}.{self.factory}"
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", named)
         return re.sub(r"^[.-]", "_", plain)[:_LONGEST_NAME]
 
     def beside(self, suffix: str) -> Path:
@@ -54,9 +60,13 @@ def parse_reference(network: str) -> Reference | None:
 
     >>> parse_reference("nets.py:make_net")
     Reference(location='nets.py', factory='make_net', is_file=True)
+    >>> str(parse_reference("exported/net.pt2"))
+    'exported/net.pt2'
     >>> parse_reference("mobilenet_v2") is None
     True
     """
+    if network.endswith(".pt2") and network.isprintable():
+        return Reference(location=network, factory="", is_file=True)
     location, colon, factory = network.rpartition(":")
     if not colon:
         if network.endswith(".py"):

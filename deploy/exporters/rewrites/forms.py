@@ -46,11 +46,12 @@ def window_arguments(given: Sequence[Any]) -> tuple[list[int], list[int], list[i
 
 def slice_splits(module: GraphModule) -> None:
     """tensor_split(x, n, dim)[i]         becomes        slice(x, dim, start, end)
+    chunk and split                    alike
     narrow(x, dim, start, length)      becomes        slice(x, dim, start, start + length)
 
-    As ExecuTorch will write them, but before `requantize_before_moves`.
+    Of which the delegate has a kernel, and here before `requantize_before_moves`.
     """
-    for node in calls(module, aten.tensor_split.sections, aten.tensor_split.indices):
+    for node in calls(module, *_SPLITS):
         dim = node.args[2] if len(node.args) > 2 else node.kwargs.get("dim", 0)
         assert isinstance(dim, int)
         ends = [0]
@@ -65,6 +66,46 @@ def slice_splits(module: GraphModule) -> None:
         assert isinstance(start, int)
         assert isinstance(length, int)
         node.target, node.args = aten.slice.Tensor, (x, dim, start, start + length)
+
+
+_SPLITS = (
+    aten.tensor_split.sections,
+    aten.tensor_split.indices,
+    aten.chunk.default,
+    aten.split.Tensor,
+    aten.split.sizes,
+    aten.split_with_sizes.default,
+)
+_ONE_AXIS_LESS = (aten.squeeze.dim, aten.squeeze.dims, aten.squeeze.default)
+
+
+def reshape_instead_of_axes(module: GraphModule) -> None:
+    """unbind(x, dim)[i]       becomes        select(x, dim, i)
+    select(x, dim, i)       becomes        reshape(slice(x, dim, i, i + 1))
+    squeeze, unsqueeze      become         reshape
+
+    The delegate has kernels for slices and reshapes alone: the queries, keys and values of an
+    attention come this way.
+    """
+    for node in calls(module, aten.unbind.int):
+        x, dim = filled(node)
+        for item in list(node.users):
+            item.target, item.args = aten.select.int, (x, dim, item.args[1])
+    for node in calls(module, aten.select.int, *_ONE_AXIS_LESS, aten.unsqueeze.default):
+        x, shape = node.args[0], list(node.meta["val"].shape)
+        if not node.meta["val"].is_floating_point():
+            continue
+        if node.target is aten.select.int:
+            dim, i = (argument % size for argument, size in _place(node))
+            with module.graph.inserting_before(node):
+                x = add_call(module, aten.slice.Tensor, (x, dim, i, i + 1), like=node)
+        node.target, node.args, node.kwargs = aten.reshape.default, (x, shape), {}
+
+
+def _place(select: Node) -> list[tuple[int, int]]:
+    """Axis and index of a `select`, each with what it is counted of."""
+    x, dim, i = filled(select)
+    return [(dim, rank(x)), (i, x.meta["val"].shape[dim])]
 
 
 def maxima_for_xnnpack(module: GraphModule) -> None:

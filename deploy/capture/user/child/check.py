@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from .blame import Mistake, a, class_of, layer_of, line_of
+from .unwrap import check_named
 
 RUNNABLE = ("aten", "prims")
 # Eager and exported differ in the order of sums at most: in 1e-4 of the logits.
@@ -28,16 +29,16 @@ def check_inputs(network: nn.Module, example: Tensor) -> None:
         ) from error
 
 
-def check_output(network: nn.Module, output: object) -> Tensor:
-    """The logits (1, classes), float32, or a Mistake that says what there is instead."""
+def check_output(network: nn.Module, output: object, *, one_logit: bool = False) -> Tensor:
+    """The logits (1, classes), float32, or a Mistake that says what there is instead.
+
+    `one_logit` lets (1, 1) pass, for a network that says yes or no.
+    """
     who = class_of(network)
     if not isinstance(output, Tensor):
-        fields = [str(key) for key in output] if isinstance(output, dict) else []
-        inside = f" with {', '.join(fields)}" if fields else ""
-        if isinstance(output, (tuple, list)):
-            inside = f" of {len(output)}"
+        check_named(network, output)
         raise Mistake(
-            f"{who} returns {a(output)}{inside}, not one tensor: "
+            f"{who} returns {a(output)}, not one tensor: "
             "wrap it in a module whose forward returns the logits alone"
         )
     if output.dtype != torch.float32:
@@ -45,7 +46,8 @@ def check_output(network: nn.Module, output: object) -> Tensor:
             f"{who} returns {str(output.dtype).removeprefix('torch.')}, not float32: return the "
             "logits, before any argmax, of a network in float32 (network.float())"
         )
-    if output.dim() != 2 or output.shape[0] != 1 or output.shape[1] < 2:
+    fewest = 1 if one_logit else 2
+    if output.dim() != 2 or output.shape[0] != 1 or output.shape[1] < fewest:
         raise Mistake(
             f"{who} returns a tensor of shape {_shape(output)} for one image, not "
             f"(1, classes): {_remedy(output)}"
@@ -158,10 +160,10 @@ def check_same(
 def _remedy(output: Tensor) -> str:
     sizes = tuple(output.shape)
     if output.numel() == 1:
-        return (
-            "of a single logit z return two, no and yes, torch.cat([torch.zeros_like(z), z], 1), "
-            "whose softmax is the sigmoid of z"
-        )
+        two = "return two, no and yes, torch.cat([torch.zeros_like(z), z], 1)"
+        if sizes == (1, 1):
+            return f"of a single logit z that says yes or no build with --classes 2, or {two}"
+        return f"of a single logit z {two}, whose softmax is the sigmoid of z"
     if output.dim() == 1:
         return "return one logit for each class, and keep the dimension of the batch"
     if output.dim() > 2 and sizes == (*sizes[:2], *(1 for _ in sizes[2:])):

@@ -18,15 +18,19 @@ import torch.export
 from .blame import Mistake, blaming_layers
 from .check import check_inputs, check_output, check_program, check_same
 from .find import find_network
+from .merge import merge_branches
 from .path import set_path
+from .program import Program, exported_before, load_program, size_of
+from .unwrap import pick_logits, unwrap, widen
 
 
 def main(folder: Path) -> None:
     """Read folder/request.json; write folder/program.pt2 and, last, folder/answer.json.
 
-    request: location, factory, is_file, crop (height, width), seed, our_root, and what is wanted:
-    the program, or the names, shapes and dtypes of what a weights file must hold.
-    answer: params and classes, or tensors, or error (one line) and traceback.
+    request: location, factory, is_file, crop (height, width), seed, our_root, logits (which of
+    several outputs, or null), one_logit (whether that is enough), and what is wanted: the program;
+    the names, shapes and dtypes of what a weights file must hold; the size of a .pt2's image.
+    answer: params, classes and told (lines), or tensors, or size; or error (a line) and traceback.
     Where there is folder/weights.pt, the network takes its tensors before anything else.
     """
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
@@ -60,11 +64,24 @@ def _end_with_parent() -> None:
 
 def answer_request(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make the network and give what is wanted of it. Raises Mistake."""
-    network = find_network(request["location"], request["factory"], is_file=request["is_file"])
+    if request["location"].endswith(".pt2"):
+        program = load_program(Path(request["location"]))
+        if request["wanted"] == "size":
+            return {"size": size_of(program)}
+        network: torch.nn.Module = Program(program)
+    else:
+        found = find_network(request["location"], request["factory"], is_file=request["is_file"])
+        network = unwrap(found)
     initialize(network, request["crop"])
     if request["wanted"] == "tensors":
         return {"tensors": describe_tensors(network)}
-    return export_network(network, request["crop"], folder)
+    return export_network(
+        network,
+        request["crop"],
+        folder,
+        logits=request.get("logits"),
+        one_logit=request.get("one_logit", False),
+    )
 
 
 def initialize(network: torch.nn.Module, crop: tuple[int, int]) -> None:
@@ -85,7 +102,14 @@ def describe_tensors(network: torch.nn.Module) -> dict[str, tuple[list[int], str
     }
 
 
-def export_network(network: torch.nn.Module, crop: tuple[int, int], folder: Path) -> dict[str, Any]:
+def export_network(
+    network: torch.nn.Module,
+    crop: tuple[int, int],
+    folder: Path,
+    *,
+    logits: str | None = None,
+    one_logit: bool = False,
+) -> dict[str, Any]:
     """Prove the network fit for phones and write its program to folder/program.pt2.
 
     Returns the answer. Raises Mistake.
@@ -96,18 +120,23 @@ def export_network(network: torch.nn.Module, crop: tuple[int, int], folder: Path
     network.eval().cpu()
     shape = (1, 3, *crop)
     example = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    told = widen(network, example)
+    network, merged = merge_branches(network, example)
+    pick_logits(network, logits)
     check_inputs(network, example)
     # Without gradients: what the user has under torch.no_grad() is then exported like the rest.
     with torch.no_grad():
         with blaming_layers(network, f"cannot run on an image of {shape[2]}x{shape[3]}"):
             output: object = network(example)
-        logits = check_output(network, output)
+        answer = check_output(network, output, one_logit=one_logit)
         with blaming_layers(network, "cannot be exported", export=True):
             program = torch.export.export(network, (torch.zeros(shape),))
-        check_program(program)
-        check_same(network, program, example, logits)
+        with exported_before(network):
+            check_program(program)
+        check_same(network, program, example, answer)
     torch.export.save(program, folder / "program.pt2")
     return {
         "params": sum(parameter.numel() for parameter in network.parameters()),
-        "classes": logits.shape[1],
+        "classes": answer.shape[1],
+        "told": told + merged,
     }
