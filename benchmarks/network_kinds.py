@@ -25,8 +25,8 @@ from shared import machine, print_header, print_row
 from deploy.capture.spec import NetworkSpec
 from deploy.pipeline.build import Built, build
 from deploy.pipeline.recipe import Recipe, make_targets
-from deploy.pipeline.workers import in_process
 from deploy.support.errors import DeployError
+from deploy.support.workers import in_process
 
 ROOT = Path(__file__).parents[1]
 NETWORKS = ROOT / "tests/networks/kinds.py"
