@@ -156,6 +156,8 @@ def compile_runner(
         compiler.run(
             *flags,
             *_DEFINITIONS,
+            # The same program wherever this package lies.
+            f"-ffile-prefix-map={SOURCES}=src",
             f'-DRUNNER_VERSION="{VERSION}"',
             f'-DEXECUTORCH_VERSION="{EXECUTORCH}"',
             *("-isystem", headers / "include", "-isystem", headers / _C10),
