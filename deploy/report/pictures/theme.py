@@ -103,7 +103,7 @@ def drawing() -> Iterator[None]:
 
 
 def raw_svg(figure: Figure) -> str:
-    """As matplotlib writes it, in placeholders, less what turns text around or XML does not take."""
+    """As matplotlib writes it, in placeholders, without what turns text around or is not XML."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return _NOT_XML.sub("?", shown(text.getvalue()))
