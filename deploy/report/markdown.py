@@ -45,6 +45,22 @@ def _lines(report: Report) -> Iterator[str]:
             ],
             left=3,
         )
+        if found.arms and found.instructions:
+            yield ""
+        yield from _table(
+            ("instructions of", "processor", "A", "B", "B/A"),
+            [
+                (
+                    one.artifact,
+                    f"{one.processor} (emulated)",
+                    words.count(one.a),
+                    words.count(one.b),
+                    f"{one.ratio:.3f}",
+                )
+                for one in found.instructions
+            ],
+            left=2,
+        )
         yield from _notes((*found.missing, *found.notes))
     for _, changed in report.diffs:
         yield from ("", f"#### Changed: {escaped(changed.old)} → {escaped(changed.new)}", "")

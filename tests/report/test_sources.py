@@ -130,6 +130,12 @@ def test_what_compare_and_diff_print_is_known_by_its_fields(
     found = report_of(said)
     assert found.comparisons[0][1].arms
     assert found.diffs[0][1].checks
+    counts = {"processor": "cortex-a53", "artifact": INT8, "unit": "instructions"}
+    printed = json.loads((said / "one.json").read_text(encoding="utf-8"))
+    printed["instructions"] = [counts | {"emulated": True, "a": 4_000_000, "b": 0, "ratio": 0.0}]
+    (said / "one.json").write_text(json.dumps(printed), encoding="utf-8")
+    text = markdown(report_of(said))
+    assert "| executorch\\_int8 | cortex-a53 (emulated) | 4 M | 0 | 0.000 |" in text
 
 
 def refusal(capfd: Captured, folder: Path, *paths: Path) -> str:
