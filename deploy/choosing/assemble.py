@@ -204,7 +204,8 @@ def _latency(arm: ArmReport) -> ArmLatency:
     return ArmLatency(
         threads=arm.arm.key.threads,
         p50_ms=p50.value / 1e6 if p50 else None,
-        low_ms=interval.low / 1e6 if interval else None,
+        # Of a clock whose steps are as long as an inference the lower end is 0.
+        low_ms=interval.low / 1e6 if interval and interval.low else None,
         high_ms=interval.high / 1e6 if interval else None,
         valid=arm.valid,
         reasons=tuple(map(line, arm.reasons)),

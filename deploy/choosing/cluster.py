@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import CancelledError as FutureCancelled
-from concurrent.futures import Executor, Future, InvalidStateError
+from concurrent.futures import Executor, Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -151,7 +151,9 @@ def _connected(address: str) -> Iterator[Client]:
             "--dask needs dask.distributed: pip install 'mobile-deploy[dask]'"
         ) from error
     try:
-        asyncio.run(asyncio.wait_for(_reach(address), _CONNECT_S))
+        # In a thread of its own: a notebook's has a loop already.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, asyncio.wait_for(_reach(address), _CONNECT_S)).result()
     except Exception as error:  # Each scheme has its own, and a TLS that is not set up.
         raise UserError(
             f"no Dask scheduler answers at {where} ({telling_line(error)}): start one with "

@@ -107,9 +107,17 @@ def compare(
 
 def _floors(compared: FileComparison, sessions: int) -> str:
     """Such as "3 %", and where from."""
-    percents = dict.fromkeys(f"{100 * arm.floor:.2g} %" for arm in compared.arms)
+    percents = dict.fromkeys(f"{_figure(100 * arm.floor)} %" for arm in compared.arms)
     learnt = f", learnt from {sessions} sessions," if sessions else ""
     return " or ".join(percents) + learnt
+
+
+def _figure(percent: float) -> str:
+    """
+    >>> _figure(3.0), _figure(4.26), _figure(100.0)
+    ('3', '4.3', '100')
+    """
+    return f"{percent:.1f}".removesuffix(".0")
 
 
 def _fail_above(compared: FileComparison, fail_above: float) -> None:

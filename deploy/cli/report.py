@@ -54,6 +54,7 @@ def report(
         check_output(output)
         if output.suffix.lower() not in (".html", ".htm") and not is_stream(output):
             raise UserError(f"{one_line(str(output))} is no page: name one that ends with .html")
+    from deploy.report.words import counted
     from deploy.report.write import markdown, read_report, write_page, write_pictures
 
     with watched(debug) as watcher:
@@ -86,7 +87,8 @@ def report(
     if output is not None and size is not None:
         variants = sum(len(group.variants) for group in found.groups)
         echo(
-            f"wrote {one_line(str(output))}: {variants} variants of {len(found.files)} files, "
+            f"wrote {one_line(str(output))}: {counted(variants, 'variant')} of "
+            f"{counted(len(found.files), 'file')}, "
             f"{size / 1e6:.2f} MB; open it in any browser"
         )
     for path in pictures:

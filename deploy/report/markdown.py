@@ -25,6 +25,7 @@ def markdown(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"### {escaped(report.title)}"
+    yield from _notes(report.notes)
     for group in report.groups:
         yield from _group(report, group, several=len(report.groups) > 1)
     for path, found in report.comparisons:
@@ -43,6 +44,22 @@ def _lines(report: Report) -> Iterator[str]:
                 for arm in found.arms
             ],
             left=3,
+        )
+        if found.arms and found.instructions:
+            yield ""
+        yield from _table(
+            ("instructions of", "processor", "A", "B", "B/A"),
+            [
+                (
+                    one.artifact,
+                    f"{one.processor} (emulated)",
+                    words.count(one.a),
+                    words.count(one.b),
+                    f"{one.ratio:.3f}",
+                )
+                for one in found.instructions
+            ],
+            left=2,
         )
         yield from _notes((*found.missing, *found.notes))
     for _, changed in report.diffs:
@@ -105,7 +122,8 @@ def _group(report: Report, group: ShownGroup, *, several: bool) -> Iterator[str]
         for variant in group.variants
         if variant.state != "built"
     ]
-    yield from _notes([*group.notes, *unbuilt[:_MOST_ROWS]])
+    failure = [f"not measured to the end: {group.failure}"] if group.failure else []
+    yield from _notes([*failure, *group.notes, *unbuilt[:_MOST_ROWS]])
 
 
 def _row(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) -> tuple[str, ...]:

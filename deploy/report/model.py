@@ -153,7 +153,7 @@ class ShownLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownGroup:
-    """A sweep, or all that is of none. `recommended` and `runners_up` are (variant, artifact) keys.
+    """A sweep, or all that is of none. `runners_up` are keys of artifacts, the best first.
 
     `devices` are keys of those that have measured any of it; `chosen_on` are those whose latency
     the sweep's limits were put to.
@@ -197,7 +197,7 @@ class ShownGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The whole. `files` are (path, kind, SHA-256); `versions` of the toolkits, by name."""
+    """The whole. `files` are (path, kind, SHA-256), `comparisons` and `diffs` begin with a path."""
 
     title: str
     groups: tuple[ShownGroup, ...]

@@ -53,10 +53,21 @@ class ComparedArm(Printed):
     smallest: float | None = None
 
 
+class ComparedCounts(Printed):
+    """Instructions of an artifact on an emulated processor, in A and in B."""
+
+    processor: Line
+    artifact: Line
+    a: Count
+    b: Count
+    ratio: Annotated[float, Field(ge=0)]
+
+
 class PrintedComparison(Printed):
     """`compare --json`."""
 
     arms: tuple[ComparedArm, ...]
+    instructions: tuple[ComparedCounts, ...] = ()
     missing: tuple[Text, ...]
     notes: tuple[Text, ...]
 

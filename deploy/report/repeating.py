@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploy.choosing.records import Choice
 from deploy.report.sources import ReadBundle
+from deploy.report.words import size
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -20,7 +21,7 @@ def bundle_facts(bundle: ReadBundle) -> Facts:
         *([("weights' SHA-256", weights.sha256)] if weights.sha256 else []),
         (
             "input",
-            f"resize {_size(taken.resize)}, crop {_size(taken.crop)}, mean {_three(taken.mean)}, "
+            f"resize {size(taken.resize)}, crop {size(taken.crop)}, mean {_three(taken.mean)}, "
             f"std {_three(taken.std)}",
         ),
         (
@@ -52,10 +53,6 @@ def choice_facts(choice: Choice) -> Facts:
         *([("labelled photos, digest", choice.labelled)] if choice.labelled else []),
         ("versions", ", ".join(f"{name} {text}" for name, text in choice.versions.items())),
     )
-
-
-def _size(size: tuple[int, int]) -> str:
-    return "x".join(map(str, dict.fromkeys(size)))
 
 
 def _three(values: tuple[float, float, float]) -> str:

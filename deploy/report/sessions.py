@@ -14,6 +14,7 @@ from deploy.results.records import Arm, Block, Conditions, DeviceFacts, Measured
 from deploy.results.words import threads_text
 
 _MS, _MB, _GHZ_IN_KHZ = 1e6, 1e6, 1e6
+_UNTOLD = "choice.json does not say why"
 
 
 class Sessions:
@@ -65,7 +66,7 @@ class Sessions:
                 low=one.low_ms,
                 high=one.high_ms,
                 valid=one.valid,
-                reasons=one.reasons,
+                reasons=one.reasons if one.valid or one.reasons else (_UNTOLD,),
             )
             for one in latencies
         )

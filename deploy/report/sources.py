@@ -84,7 +84,7 @@ def read_sources(paths: Sequence[Path]) -> Sources:
     if reader.sources.is_empty():
         where = ", ".join(printable(str(path)) for path in paths)
         raise UserError(f"there is nothing to report in {where}: {_REMEDY}")
-    if len(paths) == 1 and paths[0].is_dir():
+    if len(paths) == 1 and os.path.isdir(paths[0]):
         reader.sources.title = paths[0].resolve().name
     return reader.sources
 
@@ -96,7 +96,8 @@ class _Reader:
 
     def read(self, path: Path) -> None:
         """A path that the user named."""
-        if path.is_dir():
+        # os.path's are False, where Path's raise, for what cannot be looked at.
+        if os.path.isdir(path):
             for found in _results_below(path):
                 self._file(found, named=False)
         else:
@@ -107,11 +108,11 @@ class _Reader:
         if real in self._seen:
             return
         self._seen.add(real)
-        if path.exists() and not path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):
             if named:
                 raise UserError(f"{printable(str(path))} is no plain file: {_REMEDY}")
             return
-        kind = path.name if path.name in (CHOICE_FILE, MANIFEST_FILE) else _kind(path)
+        kind = path.name if _is_by_name(path, named=named) else _kind(path)
         if kind == CHOICE_FILE or kind == "choice":
             self._choice(path)
         elif kind == MANIFEST_FILE or kind == "manifest":
@@ -192,7 +193,8 @@ def _results_below(folder: Path) -> Iterator[Path]:
                 f"{printable(str(folder))} holds more than {_MOST_FILES} files: name the folders "
                 "that the results are in"
             )
-        whole = next((name for name in (MANIFEST_FILE, CHOICE_FILE) if name in names), None)
+        ours = (MANIFEST_FILE, CHOICE_FILE)
+        whole = next((name for name in ours if name in names and _is_versioned(here / name)), None)
         if whole == MANIFEST_FILE or len(here.relative_to(folder).parts) >= _DEPTH:
             folders.clear()
         hidden = {name for name in folders if name.startswith(".")}
@@ -202,6 +204,16 @@ def _results_below(folder: Path) -> Iterator[Path]:
             yield here / whole
         else:
             yield from (here / name for name in sorted(names) if name.endswith(".json"))
+
+
+def _is_by_name(path: Path, *, named: bool) -> bool:
+    """Whether it is to be read as what its name says, whatever is in it."""
+    return path.name in (CHOICE_FILE, MANIFEST_FILE) and (named or _is_versioned(path))
+
+
+def _is_versioned(path: Path) -> bool:
+    """Whether a manifest.json is a bundle's: those of web pages have no version of a schema."""
+    return os.path.isfile(path) and "schema_version" in _object(path)
 
 
 def _kind(path: Path) -> str | None:

@@ -41,15 +41,16 @@ def short_network(name: str) -> str:
 
 
 def recipe(variant: ShownVariant) -> str:
-    """
-    >>> size((160, 160)), size((160, 224))
-    ('160', '160x224')
-    """
+    """Such as V2 0.5@160."""
     width = "" if variant.width is None else f" {variant.width:g}"
     return f"{short_network(variant.network)}{width}@{size(variant.resolution)}"
 
 
 def size(resolution: tuple[int, int]) -> str:
+    """
+    >>> size((160, 160)), size((160, 224))
+    ('160', '160x224')
+    """
     return "x".join(map(str, dict.fromkeys(resolution)))
 
 
@@ -101,15 +102,15 @@ def percent(share: float | None) -> str:
 
 def count(number: int | None) -> str:
     """
-    >>> count(300_774_272), count(3_504_872), count(864), count(None)
-    ('301 M', '3.5 M', '864', '-')
+    >>> count(300_774_272), count(99_600_000), count(3_504_872), count(864), count(None)
+    ('301 M', '100 M', '3.5 M', '864', '-')
     """
     if number is None:
         return NOTHING
     for scale, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= scale:
             value = number / scale
-            return f"{value:.0f} {letter}" if value >= 100 else f"{value:.2g} {letter}"
+            return f"{value:.0f} {letter}" if value >= 99.5 else f"{value:.2g} {letter}"
     return str(number)
 
 

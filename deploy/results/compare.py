@@ -158,13 +158,13 @@ def _compare_devices(
     """The arms that both were asked for."""
     if first.interrupted or second.interrupted:
         tolerance.notes.append(f"{printable(second.device.model)}: a session was interrupted")
-    # One bundle in each file is taken to be the same one at two times, whatever its folder.
     moved = max(first.wander, second.wander)
     if moved > floor:
         tolerance.notes.append(
             f"{printable(second.device.model)}: a session's level moved by {100 * moved:.1f} % "
             "while it ran, and by so much may two sessions differ"
         )
+    # One bundle in each file is taken to be the same one at two times, whatever its folder.
     several = any(len({arm.bundle.id for arm in one.arms}) > 1 for one in (first, second))
     theirs = {_identity(arm, several): arm for arm in second.arms}
     for arm in first.arms:

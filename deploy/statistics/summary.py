@@ -84,4 +84,5 @@ def _p99(times: Floats) -> Estimate | None:
 def _widened(interval: Interval | None, by: float) -> Interval | None:
     if interval is None:
         return None
-    return Interval(low=interval.low - by, high=interval.high + by)
+    # No time is below 0, however coarse the clock.
+    return Interval(low=max(0.0, interval.low - by), high=interval.high + by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import signal
@@ -77,6 +78,19 @@ def test_a_scheduler_that_is_not_there_is_told_in_one_line(
     monkeypatch.setattr("deploy.choosing.cluster._CONNECT_S", 0.5)
     with pytest.raises(UserError, match=f"no Dask scheduler answers at {address} [^\n]*$"):
         sweep_on(address, tmp_path / "sweep")
+
+
+def test_in_a_notebook_too_it_is_the_scheduler_that_does_not_answer(tmp_path: Path) -> None:
+    """Where a loop of asyncio runs already."""
+    pytest.importorskip("distributed", reason="pip install -e '.[dev]'")
+
+    async def cell() -> None:
+        with on_cluster("nonsense")(1, tmp_path):
+            pass
+
+    with pytest.raises(UserError, match="no Dask scheduler answers at nonsense") as caught:
+        asyncio.run(cell())
+    assert "event loop" not in str(caught.value)
 
 
 def test_a_machine_that_cannot_work_for_a_sweep_says_why(tmp_path: Path) -> None:

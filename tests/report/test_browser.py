@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from browser import PHONE, chromium, opened
-from playwright.sync_api import Browser, Page
 from report_files import HOSTILE_WORDS, INT8, write_sweep
 
 from deploy.report.write import read_report, write_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
 
 __all__ = ["chromium"]
 

@@ -123,8 +123,8 @@ def test_what_strangers_wrote_is_text(tmp_path: Path, capfd: Captured) -> None:
 
 
 def test_no_name_turns_around_what_stands_behind_it(tmp_path: Path, capfd: Captured) -> None:
-    """Such as that a phone is virtual."""
-    turned = Words(label="Pixel\u202e8", layer="a\u2066b", networks=("net\u202e",))
+    """Such as that a phone is virtual. What XML does not take ends no picture."""
+    turned = Words(label="Pixel\u202e8", layer="a\u2066b", networks=("net\u202e\uffff",))
     write_sweep(tmp_path / "sweep", variants=1, words=turned, virtual=True)
     text = page_of(tmp_path, capfd, tmp_path / "sweep")
     assert "Pixel?8 (virtual)" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from report_files import INT8, measured, write_sweep
 from session_results import session
 
 from deploy.report.gather import gather
+from deploy.report.markdown import markdown
 from deploy.report.model import Report
 from deploy.report.pictures.points import pictures_of
 from deploy.report.sources import read_sources
@@ -86,6 +88,19 @@ def test_a_sweep_that_was_moved_says_what_is_missing(tmp_path: Path) -> None:
     timings = [timing for _, artifact in group.rows() for timing in artifact.timings]
     assert {timing.p50 for timing in timings} == {5.0}
     assert found.device(timings[0].device).origin == "host"
+    assert "is not there" in markdown(found)
+    # INVALID without a reason, as no choice of ours says it, is INVALID all the same.
+    said = (tmp_path / "kept.json").read_text(encoding="utf-8")
+    (tmp_path / "kept.json").write_text(re.sub(r'"valid": true', '"valid": false', said))
+    assert "INVALID: choice.json does not say why" in markdown(report_of(tmp_path / "kept.json"))
+
+
+def test_what_others_call_a_manifest_is_none(tmp_path: Path) -> None:
+    """Such as a web page's, beside results or above them."""
+    (tmp_path / "manifest.json").write_text('{"name": "app", "icons": []}', encoding="utf-8")
+    (tmp_path / "a.json").write_text(session().to_json(), encoding="utf-8")
+    make_bundle(tmp_path / "below/bundle")
+    assert [kind for _, kind, _ in report_of(tmp_path).files] == ["profile", "build"]
 
 
 def test_a_bundle_built_anew_since_is_not_taken_for_the_one_chosen(tmp_path: Path) -> None:
@@ -115,6 +130,12 @@ def test_what_compare_and_diff_print_is_known_by_its_fields(
     found = report_of(said)
     assert found.comparisons[0][1].arms
     assert found.diffs[0][1].checks
+    counts = {"processor": "cortex-a53", "artifact": INT8, "unit": "instructions"}
+    printed = json.loads((said / "one.json").read_text(encoding="utf-8"))
+    printed["instructions"] = [counts | {"emulated": True, "a": 4_000_000, "b": 0, "ratio": 0.0}]
+    (said / "one.json").write_text(json.dumps(printed), encoding="utf-8")
+    text = markdown(report_of(said))
+    assert "| executorch\\_int8 | cortex-a53 (emulated) | 4 M | 0 | 0.000 |" in text
 
 
 def refusal(capfd: Captured, folder: Path, *paths: Path) -> str:
@@ -135,6 +156,7 @@ def test_nothing_to_report(tmp_path: Path, capfd: Captured) -> None:
     assert "no result that we know" in refusal(capfd, tmp_path, tmp_path / "empty/other.json")
     assert "no plain file" in refusal(capfd, tmp_path, tmp_path / "empty/pipe.json")
     assert "cannot read" in refusal(capfd, tmp_path, tmp_path / "missing")
+    assert "cannot read" in refusal(capfd, tmp_path, tmp_path / ("long" * 100))
 
 
 @pytest.mark.parametrize("text", ["", "{", "\udcff", '{"a": NaN', "[" * 100_000])

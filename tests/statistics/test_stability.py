@@ -161,6 +161,14 @@ def test_the_step_of_a_clock_shows_where_times_repeat(times: list[float], step: 
     assert resolution([TimedBlock(round=0, times=np.array(times))]) == step
 
 
+def test_an_interval_of_times_does_not_end_below_zero() -> None:
+    """Of a network that is done within one step of the clock."""
+    blocks = [TimedBlock(round=index, times=np.full(20, 1e6)) for index in range(10)]
+    interval = summarize_times(blocks).p50.interval
+    assert interval is not None
+    assert (interval.low, interval.high) == (0.0, 2e6)
+
+
 def test_a_coarse_clock_is_told_and_in_the_interval() -> None:
     blocks = [
         TimedBlock(round=index, times=np.array([8e6] * 10 + [9e6] * 10)) for index in range(10)

@@ -54,6 +54,8 @@ SHAPES = (
 )
 
 FONT_SIZE = 10.0
+# What a name may hold, and XML may not.
+_NOT_XML = re.compile("[\x1b\ufffe\uffff]")
 # Of texts, so that lines below them do not cut them; the page has its own.
 _HALO = "text{paint-order:stroke;stroke:#fff;stroke-width:2.5px;stroke-linejoin:round}"
 
@@ -101,10 +103,10 @@ def drawing() -> Iterator[None]:
 
 
 def raw_svg(figure: Figure) -> str:
-    """As matplotlib writes it, in placeholders, without characters that turn text around."""
+    """As matplotlib writes it, in placeholders, without what turns text around or is not XML."""
     text = StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return shown(text.getvalue())
+    return _NOT_XML.sub("?", shown(text.getvalue()))
 
 
 def standing_alone(raw: str) -> str:

@@ -177,10 +177,18 @@ def _without_spikes(values: Sequence[float]) -> Sequence[float]:
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
-    low, high, middle = min(values), max(values), median(values)
-    lacking = max(0.0, _LEAST_HEIGHT * middle - (high - low)) / 2
-    pad = 0.06 * max(high - low, _LEAST_HEIGHT * middle)
-    return max(0.0, low - lacking - pad), high + lacking + pad
+    """What an axis spans.
+
+    >>> _range([0.0, 0.0]), _range([-5.0, -5.0])
+    ((0.0, 0.14), (-5.7, -4.3))
+    """
+    low, high = min(values), max(values)
+    # Of degrees below 0 too; of nothing but zeros it is a height all the same.
+    least = _LEAST_HEIGHT * (abs(median(values)) or 1.0)
+    lacking = max(0.0, least - (high - low)) / 2
+    pad = 0.06 * max(high - low, least)
+    bottom = low - lacking - pad
+    return bottom if low < 0 else max(0.0, bottom), high + lacking + pad
 
 
 def _few_ticks() -> Locator:
