@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import pytest
 
@@ -24,11 +24,15 @@ def build():
 """
 
 
-def test_a_warning_is_told_at_the_line_that_called_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_told_at_the_line_that_called_us(tmp_path: Path) -> None:
     """Also from within a function that is decorated as `build` is."""
-    ours = ModuleType("deploy.made_up")
-    monkeypatch.setitem(sys.modules, ours.__name__, ours)
-    exec(BUILD, ours.__dict__)
+    file = tmp_path / "made_up.py"
+    file.write_text(BUILD)
+    spec = spec_from_file_location("deploy.made_up", file)
+    assert spec is not None
+    assert spec.loader is not None
+    ours = module_from_spec(spec)
+    spec.loader.exec_module(ours)
     with pytest.warns(DeployWarning, match="few photos") as told:
         ours.build()
     assert told[0].filename == __file__
