@@ -74,8 +74,8 @@ def show_foreseen(recipe: Recipe, foreseen: Foreseen) -> None:
     fetched = ", to be fetched" if foreseen.to_fetch else ""
     about = f", {_accuracy(source)}" if source else ""
     echo(f"weights: {one_line(foreseen.weights)}{about}{fetched}.")
-    if source is not None and foreseen.resolution == source.preprocessing.crop:
-        echo(inputs(source.preprocessing))
+    if foreseen.preprocessing is not None:
+        echo(inputs(foreseen.preprocessing))
     elif foreseen.resolution is not None:
         echo(f"inputs: {'x'.join(map(str, foreseen.resolution))} RGB.")
     echo(_labels(foreseen))
