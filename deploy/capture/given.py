@@ -20,6 +20,8 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
 
     Raises UserError, WeightsError or PhotosError: the same as the build would, seconds later.
     """
+    if spec.reference is not None:
+        spec.reference.check_file()
     if spec.preprocessing_file is not None and not flows(spec.preprocessing_file):
         read_preprocessing(spec.preprocessing_file)
     if spec.labels is not None and not flows(spec.labels):

@@ -42,6 +42,10 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         check_given(NetworkSpec("mobilenet_v2", width=0.33), None)
     with pytest.raises(UserError, match=r"--classes 10 contradicts .*, whose head has 1000"):
         check_given(NetworkSpec("mobilenet_v2", weights="keras", classes=10), None)
+    (tmp_path / "nets.py").touch()
+    for name in ("nest.py:make_net", "nets.pt2"):
+        with pytest.raises(UserError, match=r"is not a file: (did you mean .*nets\.py|check)"):
+            check_given(NetworkSpec(str(tmp_path / name)), None)
     check_given(untrained, tmp_path)
 
 
