@@ -117,12 +117,18 @@ def test_half_precision_is_computed_in_float32_and_told() -> None:
     assert export_here("casts", location="several.py")["told"] == []
 
 
+class SigmoidInPlace(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sigmoid_()
+
+
 @pytest.mark.parametrize(
     ("last", "classes", "said"),
     [
         (nn.Softmax(1), 4, ["ends in a softmax, which is taken off: apps"]),
         (nn.LogSoftmax(-1), 4, ["ends in a log-softmax, which is taken off: apps"]),
         (nn.Sigmoid(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
+        (SigmoidInPlace(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
         (nn.Sigmoid(), 1, ["ends in a sigmoid, which is taken off", "gives one logit"]),
         (nn.Identity(), 1, ["gives one logit: class 0 is no, class 1 is yes"]),
         (nn.Softmax(0), 4, []),
