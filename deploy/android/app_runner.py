@@ -101,7 +101,10 @@ class AppRunner:
         # In this order: the app may answer and end between the two.
         look = {"process": f"pidof {PACKAGE}", "answer": as_app(f"test -f {path} && echo there")}
         kind = (
-            *(request.artifact.sha256, request.threads, request.warmup, request.iterations),
+            request.artifact.sha256,
+            request.threads,
+            request.warmup,
+            request.iterations,
             len(request.golden),
         )
         began = time.monotonic()
@@ -120,7 +123,7 @@ class AppRunner:
                 what = f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
                 locked = parse_keyguard(self._phone.shell("dumpsys window policy").out).locked
                 raise fault("locked" if locked else "hung", what)
-            self._phone.adb.rest(min(pause(elapsed, self._took_s.get(kind)), timeout))
+            self._phone.adb.rest(min(pause(elapsed, self._took_s.get(kind)), timeout - elapsed))
 
     def _death(self, pid: int | None) -> PhoneError:
         """Why the process is gone: by the system's record of it, or before Android 11 by logcat.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from deploy.bundle.manifest import Weights
+from deploy.capture.given import preprocessing_of
 from deploy.capture.spec import DEFAULT_WEIGHTS, IMAGENET_CLASSES, UNTRAINED, NetworkSpec
 from deploy.labels import default_labels, imagenet_labels, read_labels
-from deploy.photos.preprocessing import choose_preprocessing, default_preprocessing
+from deploy.photos.preprocessing import default_preprocessing
 from deploy.support.errors import RunError, UserError
 from deploy.support.reporter import Reporter
 from deploy.weights import choose_weights
@@ -134,16 +134,6 @@ def settle_batch_norms(network: nn.Module, photos: Tensor) -> None:
 def variation(logits: Tensor) -> float:
     """How much logits (N, classes) vary between photos, as a share of their own size."""
     return float(logits.std(0).mean() / logits.square().mean().sqrt())
-
-
-def preprocessing_of(
-    spec: NetworkSpec, base: Preprocessing, *, file: Path | None = None
-) -> Preprocessing:
-    """What the user said, else what their file says (by default `file`), else `base`."""
-    said = spec.preprocessing
-    if spec.resolution is not None:
-        said = replace(said, crop=spec.resolution)
-    return choose_preprocessing(base, said, spec.preprocessing_file or file)
 
 
 def choose_labels(spec: NetworkSpec, classes: int, reporter: Reporter) -> tuple[str, ...]:

@@ -84,8 +84,6 @@ def benchmark(
             server=server_named(adb_server, connect),
         )
         found = benchmark_bundle(bundle, folder, measuring=measuring, reporter=watcher)
-        for warning in found.evaluation.warnings:
-            watcher.warn(warning)
     if as_json:
         print_json(facts(bundle, found))
     else:

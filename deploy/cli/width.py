@@ -28,7 +28,8 @@ def width_of(stream: TextIO) -> int | None:
 def fold(text: str, width: int | None) -> str:
     """`text` with lines of at most `width` columns, broken between words; longer words stay whole.
 
-    Lines that begin with a space stay as they are: they are commands to copy, or parts of a table.
+    Lines that begin with a space or a | stay as they are: they are commands to copy, parts of a
+    table, or a table in Markdown, whose rows are a line each.
 
     >>> fold("a warning of words\\n  mobile-deploy verify bundles/mobilenet_v2", 10)
     'a warning\\nof words\\n  mobile-deploy verify bundles/mobilenet_v2'
@@ -36,7 +37,7 @@ def fold(text: str, width: int | None) -> str:
     if width is None:
         return text
     return "\n".join(
-        line if line.startswith(" ") else "\n".join(_join(line.split(" "), " ", width))
+        line if line.startswith((" ", "|")) else "\n".join(_join(line.split(" "), " ", width))
         for line in text.split("\n")
     )
 

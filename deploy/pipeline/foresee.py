@@ -9,14 +9,16 @@ from deploy.assets import is_at_hand
 from deploy.backends import BACKENDS
 from deploy.bundle.manifest import QUANTIZED
 from deploy.bundle.write import check_alone, check_target
-from deploy.capture.given import check_given, flows, known_classes
+from deploy.capture.given import check_given, flows, known_classes, preprocessing_of
 from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED
 from deploy.labels import read_labels
 from deploy.photos import find_photos
 from deploy.photos.load import sides
+from deploy.photos.preprocessing import default_preprocessing
 from deploy.photos.read import MAX_PHOTOS
 from deploy.pipeline.recipe import Recipe
 from deploy.weights.published import find_source, names_a_file
+from models.preprocessing import Preprocessing
 from models.registry import NETWORKS
 from models.weights.source import WeightSource
 
@@ -29,13 +31,15 @@ _QUANTIZED_TAKES = 1.4
 @dataclass(frozen=True, kw_only=True)
 class Foreseen:
     """`weights` in words, `source` their row in the table; `to_fetch` says whether they are not in
-    the cache. `classes` is None where the weights have to be read first. `calibrating` and
-    `judging` count photos, None for the bundled samples; of very few none judges."""
+    the cache. `preprocessing`, `resolution` (height, width) and `classes` are None where the
+    weights or the network have to be read first. `calibrating` and `judging` count photos, None for
+    the bundled samples; of very few none judges."""
 
     files: tuple[str, ...]
     weights: str
     source: WeightSource | None
     to_fetch: bool
+    preprocessing: Preprocessing | None
     resolution: tuple[int, int] | None
     classes: int | None
     labels: int | None
@@ -57,13 +61,15 @@ def foresee(recipe: Recipe) -> Foreseen:
     if recipe.photos is not None:
         count = min(len(find_photos(recipe.photos)), MAX_PHOTOS)
         calibrating, judging = sides(count)
+    preprocessing = _preprocessing(recipe, source)
     return Foreseen(
         files=tuple(recipe.file_name(target) for target in recipe.targets),
         weights=_words(recipe, name, source),
         source=source,
         to_fetch=source is not None and not is_at_hand(source.file),
-        resolution=spec.resolution or _own_resolution(recipe, source),
-        classes=source.classes if source else known_classes(spec),
+        preprocessing=preprocessing,
+        resolution=preprocessing.crop if preprocessing else _resolution(recipe),
+        classes=known_classes(spec),
         labels=_labels(recipe),
         calibrating=calibrating,
         judging=judging,
@@ -87,11 +93,23 @@ def _words(recipe: Recipe, name: str, source: WeightSource | None) -> str:
     return "untrained" if recipe.network.reference is None else "what the network is made with"
 
 
-def _own_resolution(recipe: Recipe, source: WeightSource | None) -> tuple[int, int] | None:
+def _preprocessing(recipe: Recipe, source: WeightSource | None) -> Preprocessing | None:
+    """As the build's, where it does not hang on a file that has to be read first."""
+    spec = recipe.network
+    if spec.preprocessing_file is not None and flows(spec.preprocessing_file):
+        return None
     if source is not None:
-        return source.preprocessing.crop
-    entry = NETWORKS.get(recipe.network.name)
-    return entry.resolution if entry else None
+        return preprocessing_of(spec, source.preprocessing)
+    if spec.weights == UNTRAINED:
+        return preprocessing_of(spec, default_preprocessing(NETWORKS[spec.name].resolution))
+    return None
+
+
+def _resolution(recipe: Recipe) -> tuple[int, int] | None:
+    """What the user said, else what a network of ours takes."""
+    spec = recipe.network
+    entry = NETWORKS.get(spec.name)
+    return spec.resolution or spec.preprocessing.crop or (entry.resolution if entry else None)
 
 
 def _seconds(recipe: Recipe) -> float:

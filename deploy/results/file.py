@@ -13,12 +13,10 @@ from deploy.results.records import EMULATED_VERSION, MeasuredDevice, Results
 from deploy.support.errors import UserError
 from deploy.support.output_file import write_output
 from deploy.support.printable import printable
+from deploy.support.spreadsheet import inert
 
 # A hundred phones' worth.
 _MAX_BYTES = 512 * 2**20
-
-# With their wide forms, which some spreadsheets take too (OWASP, "CSV Injection").
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 CSV_COLUMNS = (
     "device",
@@ -94,25 +92,16 @@ def _rows(device: MeasuredDevice, labels: dict[str, str]) -> Iterator[list[objec
         for block in arm.blocks:
             for iteration, ns in enumerate(block.answer.iterations_ns if block.answer else ()):
                 yield [
-                    *map(_inert, (about.serial or about.id, about.model, labels[arm.bundle])),
-                    _inert(arm.artifact),
+                    *map(inert, (about.serial or about.id, about.model, labels[arm.bundle])),
+                    inert(arm.artifact),
                     arm.key.runner,
                     arm.key.threads,
-                    _inert(arm.key.cores or ""),
+                    inert(arm.key.cores or ""),
                     block.round,
                     block.order,
                     iteration,
                     ns,
                 ]
-
-
-def _inert(text: str) -> str:
-    """Of a stranger's: as text in every spreadsheet.
-
-    >>> _inert("=HYPERLINK(0)"), _inert("Pixel 8")
-    ("'=HYPERLINK(0)", 'Pixel 8')
-    """
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _check_logits(device: MeasuredDevice) -> None:

@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-_OURS = __name__.partition(".")[0]
+# Ours, and what stands between where a context manager of ours decorates a function.
+_OURS = (__name__.partition(".")[0], "contextlib")
 
 # `Reporter.progress`, for work that has nothing else to tell: what, how much is done, of how much.
 Progress = Callable[[str, int, int | None], None]
@@ -65,7 +66,7 @@ class Logged:
 def _levels_of_ours() -> int:
     """How many calls up from `warnings.warn` the line is that is not ours."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == _OURS:
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
         frame, level = frame.f_back, level + 1
     return level
 

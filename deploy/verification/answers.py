@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cache
@@ -101,7 +101,7 @@ def load_classifiers(folder: Path, names: Sequence[str], progress: Progress) -> 
 
 def answer_side_by_side(
     folder: Path, names: Sequence[str], photos: Sequence[LabelledPhoto], jobs: int
-) -> Iterator[Answers]:
+) -> Generator[Answers, None, None]:
     """Batch by batch in the order of the photos, from `jobs` processes that each hold every
     artifact. However many photos there are, some batches alone are in memory.
 

@@ -12,6 +12,7 @@ from typing import TextIO
 from deploy.support.choices import one_of
 from deploy.support.json_text import finite
 from deploy.support.output_file import check_output, streamed_output
+from deploy.support.spreadsheet import inert
 from deploy.verification.answers import Answers
 
 Each = Callable[[Answers], None]
@@ -28,8 +29,9 @@ def answers_file(path: Path, labels: Sequence[str]) -> Iterator[Each]:
     """What writes answers to `path`; the file is there once all of them are in it.
 
     CSV has a row a photo: its path, its class, each artifact's first answer and what it gave it
-    (a logit, or a probability where the network ends in them). JSON is a list with an object a
-    photo, and has the best five. Raises StorageError.
+    (a logit, or a probability where the network ends in them); text that a spreadsheet would take
+    for a formula has a ' before it. JSON is a list with an object a photo, and has the best five.
+    Raises StorageError.
     """
     with streamed_output(path) as stream:
         if path.suffix.lower() == ".csv":
@@ -47,15 +49,17 @@ class _Table:
 
     def add(self, answers: Answers) -> None:
         if not self._begun and answers.classes:
-            titles = [title for name in answers.classes for title in (name, f"{name} value")]
+            names = map(inert, answers.classes)
+            titles = [title for name in names for title in (name, f"{name} value")]
             self._rows.writerow(["photo", "class", *titles])
             self._begun = True
         for row, photo in enumerate(answers.photos):
-            cells = [str(photo.path), "" if photo.label is None else self._labels[photo.label]]
+            label = "" if photo.label is None else self._labels[photo.label]
+            cells = [inert(str(photo.path)), inert(label)]
             for name, classes in answers.classes.items():
                 best = classes[row, 0]
                 value = f"{answers.logits[name][row, 0]:.6g}"
-                cells += ["NaN", ""] if best < 0 else [self._labels[best], value]
+                cells += ["NaN", ""] if best < 0 else [inert(self._labels[best]), value]
             self._rows.writerow(cells)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def evaluate_bundle(
     *,
     artifacts: Collection[str] = (),
     jobs: int | None = None,
-    output: Path | None = None,
+    output: Path | str | None = None,
     reporter: Reporter | None = None,
 ) -> Evaluation:
     """Top-1, top-5 and agreement of a bundle's artifacts on the folder `photos`.
@@ -81,8 +81,9 @@ def evaluate_bundle(
     `evaluate` raise.
     """
     reporter = reporter or Logged()
-    if output is not None:
-        check_answers_file(output)
+    file = None if output is None else Path(output)
+    if file is not None:
+        check_answers_file(file)
     reporter.stage("checking files")
     bundle = open_bundle(folder)
     reference = _reference(bundle)
@@ -98,13 +99,18 @@ def evaluate_bundle(
     )
     if jobs > 1:
         reporter.stage(f"loading artifacts and classifying in {jobs} processes")
-        answered: Iterable[Answers] = answer_side_by_side(bundle.folder, names, found.photos, jobs)
+        answered: Generator[Answers, None, None] = answer_side_by_side(
+            bundle.folder, names, found.photos, jobs
+        )
     else:
         reporter.stage("loading artifacts")
         classifiers = load_classifiers(bundle.folder, names, reporter.progress)
         reporter.stage("classifying")
         answered = (answer(classifiers, some, preprocessing) for some in batches(found.photos))
-    with answers_file(output, bundle.labels) if output else nullcontext(_kept_by_nobody) as keep:
+    with (
+        closing(answered),  # Whatever happens: its processes hold every artifact.
+        answers_file(file, bundle.labels) if file else nullcontext(_kept_by_nobody) as keep,
+    ):
         evaluation = _count(
             names, found, answered, reference, bundle.labels, keep, reporter.progress
         )

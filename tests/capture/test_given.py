@@ -16,7 +16,7 @@ from deploy.support.errors import PhotosError, UserError, WeightsError
 def test_labels_are_held_against_the_classes_that_are_known(tmp_path: Path) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("a\nb\n")
-    for weights in (None, "none"):
+    for weights in (None, "none", "keras"):
         with pytest.raises(UserError, match="holds 2 labels but the network has 1000 classes"):
             check_given(NetworkSpec("mobilenet_v2", weights=weights, labels=labels), None)
     check_given(NetworkSpec("mobilenet_v2", weights="none", classes=2, labels=labels), None)
@@ -40,6 +40,12 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         check_given(NetworkSpec("mobilenet_v2", weights="imagnet"), None)
     with pytest.raises(UserError, match=r"not 0\.33"):
         check_given(NetworkSpec("mobilenet_v2", width=0.33), None)
+    with pytest.raises(UserError, match=r"--classes 10 contradicts .*, whose head has 1000"):
+        check_given(NetworkSpec("mobilenet_v2", weights="keras", classes=10), None)
+    (tmp_path / "nets.py").touch()
+    for name in ("nest.py:make_net", "nets.pt2"):
+        with pytest.raises(UserError, match=r"is not a file: (did you mean .*nets\.py|check)"):
+            check_given(NetworkSpec(str(tmp_path / name)), None)
     check_given(untrained, tmp_path)
 
 

@@ -22,7 +22,7 @@ from deploy.capture.user.child.run import answer_request
 from deploy.capture.user.child.unwrap import unwrap
 from deploy.capture.user.endings import end_in_logits
 from deploy.capture.user.plan import plan_user_network
-from deploy.capture.user.telling import telling_where
+from deploy.capture.user.telling import telling_where, users_line
 from deploy.support.errors import UserError
 from deploy.support.reporter import Silent
 
@@ -117,12 +117,18 @@ def test_half_precision_is_computed_in_float32_and_told() -> None:
     assert export_here("casts", location="several.py")["told"] == []
 
 
+class SigmoidInPlace(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sigmoid_()
+
+
 @pytest.mark.parametrize(
     ("last", "classes", "said"),
     [
         (nn.Softmax(1), 4, ["ends in a softmax, which is taken off: apps"]),
         (nn.LogSoftmax(-1), 4, ["ends in a log-softmax, which is taken off: apps"]),
         (nn.Sigmoid(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
+        (SigmoidInPlace(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
         (nn.Sigmoid(), 1, ["ends in a sigmoid, which is taken off", "gives one logit"]),
         (nn.Identity(), 1, ["gives one logit: class 0 is no, class 1 is yes"]),
         (nn.Softmax(0), 4, []),
@@ -243,5 +249,7 @@ def test_what_torch_stumbles_on_in_a_users_graph_is_said_with_their_line() -> No
         "nets.py:make cannot be captured: Cannot view a tensor (/home/me/nets.py line 7): write "
         "that line in another way, or report it to us"
     )
+    beside = Path(torch.__file__).parents[1] / "torchvision" / "ops.py"
+    assert users_line(f'File "{beside}", line 3, in forward') == f"{beside} line 3"
     with pytest.raises(ValueError, match="of no line"), telling_where("nets.py:make", "captured"):
         raise ValueError("of no line")

@@ -18,8 +18,10 @@ def test_one_table_has_accuracy_latency_and_size(
     phone_bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     photos = str(write_photos(tmp_path / "photos", 6, classes=3))
+    Path(photos, "broken.png").touch()  # Beside the classes, which is told, and once.
     done = run_here(capfd, "benchmark", str(phone_bundle), photos, *SHORT, "--markdown")
     assert done.returncode == 0, done.stderr
+    assert done.stderr.count("left out, beside the class folders (1): broken.png") == 1
     header, _, *rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
     assert [cell.strip() for cell in header.strip("|").split("|")] == [
         *("artifact", "MB", "top-1 %", "top-5 %", "agreement %"),

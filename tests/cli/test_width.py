@@ -39,4 +39,6 @@ def test_lines_are_folded_between_words_and_commands_stay() -> None:
     text = "warning: few photos\n  mobile-deploy verify bundles/mobilenet_v2\n"
     assert fold(text, 12) == ("warning: few\nphotos\n  mobile-deploy verify bundles/mobilenet_v2\n")
     assert fold(text, None) == text
+    row = "| onnx-int8 | 2.56 | VALID |"
+    assert fold(row, 12) == row, "Markdown to copy into a comment"
     assert fold(click.style("error:", fg="red") + " no", 9) == "\x1b[31merror:\x1b[0m no"

@@ -29,6 +29,16 @@ def test_a_dry_run_tells_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_knows_what_is_said_of_the_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text("crop = 160\nmean = [0.5, 0.4, 0.5]\n")
+    line = ["build", "mobilenet_v2", "--preprocessing", "own.toml", "--dry-run"]
+    said = "inputs: 160x160 RGB from 0 to 1, less 0.5 0.4 0.5, over 0.229 0.224 0.225."
+    assert said in run_here(capfd, *line).stdout
+
+
 def test_a_dry_run_checks_labels_and_counts_photos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Captured
 ) -> None:

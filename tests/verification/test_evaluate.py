@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.photos import LabelledPhotos, find_labelled
+from deploy.photos import LabelledPhoto, LabelledPhotos, find_labelled
 from deploy.statistics.accuracy import Share, share, top_k, wilson_interval
 from deploy.support.errors import PhotosError, UserError
 from deploy.verification.answers import answer, batches
@@ -289,6 +289,19 @@ def test_each_photos_answers_are_kept(digits: LabelledPhotos, tmp_path: Path, ki
         assert answers["40"] == []
         found = answers
     assert len(found) == 19
+
+
+def test_no_cell_of_an_answers_file_is_a_formula(
+    digits: LabelledPhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels are of whoever made the bundle, file names of whoever took the photos."""
+    monkeypatch.chdir(tmp_path)
+    Path("=1.png").write_bytes(digits.photos[0].path.read_bytes())
+    photo = LabelledPhoto(path=Path("=1.png"), label=0)
+    with answers_file(Path("a.csv"), ["=HYPERLINK(0)"] * 10) as keep:
+        keep(answer({"int8": classify()}, [photo], PREPROCESSING))
+    _, row = csv.reader(Path("a.csv").read_text(encoding="utf-8").splitlines())
+    assert row[:3] == ["'=1.png", "'=HYPERLINK(0)", "'=HYPERLINK(0)"]
 
 
 def test_an_answers_file_is_csv_or_json_and_no_other(tmp_path: Path) -> None:

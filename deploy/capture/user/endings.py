@@ -45,6 +45,8 @@ def end_in_logits(program: ExportedProgram) -> tuple[ExportedProgram, list[str]]
     if ending is not None:
         (logits, *_) = end.args
         assert isinstance(logits, Node)
+        if ending == "sigmoid":
+            end.target = aten.sigmoid.default  # In place it would still write over the logits.
         output.replace_input_with(last, logits)
         last = logits
         told.append(_words(ending, classes=_classes(logits)))

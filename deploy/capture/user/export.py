@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import signal
 import subprocess
@@ -122,8 +121,7 @@ def _ask(
     **options: str | bool | None,
 ) -> dict[str, Any]:
     """Run the code for what is `wanted`, as `child.run.main` says."""
-    if reference.is_file:
-        _check_file(Path(reference.location))
+    reference.check_file()
     request = {
         "location": reference.location,
         "factory": reference.factory,
@@ -161,15 +159,6 @@ def _environment(reference: Reference) -> dict[str, str]:
     """A .pt2 is data, not code that the user would have us run: no pickle in it is executed."""
     forced = {"TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1"} if reference.is_program else {}
     return child_environment() | forced
-
-
-def _check_file(path: Path) -> None:
-    if path.is_file():
-        return
-    files = [str(f) for f in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(str(path), files, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "check the path"
-    raise UserError(f"{path} is not a file: {hint}")
 
 
 def _ending(code: int) -> str:

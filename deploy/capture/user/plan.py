@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from deploy.bundle.manifest import Weights
+from deploy.capture.given import preprocessing_of
 from deploy.capture.network import (
     SMALLEST_VARIATION,
     Plan,
     choose_labels,
-    preprocessing_of,
     variation,
 )
 from deploy.capture.program import graph_module, run_network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,16 @@ class Reference:
         """
         path = Path(self.location) if self.is_file else Path(*self.location.split("."))
         return path.with_suffix(suffix)
+
+    def check_file(self) -> None:
+        """Raise UserError, naming those that are alike, where a file is meant and is not there."""
+        path = Path(self.location)
+        if not self.is_file or path.is_file():
+            return
+        files = [str(f) for f in path.parent.glob(f"*{path.suffix}")]
+        near = difflib.get_close_matches(str(path), files, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "check the path"
+        raise UserError(f"{path} is not a file: {hint}")
 
 
 def parse_reference(network: str) -> Reference | None:

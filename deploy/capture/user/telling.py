@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sysconfig
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def telling_where(name: str, step: str) -> Iterator[None]:
 def users_line(text: str) -> str | None:
     """The innermost line of the user's own in the traces that `text` holds; else of a library's."""
     libraries = [sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")]
-    torch_folder = str(Path(torch.__file__).parent)
+    torch_folder = f"{Path(torch.__file__).parent}{os.sep}"  # And not torchvision's.
     lines = [
         (file, line) for file, line in _LINE.findall(text) if not file.startswith(torch_folder)
     ]

@@ -34,11 +34,12 @@ def inputs(preprocessing: Preprocessing) -> str:
 
 
 def _channels(values: tuple[float, float, float]) -> str:
+    """One number where all channels have the same.
+
+    >>> _channels((0.5, 0.5, 0.5)), _channels((0.5, 0.4, 0.5))
+    ('0.5', '0.5 0.4 0.5')
     """
-    >>> _channels((0.5, 0.5, 0.5)), _channels((0.485, 0.456, 0.406))
-    ('0.5', '0.485 0.456 0.406')
-    """
-    return " ".join(f"{value:g}" for value in dict.fromkeys(values))
+    return " ".join(f"{value:g}" for value in (values if len(set(values)) > 1 else values[:1]))
 
 
 def _accuracy(source: WeightSource) -> str:
@@ -73,8 +74,8 @@ def show_foreseen(recipe: Recipe, foreseen: Foreseen) -> None:
     fetched = ", to be fetched" if foreseen.to_fetch else ""
     about = f", {_accuracy(source)}" if source else ""
     echo(f"weights: {one_line(foreseen.weights)}{about}{fetched}.")
-    if source is not None and foreseen.resolution == source.preprocessing.crop:
-        echo(inputs(source.preprocessing))
+    if foreseen.preprocessing is not None:
+        echo(inputs(foreseen.preprocessing))
     elif foreseen.resolution is not None:
         echo(f"inputs: {'x'.join(map(str, foreseen.resolution))} RGB.")
     echo(_labels(foreseen))
