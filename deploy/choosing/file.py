@@ -9,6 +9,7 @@ from deploy.bundle.fields import Record
 from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.choosing.records import CHOICE_VERSION, VARIANT_VERSION, Choice, VariantRecord
 from deploy.support.errors import StorageError, UserError
+from deploy.support.input_file import read_input
 from deploy.support.output_file import replace_file
 from deploy.support.printable import printable
 
@@ -48,11 +49,7 @@ def write_record(record: Record, path: Path) -> None:
 
 def _read(model: type[RecordOfOurs], path: Path, newest: int, remedy: str) -> RecordOfOurs:
     where = printable(str(path))
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"cannot read {where} ({error.strerror}): {remedy}") from error
+    data = read_input(path, _MAX_BYTES, remedy)
     try:
         return strict_record(model, data, _MAX_BYTES, newest)
     except NewerSchemaError as newer:

@@ -21,6 +21,7 @@ from deploy.results.file import read_results
 from deploy.results.records import Results
 from deploy.support.errors import StorageError, UserError
 from deploy.support.hashing import sha256_file
+from deploy.support.input_file import read_input
 from deploy.support.printable import printable
 
 # results.json of a hundred phones; nothing else comes near.
@@ -244,14 +245,9 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _bytes(path: Path) -> bytes:
-    where = printable(str(path))
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"cannot read {where} ({error.strerror}): {_REMEDY}") from error
+    data = read_input(path, _MOST_BYTES, _REMEDY)
     if len(data) > _MOST_BYTES:
-        raise UserError(f"{where} is larger than {_MOST_BYTES} bytes: {_REMEDY}")
+        raise UserError(f"{printable(str(path))} is larger than {_MOST_BYTES} bytes: {_REMEDY}")
     return data
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from deploy.bundle.parse import NewerSchemaError, strict_record
 from deploy.results.records import EMULATED_VERSION, MeasuredDevice, Results
 from deploy.support.errors import UserError
+from deploy.support.input_file import read_input
 from deploy.support.output_file import write_output
 from deploy.support.printable import printable
 from deploy.support.spreadsheet import inert
@@ -55,11 +56,7 @@ def write_csv(results: Results, path: Path) -> None:
 def read_results(path: Path) -> Results:
     """The results in a file. Raises UserError, of one line, for what is none that we can read."""
     where = printable(str(path))
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise UserError(f"cannot read {where} ({error.strerror}): name a results.json") from error
+    data = read_input(path, _MAX_BYTES, "name a results.json")
     try:
         results = strict_record(Results, data, _MAX_BYTES, EMULATED_VERSION)
     except NewerSchemaError:
