@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from deploy.bundle.open import open_bundle
 from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
 from deploy.results.judge import ArmReport
 from deploy.support.reporter import Reporter, Silent
+from deploy.support.temporary import temporary_folder
 from deploy.verification.evaluate import Evaluation, evaluate_bundle
 from deploy.verification.tally import ArtifactScore
 
@@ -55,8 +55,8 @@ def benchmark_bundle(
     evaluation = evaluate_bundle(folder, photos, reporter=reporter)
     session = None
     if run:
-        with tempfile.TemporaryDirectory() as scratch:
-            session = measure([folder], measuring, Path(scratch), reporter)
+        with temporary_folder() as scratch:
+            session = measure([folder], measuring, scratch, reporter)
     arms = session.arms if session else ()
     return Benchmark(
         evaluation=evaluation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from deploy.runtimes import load
 from deploy.statistics.accuracy import Logits, top_k
 from deploy.support.errors import PhotosError
 from deploy.support.reporter import Progress
+from deploy.support.temporary import temporary_folder
 from deploy.support.threads import one_thread
 from deploy.support.workers import worker_processes
 from models.preprocessing import Preprocessing
@@ -108,8 +108,8 @@ def answer_side_by_side(
     Raises what `load_classifiers` does, and RunError where a process dies.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="mobile-deploy-") as scratch,
-        worker_processes(jobs, Path(scratch, "workers.log")) as pool,
+        temporary_folder() as scratch,
+        worker_processes(jobs, scratch / "workers.log") as pool,
     ):
         waiting: deque[Future[Answers]] = deque()
         for batch in batches(photos):
