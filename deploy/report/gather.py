@@ -185,21 +185,15 @@ class _Gathering:
             key="g0",
             title="Bundles of no sweep" if self._sources.choices else "Bundles",
             quality=_best_kind(variants),
-            limits=ShownLimits(),
             is_sweep=False,
-            reason=None,
-            runners_up=(),
             notes=(
                 "agreement tells an artifact from its own float network, and nothing of one "
                 "network against another",
             )
             if bundles
             else (),
-            failure=None,
             variants=tuple(variants),
             devices=_devices(variants),
-            chosen_on=(),
-            facts=(),
         )
 
     def _built(self, bundle: ReadBundle) -> ShownVariant:
@@ -224,11 +218,7 @@ class _Gathering:
                     in_float=figures.in_float,
                     outside=figures.outside,
                     runtime=_runtime(one.runtime),
-                    top1=None,
                     timings=self._sessions.timings(bundle.id, one.name),
-                    exceeds=(),
-                    frontier=False,
-                    recommended=False,
                 )
             )
         return ShownVariant(
@@ -239,11 +229,8 @@ class _Gathering:
             resolution=network.resolution,
             params=network.params,
             macs=network.macs,
-            state="built",
-            why=None,
             weights=manifest.weights.source,
             untrained=manifest.weights.source in ("none", "untrained"),
-            warnings=(),
             artifacts=tuple(artifacts),
             proofs=bundle.proofs,
             facts=bundle_facts(bundle),
@@ -257,13 +244,6 @@ class _Gathering:
             network=bundle.network,
             width=_number(bundle.width),
             resolution=bundle.resolution,
-            params=None,
-            macs=None,
-            state="built",
-            why=None,
-            weights=None,
-            untrained=False,
-            warnings=(),
             artifacts=tuple(
                 ShownArtifact(
                     key=self._artifact_key(),
@@ -272,23 +252,10 @@ class _Gathering:
                     precision=one.precision,
                     bytes=one.bytes,
                     sha256=one.sha256,
-                    verified=None,
-                    unverified_reason=None,
-                    photos=None,
-                    agreement=None,
-                    sqnr_db=None,
-                    in_float=None,
-                    outside=None,
-                    runtime=None,
-                    top1=None,
                     timings=self._sessions.timings(bundle.id, one.name),
-                    exceeds=(),
-                    frontier=False,
-                    recommended=False,
                 )
                 for one in bundle.artifacts
             ),
-            proofs=None,
             facts=(("manifest.json, SHA-256", bundle.id),),
         )
 

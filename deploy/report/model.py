@@ -79,19 +79,19 @@ class ShownArtifact:
     precision: str
     bytes: int | None
     sha256: str | None
-    verified: bool | None
-    unverified_reason: str | None
-    photos: int | None
-    agreement: float | None
-    sqnr_db: float | None
-    in_float: int | None
-    outside: int | None
-    runtime: str | None
-    top1: TopOne | None
+    verified: bool | None = None
+    unverified_reason: str | None = None
+    photos: int | None = None
+    agreement: float | None = None
+    sqnr_db: float | None = None
+    in_float: int | None = None
+    outside: int | None = None
+    runtime: str | None = None
+    top1: TopOne | None = None
     timings: tuple[ShownTiming, ...]
-    exceeds: tuple[str, ...]
-    frontier: bool
-    recommended: bool
+    exceeds: tuple[str, ...] = ()
+    frontier: bool = False
+    recommended: bool = False
 
     def fastest(self, device: str) -> ShownTiming | None:
         """The VALID one of the lowest median; without any the lowest that is not."""
@@ -119,15 +119,15 @@ class ShownVariant:
     network: str
     width: float | None
     resolution: tuple[int, int]
-    params: int | None
-    macs: int | None
-    state: Literal["built", "failed", "pruned"]
-    why: str | None
-    weights: str | None
-    untrained: bool
-    warnings: tuple[str, ...]
+    params: int | None = None
+    macs: int | None = None
+    state: Literal["built", "failed", "pruned"] = "built"
+    why: str | None = None
+    weights: str | None = None
+    untrained: bool = False
+    warnings: tuple[str, ...] = ()
     artifacts: tuple[ShownArtifact, ...]
-    proofs: Verification | None
+    proofs: Verification | None = None
     facts: tuple[tuple[str, str], ...]
 
     def own_db(self, artifact: str) -> float | None:
@@ -162,16 +162,16 @@ class ShownGroup:
     key: str
     title: str
     quality: QualityKind | None
-    limits: ShownLimits
+    limits: ShownLimits = ShownLimits()
     is_sweep: bool
-    reason: str | None
-    runners_up: tuple[str, ...]
+    reason: str | None = None
+    runners_up: tuple[str, ...] = ()
     notes: tuple[str, ...]
-    failure: str | None
+    failure: str | None = None
     variants: tuple[ShownVariant, ...]
     devices: tuple[str, ...]
-    chosen_on: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
+    chosen_on: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> Iterator[tuple[ShownVariant, ShownArtifact]]:
         """Those that were built."""

@@ -122,17 +122,17 @@ class _Reader:
             self._session(path)
         elif kind == "comparison":
             self.sources.comparisons.append((path, _printed(PrintedComparison, path)))
-            self._note_file(path, "compare")
+            self._note_file(path, "compare", _sha256(path))
         elif kind == "diff":
             self.sources.diffs.append((path, _printed(PrintedDiff, path)))
-            self._note_file(path, "diff")
+            self._note_file(path, "diff", _sha256(path))
         elif named:
             raise UserError(f"{printable(str(path))} is no result that we know: {_REMEDY}")
 
     def _choice(self, path: Path) -> None:
         choice = read_choice(path)
         self.sources.choices.append((path, choice))
-        self._note_file(path, "choose")
+        self._note_file(path, "choose", _sha256(path))
         for variant in choice.variants:
             if variant.bundle is not None:
                 manifest = path.parent / variant.bundle / MANIFEST_FILE
@@ -169,17 +169,17 @@ class _Reader:
         self.sources.bundles[id] = ReadBundle(
             path=path, id=id, manifest=manifest, proofs=_proofs(path.parent, manifest)
         )
-        self._note_file(path, "build")
+        self._note_file(path, "build", id)
 
     def _session(self, path: Path) -> None:
         results = read_results(path)
         # Two copies of one file are one session; of an interrupted one and its end both are shown.
         if (sha256 := _sha256(path)) not in self.sources.sessions:
             self.sources.sessions[sha256] = (path, results)
-            self._note_file(path, "profile")
+            self._note_file(path, "profile", sha256)
 
-    def _note_file(self, path: Path, kind: str) -> None:
-        self.sources.files.append(ReadFile(path=path, kind=kind, sha256=_sha256(path)))
+    def _note_file(self, path: Path, kind: str, sha256: str) -> None:
+        self.sources.files.append(ReadFile(path=path, kind=kind, sha256=sha256))
 
 
 def _results_below(folder: Path) -> Iterator[Path]:
