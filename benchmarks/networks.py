@@ -36,7 +36,7 @@ from shared import print_header, print_row
 
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle, open_bundle
-from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED, NetworkSpec
+from deploy.capture.spec import UNTRAINED, NetworkSpec
 from deploy.cli.output import decibels, percent
 from deploy.photos.images import normalize
 from deploy.pipeline.build import build
@@ -45,6 +45,7 @@ from deploy.runtimes import load
 from deploy.support.errors import DeployError
 from deploy.weights import fetch_weights, find_source
 from models.registry import NETWORKS
+from models.weights.source import DEFAULT_WEIGHTS
 
 # The full network, and the smallest for which there are published weights.
 WIDTHS = {

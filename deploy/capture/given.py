@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from deploy.capture.spec import DEFAULT_WEIGHTS, IMAGENET_CLASSES, UNTRAINED, NetworkSpec
+from deploy.capture.spec import IMAGENET_CLASSES, UNTRAINED, NetworkSpec
 from deploy.labels import read_labels
 from deploy.photos import check_folder
 from deploy.photos.preprocessing import choose_preprocessing, read_preprocessing
@@ -28,7 +28,7 @@ def check_given(spec: NetworkSpec, photos: Path | None) -> None:
         read_labels(spec.labels, known_classes(spec))
     if photos is not None:
         check_folder(photos)
-    weights = spec.weights or (DEFAULT_WEIGHTS if spec.reference is None else UNTRAINED)
+    weights = spec.chosen_weights
     if weights == UNTRAINED:
         return
     if spec.reference is not None or names_a_file(weights):
@@ -53,7 +53,7 @@ def known_classes(spec: NetworkSpec) -> int | None:
         return spec.classes
     if spec.reference is not None:
         return None
-    weights = spec.weights or DEFAULT_WEIGHTS
+    weights = spec.chosen_weights
     if weights == UNTRAINED:
         return IMAGENET_CLASSES
     if names_a_file(weights):

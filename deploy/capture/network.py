@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from deploy.bundle.manifest import Weights
 from deploy.capture.given import preprocessing_of
-from deploy.capture.spec import DEFAULT_WEIGHTS, IMAGENET_CLASSES, UNTRAINED, NetworkSpec
+from deploy.capture.spec import IMAGENET_CLASSES, UNTRAINED, NetworkSpec
 from deploy.labels import default_labels, imagenet_labels, read_labels
 from deploy.photos.preprocessing import default_preprocessing
 from deploy.support.errors import RunError, UserError
@@ -63,7 +63,7 @@ def plan_network(spec: NetworkSpec, reporter: Reporter) -> Plan:
         )
     chosen = choose_weights(
         spec.name,
-        spec.weights or DEFAULT_WEIGHTS,
+        spec.chosen_weights,
         width=spec.width,
         resolution=resolution,
         padding=spec.padding,

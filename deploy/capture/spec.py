@@ -12,8 +12,8 @@ from deploy.photos.preprocessing import LARGEST_SIDE, SMALLEST_SIDE, Preprocessi
 from deploy.support.choices import one_of
 from deploy.support.errors import UserError
 from models.registry import NETWORKS
+from models.weights.source import DEFAULT_WEIGHTS
 
-DEFAULT_WEIGHTS = "imagenet"
 UNTRAINED = "none"
 IMAGENET_CLASSES = 1000
 PADDINGS = ("symmetric", "same")  # As `models.layers.Padding`, whose module imports torch.
@@ -88,6 +88,11 @@ class NetworkSpec:
                 "--classes contradicts the published weights, whose classes are ImageNet's: "
                 "give your own with --weights FILE, or --weights none"
             )
+
+    @property
+    def chosen_weights(self) -> str:
+        """`weights`, or what None stands for."""
+        return self.weights or (DEFAULT_WEIGHTS if self.reference is None else UNTRAINED)
 
     def _check_types(self) -> None:
         """Strings stand for paths, and paths for weights, as on the command line."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED
+from deploy.capture.spec import UNTRAINED
 from deploy.choosing.sweep import BEST_WEIGHTS, Sweep
 from deploy.support.errors import FetchError, UserError
 from deploy.support.reporter import Progress, silent
 from deploy.weights import fetch_weights, find_source
-from models.weights.source import WeightSource
+from models.weights.source import DEFAULT_WEIGHTS, WeightSource
 
 
 @dataclass(frozen=True, kw_only=True)

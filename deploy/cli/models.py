@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from models.registry import NetworkEntry
     from models.weights.source import WeightSource
 
-# What is fetched where no weights are named.
-DEFAULT = "imagenet"
-DEFAULT_ROW = f"--weights {DEFAULT}"
-
 # A figure by width, for each thing that has figures and each resolution.
 Figures = dict[tuple[str, int], dict[float, str]]
 
@@ -87,14 +83,17 @@ def _show(name: str, entry: NetworkEntry, sources: list[WeightSource]) -> None:
 
 def _of_weights(sources: list[WeightSource]) -> Figures:
     """The default first: of each width the first row of the table."""
+    from models.weights.source import DEFAULT_WEIGHTS
+
+    default_row = f"--weights {DEFAULT_WEIGHTS}"
     table: Figures = {}
     for source in sources:
-        chosen = table.setdefault((DEFAULT_ROW, source.preprocessing.crop[0]), {})
+        chosen = table.setdefault((default_row, source.preprocessing.crop[0]), {})
         if not any(
-            source.width in row for (label, _), row in table.items() if label == DEFAULT_ROW
+            source.width in row for (label, _), row in table.items() if label == default_row
         ):
             chosen[source.width] = _top1(source)
-        if source.name == DEFAULT:
+        if source.name == DEFAULT_WEIGHTS:
             continue
         row = table.setdefault((f"--weights {source.name}", source.preprocessing.crop[0]), {})
         row[source.width] = _top1(source)

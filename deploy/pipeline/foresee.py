@@ -10,7 +10,7 @@ from deploy.backends import BACKENDS
 from deploy.bundle.manifest import QUANTIZED
 from deploy.bundle.write import check_alone, check_target
 from deploy.capture.given import check_given, flows, known_classes, preprocessing_of
-from deploy.capture.spec import DEFAULT_WEIGHTS, UNTRAINED
+from deploy.capture.spec import UNTRAINED
 from deploy.labels import read_labels
 from deploy.photos import find_photos
 from deploy.photos.load import sides
@@ -54,7 +54,7 @@ def foresee(recipe: Recipe) -> Foreseen:
     check_target(recipe.output)
     check_alone(recipe.output)
     check_given(spec, recipe.photos)
-    name = spec.weights or (DEFAULT_WEIGHTS if spec.reference is None else UNTRAINED)
+    name = spec.chosen_weights
     published = spec.reference is None and name != UNTRAINED and not names_a_file(name)
     source = find_source(spec.name, name, spec.width) if published else None
     calibrating = judging = None

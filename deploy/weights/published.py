@@ -10,6 +10,7 @@ from deploy.support.errors import UserError
 from deploy.support.reporter import Progress, silent
 from models.weights import SOURCES
 from models.weights.source import (
+    DEFAULT_WEIGHTS,
     OF_LAYOUT,
     TENSORFLOW,
     TIMM,
@@ -17,9 +18,6 @@ from models.weights.source import (
     LayoutName,
     WeightSource,
 )
-
-# What one asks for without knowing a publisher: the first row of the network at that width.
-DEFAULT = "imagenet"
 
 
 def names_a_file(weights: str) -> bool:
@@ -38,14 +36,14 @@ def find_source(network: str, name: str, width: float) -> WeightSource:
         raise UserError(
             f"no published weights are known for {network}: give --weights FILE or --weights none"
         )
-    names = sorted({DEFAULT, *(source.name for source in of_network)})
+    names = sorted({DEFAULT_WEIGHTS, *(source.name for source in of_network)})
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3) or names
         raise UserError(
             f"{network} has no weights named {name!r} and there is no such file: "
             f"did you mean {' or '.join(near)}? (or give --weights FILE or --weights none)"
         )
-    named = [source for source in of_network if name in (source.name, DEFAULT)]
+    named = [source for source in of_network if name in (source.name, DEFAULT_WEIGHTS)]
     for source in named:
         if source.width == width:
             return source

@@ -9,6 +9,9 @@ from typing import Literal
 from models.pinned import PinnedFile
 from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing, resize_for
 
+# What one asks for without knowing a publisher: of each network and width the first row.
+DEFAULT_WEIGHTS = "imagenet"
+
 LayoutName = Literal["torchvision", "timm", "keras", "keras-numbered"]
 
 
