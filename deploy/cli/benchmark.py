@@ -11,11 +11,12 @@ from deploy.cli.evaluate import facts as evaluation_facts
 from deploy.cli.evaluate import legend, score_columns
 from deploy.cli.options import (
     PATH,
-    number_list,
+    check_one_form,
     server_named,
     server_options,
     session_options,
     shared_options,
+    threads_option,
 )
 from deploy.cli.output import echo, print_json, print_markdown_table, print_table
 from deploy.cli.progress import watched
@@ -34,14 +35,7 @@ if TYPE_CHECKING:
     metavar="host|virtual|SERIAL",
     help="What latency is measured on: this computer, a virtual phone, or a phone.",
 )
-@click.option(
-    "--threads",
-    default="1",
-    show_default=True,
-    metavar="N,...",
-    callback=lambda _, __, value: number_list(value),
-    help="Numbers of threads to measure with; the fastest VALID one is shown.",
-)
+@threads_option("Numbers of threads to measure with; the fastest VALID one is shown.")
 @session_options
 @server_options
 @click.option("--markdown", is_flag=True, help="Print it for a pull request's comment.")
@@ -65,8 +59,7 @@ def benchmark(
     FOLDER is as of `evaluate`: photos in a sub-folder for each class, or agreement alone. Latency
     is as of `profile`, which also keeps every sample.
     """
-    if markdown and as_json:
-        raise click.UsageError("--markdown and --json exclude each other: give one")
+    check_one_form(markdown=markdown, as_json=as_json)
     if device == "none":
         raise click.UsageError("--device none measures nothing: use evaluate")
     with watched(debug) as watcher:

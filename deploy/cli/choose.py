@@ -10,12 +10,12 @@ from deploy.cli.options import (
     PATH,
     height_and_width,
     name_list,
-    number_list,
     refuse_given,
     server_named,
     server_options,
     session_options,
     shared_options,
+    threads_option,
 )
 from deploy.cli.output import print_json
 from deploy.cli.progress import watched
@@ -122,14 +122,7 @@ from deploy.cli.progress import watched
     help="What latency is measured on, after the builds: this computer, a virtual phone, nothing, "
     "or a phone.",
 )
-@click.option(
-    "--threads",
-    default="1",
-    show_default=True,
-    metavar="N,...",
-    callback=lambda _, __, value: number_list(value),
-    help="Numbers of threads to measure with; the fastest counts.",
-)
+@threads_option("Numbers of threads to measure with; the fastest counts.")
 @session_options
 @click.option(
     "--measure-again", is_flag=True, help="Although the same was measured before in this folder."

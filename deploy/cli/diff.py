@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, Number, shared_options
+from deploy.cli.options import PATH, Number, check_one_form, shared_options
 from deploy.cli.output import decibels, echo, percent, print_json, print_markdown_table, print_table
 from deploy.support.json_text import finite
 from deploy.support.printable import printable
@@ -93,8 +93,7 @@ def diff(
     OLD and NEW are bundles, or a manifest.json kept of one. No photo and no phone is needed: the
     figures are those of the two manifests.
     """
-    if markdown and as_json:
-        raise click.UsageError("--markdown and --json exclude each other: give one")
+    check_one_form(markdown=markdown, as_json=as_json)
     from deploy.bundle.open import read_manifest
     from deploy.verification import diff as library
     from deploy.verification.gates import require

@@ -70,6 +70,24 @@ def session_options(command: Command) -> Command:
     return rounds(iterations(command))
 
 
+def threads_option(help: str) -> Callable[[Command], Command]:
+    """Add --threads, of the commands of which the fastest number counts."""
+    return click.option(
+        "--threads",
+        default="1",
+        show_default=True,
+        metavar="N,...",
+        callback=lambda _, __, value: number_list(value),
+        help=help,
+    )
+
+
+def check_one_form(*, markdown: bool, as_json: bool) -> None:
+    """Raise UsageError where both are asked for."""
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json exclude each other: give one")
+
+
 def server_named(adb_server: tuple[str, int] | None, connect: tuple[str, ...]) -> Server:
     """What the two options say."""
     from deploy.android.devices import Server

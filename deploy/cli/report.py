@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import PATH, check_one_form, shared_options
 from deploy.cli.output import echo, print_json
 from deploy.cli.progress import watched
 from deploy.support.errors import UserError
@@ -48,8 +48,7 @@ def report(
     """
     if output is None and svg is None and not as_markdown:
         raise click.UsageError("say what to write: -o FILE.html, --svg DIR or --markdown")
-    if as_markdown and as_json:
-        raise click.UsageError("--markdown and --json exclude each other: give one")
+    check_one_form(markdown=as_markdown, as_json=as_json)
     if output is not None:
         check_output(output)
         if output.suffix.lower() not in (".html", ".htm") and not is_stream(output):
