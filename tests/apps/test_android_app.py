@@ -252,7 +252,7 @@ def test_the_apps_runner_answers_the_harness_rightly(compiled: Compiled, name: s
     assert (answer.runner.name, answer.runner.runtime) == ("app", "ONNX Runtime")
     assert answer.memory_before_bytes is not None
     assert answer.memory_peak_bytes is not None
-    assert answer.memory_before_bytes < answer.memory_peak_bytes
+    assert answer.memory_before_bytes <= answer.memory_peak_bytes
     bundle = compiled.bundle
     reference = bundle.golden_logits_float()
     rows = np.stack([each.values() for each in answer.logits])

@@ -152,7 +152,7 @@ def test_the_host_gives_a_real_figure_marked_as_its_own(
     for arm in device["arms"]:
         assert arm["summary"]["samples"] == 20
         assert 0 < arm["summary"]["p50"]["value"] < 1e9
-        assert arm["memory_peak_bytes"] > arm["memory_before_bytes"]
+        assert arm["memory_peak_bytes"] >= arm["memory_before_bytes"]
         assert arm["reasons"] == ["too few rounds, 1; give --rounds 6 or more"]
     assert "says nothing of how fast a phone is" in done.stderr
 

@@ -78,7 +78,7 @@ def test_its_answer_is_the_protocols_and_its_logits_are_pythons(
     assert (answer.runner.name, answer.runner.runtime_version) == ("native", EXECUTORCH)
     assert answer.memory_before_bytes is not None
     assert answer.memory_peak_bytes is not None
-    assert answer.memory_peak_bytes > answer.memory_before_bytes
+    assert answer.memory_peak_bytes >= answer.memory_before_bytes
     check_logits(folder)
     seen = parse_status(done.stdout)
     assert seen is not None

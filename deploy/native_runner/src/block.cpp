@@ -72,7 +72,9 @@ Block run_block(const Request& request, bool traced) {
         measured.logits.emplace_back(index, network.logits());
     }
     const ProcessStatus status = process_status();
-    measured.memory_peak_bytes = status.peak_bytes;
+    // The kernel notes its high-water mark only now and then: it can be below what was read.
+    // (An empty optional is less than any number.)
+    measured.memory_peak_bytes = std::max(status.peak_bytes, measured.memory_before_bytes);
     block.process_lines = status.lines;
     if (traced) block.etdump = network.etdump();
     return block;

@@ -85,7 +85,7 @@ class BlockRunner(
                 thermalBefore = thermalBefore,
                 thermalAfter = thermalAfter,
                 memoryBefore = memoryBefore,
-                memoryPeak = memory.peak(),
+                memoryPeak = memory.peakSince(memoryBefore),
                 logits = logits,
             )
         }

@@ -8,8 +8,11 @@ class ProcessMemory(private val status: File = File("/proc/self/status")) {
     /** Resident now. */
     fun resident(): Long? = read("VmRSS:")
 
-    /** The most that was resident since the process began. */
-    fun peak(): Long? = read("VmHWM:")
+    /**
+     * The most that was resident since the process began, of which [before] was seen: the kernel
+     * notes its high-water mark only now and then, so that it can be below what was read.
+     */
+    fun peakSince(before: Long?): Long? = listOfNotNull(before, read("VmHWM:")).maxOrNull()
 
     private fun read(field: String): Long? = try {
         status.useLines { lines -> lines.find { it.startsWith(field) } }
