@@ -115,8 +115,7 @@ def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]
     mix = leave_in_float(
         graph_module(equalized),
         pure,
-        torch.from_numpy(prepared.inputs[prepared.judging]),
-        torch.from_numpy(prepared.float_logits()[prepared.judging]),
+        inputs,
         target=DEFAULT_AGREEMENT,
     )
     yield "+ parts in float: auto", equalized, mix.decisions

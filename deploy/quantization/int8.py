@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
@@ -18,6 +16,11 @@ from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
+from deploy.quantization.learned_equalization import (
+    equalize_as_learned,
+    learn_equalization,
+    prove_learned,
+)
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.share import short_of_int8
@@ -49,7 +52,6 @@ class Quantized:
 
 def quantize(
     prepared: Prepared,
-    float_logits: npt.NDArray[np.float32],
     *,
     effort: str,
     target_agreement: float | None,
@@ -57,18 +59,27 @@ def quantize(
 ) -> Quantized:
     """Calibrate int8; leave as little of it in float as `target_agreement` needs (None: nothing).
 
-    `float_logits` (M, classes) are those for `prepared.crops`, of which the held-back ones judge.
+    The held-back photos take no part in any choice: they judge what comes out.
     Raises UserError where nothing has an int8 kernel, GateError where equalization is not exact.
     """
-    calibration, judging = prepared.calibration, prepared.judging
+    calibration = prepared.calibration
     reporter.stage("calibrating")
-    program = equalize(prepared.program, torch.from_numpy(calibration))
+    photos = torch.from_numpy(calibration)
+    program = equalize(prepared.program, photos)
     prove_equalized(prepared.program, program, calibration, prepared.inputs)
+    ranges = None
+    if steps := EFFORTS[effort].equalization:
+        start = decide(program, photos, progress=reporter.progress)
+        reporter.stage("learning")
+        learned = learn_equalization(
+            program, start, photos, steps=steps, progress=partial(reporter.progress, "equalization")
+        )
+        equalized, ranges = equalize_as_learned(program, learned)
+        prove_learned(program, equalized, learned, calibration)
+        program = equalized
+        reporter.stage("calibrating")
     pure = decide(
-        program,
-        torch.from_numpy(calibration),
-        effort=EFFORTS[effort],
-        progress=reporter.progress,
+        program, photos, effort=EFFORTS[effort], ranges=ranges, progress=reporter.progress
     )
     module, mix = graph_module(program), None
     if target_agreement is not None:
@@ -76,8 +87,7 @@ def quantize(
         mix = leave_in_float(
             module,
             pure,
-            torch.from_numpy(prepared.inputs[judging]),
-            torch.from_numpy(float_logits[judging]),
+            photos,
             target=target_agreement,
         )
     return Quantized(program=program, module=module, pure=pure, mix=mix)
