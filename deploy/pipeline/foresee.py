@@ -26,6 +26,8 @@ from models.weights.source import WeightSource
 # artifact is made, the calibration, and an artifact by its backend's effort, two at once.
 _BEFORE_S, _CALIBRATION_S, _EFFORT_S, _AT_ONCE = 15.0, 15.0, 2.4, 2
 _QUANTIZED_TAKES = 1.4
+# What --int8-effort high adds: learning, and calibrating twice, of which once on more photos.
+_HIGH_S = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,4 +122,5 @@ def _seconds(recipe: Recipe) -> float:
         * (_QUANTIZED_TAKES if target.precision in QUANTIZED else 1)
         for target in recipe.targets
     )
-    return _BEFORE_S + quantized * _CALIBRATION_S + made / _AT_ONCE
+    calibration = _CALIBRATION_S + (_HIGH_S if recipe.int8_effort == "high" else 0)
+    return _BEFORE_S + quantized * calibration + made / _AT_ONCE

@@ -105,7 +105,7 @@ def learn_equalization(
         if features is not None and own_features is not None:
             loss = loss + FEATURE_SHARE * _relative(own_features, features)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         student.keep_exact()
