@@ -21,6 +21,7 @@ from deploy.capture.program import graph_module, input_shape, tidy
 from deploy.exporters.interface import Spec
 from deploy.exporters.lean_lowering import lean_lowering
 from deploy.exporters.operators import OperatorCount, Work
+from deploy.exporters.pixels import take_bytes
 from deploy.exporters.rewrites.adaptive_pools import adaptive_pools_by_constants
 from deploy.exporters.rewrites.forms import (
     maxima_for_xnnpack,
@@ -46,6 +47,9 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     from executorch.exir import to_edge_transform_and_lower
 
     prepared = _prepared(program)
+    if spec.input == "pixels":
+        # Of any other shape the delegate would transpose it.
+        prepared = take_bytes(prepared, unsigned=False, rows_first=False)
     with lean_lowering():
         lowered = to_edge_transform_and_lower(prepared, partitioner=[XnnpackPartitioner()])
     path.write_bytes(lowered.to_executorch().buffer)

@@ -20,6 +20,7 @@ from deploy.capture.program import aten, calls, graph_module, input_shape, tidy
 from deploy.exporters.interface import Spec
 from deploy.exporters.onnx_minimum import oldest_runtime
 from deploy.exporters.operators import OperatorCount
+from deploy.exporters.pixels import take_bytes
 from deploy.exporters.rewrites.adaptive_pools import adaptive_pools_by_constants
 from deploy.exporters.rewrites.forms import write_pools_out
 from deploy.exporters.rewrites.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
@@ -44,8 +45,12 @@ INPUT, OUTPUT = "input", "logits"
 
 def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     """Translate `program`, float or PT2E, and write it to `path`."""
+    prepared = _prepared(program)
+    if spec.input == "pixels":
+        # onnxruntime's int8 kernels are channels-last, and take the permute away.
+        prepared = take_bytes(prepared, unsigned=True, rows_first=True)
     exported = torch.onnx.export(
-        _prepared(program),
+        prepared,
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],

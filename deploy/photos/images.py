@@ -111,6 +111,17 @@ def normalize(
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
+def with_alpha(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Crops, uint8 (N, H, W, 3), as bitmaps have them: (N, H, W, 4), the fourth byte 255."""
+    return np.pad(crops, [(0, 0), (0, 0), (0, 0), (0, 1)], constant_values=255)
+
+
+def shares(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Crops with alpha as shares of 255: uint8 (N, H, W, 3) to float32 (N, 4, H, W)."""
+    values = with_alpha(crops).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
 def shrink_to(image: Image.Image, longest: int) -> Image.Image:
     """The image, its longer side at most `longest` pixels; a smaller one is returned as it is."""
     if max(image.size) <= longest:
