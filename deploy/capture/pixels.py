@@ -259,6 +259,7 @@ def _called(node: Node) -> str:
 
 
 def _image(module: GraphModule) -> Node:
+    image: Node
     (image,) = module.graph.find_nodes(op="placeholder")
     return image
 

@@ -8,7 +8,7 @@ An exporter is a module that a backend's row names:
     count_operators(path) -> OperatorCount      read from the finished file
     oldest_runtime(path) -> Runtime             optional: where it depends on the file
     prove_forms(program, photos)                optional: raises where its rewrites of a program are
-                                                wrong on normalized photos
+                                                wrong on photos as the program takes them
     prove(program, path, spec, crops) -> checks optional: proofs of its own
 """
 

@@ -67,8 +67,10 @@ def leave_in_float(
     *,
     target: float,
     budget: float = BUDGET,
+    in_int8: frozenset[str] = frozenset(),
 ) -> Mix:
-    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
+    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`,
+    and nothing of the nodes `in_int8`.
 
     Agreement is measured on `photos` (N, C, H, W), which calibration has not seen, with the float
     network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
@@ -87,7 +89,7 @@ def leave_in_float(
             agreement=float(same.float().mean()),
         )
 
-    steps = list(greedy_steps(module, decisions, budget=budget))
+    steps = list(greedy_steps(module, decisions, budget=budget, in_int8=in_int8))
     best = try_out(*steps[-1])
     # Each step leaves less error than the one before: the first that is good enough is found by
     # halving.
@@ -103,7 +105,11 @@ def leave_in_float(
 
 
 def greedy_steps(
-    module: GraphModule, decisions: Decisions, *, budget: float = BUDGET
+    module: GraphModule,
+    decisions: Decisions,
+    *,
+    budget: float = BUDGET,
+    in_int8: frozenset[str] = frozenset(),
 ) -> Iterator[tuple[frozenset[str], float]]:
     """Ever more compute nodes to leave in float, with the slowdown; first none.
 
@@ -111,7 +117,8 @@ def greedy_steps(
     bytes it costs, of those that `budget` still allows.
     """
     sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.kernels)
-    moves, between = _moves(decisions.kernels), _between(module, decisions.kernels)
+    moves = [move for move in _moves(decisions.kernels) if not move & in_int8]
+    between = _between(module, decisions.kernels)
     left_out: frozenset[str] = frozenset()
     whole = error = sensitivity.energy(decisions.kernels)
     slowdown = paid = 1.0
@@ -127,8 +134,8 @@ def greedy_steps(
                 continue
             if cost.float_share(kernels) > LARGEST_FLOAT_SHARE:
                 continue
-            in_int8 = {kernel.node for kernel in kernels}
-            if any(product.is_float_between_int8(in_int8) for product in between):
+            left = {kernel.node for kernel in kernels}
+            if any(product.is_float_between_int8(left) for product in between):
                 continue
             price = new + PRICE_OF_SIZE * (cost.growth(kernels) - 1)
             # What a move saves by sparing conversions makes it no better than free.

@@ -40,10 +40,12 @@ def show_devices(reports: Sequence[DeviceReport]) -> None:
 
 
 def _arm_rows(report: DeviceReport) -> list[list[str]]:
+    from deploy.results.words import artifact_label
+
     several = len({arm.bundle.id for arm in report.arms}) > 1
     return [
         [
-            f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact,
+            f"{arm.bundle.label} " * several + artifact_label(arm.arm),
             _threads(arm.arm.key),
             arm.arm.key.cores or "-",
             *_figures(arm),
@@ -87,9 +89,11 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
 
 
 def _comparison_row(compared: ArmComparison) -> list[str]:
+    from deploy.results.words import artifact_label
+
     key, found = compared.key, compared.comparison
     return [
-        compared.a.arm.artifact + (" (native)" if key.runner == "native" else ""),
+        artifact_label(compared.a.arm) + (" (native)" if key.runner == "native" else ""),
         _threads(key),
         key.cores or "-",
         _p50(compared.a),
