@@ -22,7 +22,7 @@ from deploy.quantization.cross_layer_equalization import equalize, prove_equaliz
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
 from deploy.quantization.mixed_precision import Mix, leave_in_float
-from deploy.quantization.pixels import stem_names, take_pixels_in_int8
+from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.share import short_of_int8
 from deploy.support.reporter import Reporter
@@ -99,8 +99,6 @@ def quantize(
                 torch.from_numpy(prepared.fed(form)[judging]),
                 torch.from_numpy(float_logits[judging]),
                 target=target_agreement,
-                # In float it would need its bytes converted, which lose nothing as they are.
-                in_int8=stem_names(one.module) if form == "pixels" else frozenset(),
             ),
         )
         for form, one in made.items()

@@ -67,10 +67,8 @@ def leave_in_float(
     *,
     target: float,
     budget: float = BUDGET,
-    in_int8: frozenset[str] = frozenset(),
 ) -> Mix:
-    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`,
-    and nothing of the nodes `in_int8`.
+    """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
 
     Agreement is measured on `photos` (N, C, H, W), which calibration has not seen, with the float
     network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
@@ -89,7 +87,7 @@ def leave_in_float(
             agreement=float(same.float().mean()),
         )
 
-    steps = list(greedy_steps(module, decisions, budget=budget, in_int8=in_int8))
+    steps = list(greedy_steps(module, decisions, budget=budget))
     best = try_out(*steps[-1])
     # Each step leaves less error than the one before: the first that is good enough is found by
     # halving.
@@ -105,20 +103,16 @@ def leave_in_float(
 
 
 def greedy_steps(
-    module: GraphModule,
-    decisions: Decisions,
-    *,
-    budget: float = BUDGET,
-    in_int8: frozenset[str] = frozenset(),
+    module: GraphModule, decisions: Decisions, *, budget: float = BUDGET
 ) -> Iterator[tuple[frozenset[str], float]]:
     """Ever more compute nodes to leave in float, with the slowdown; first none.
 
     Each step is the one that takes most error out of the logits, to first order, for the time and
     bytes it costs, of those that `budget` still allows.
     """
-    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.kernels)
-    moves = [move for move in _moves(decisions.kernels) if not move & in_int8]
-    between = _between(module, decisions.kernels)
+    sensitivity, given = decisions.sensitivity, decisions.given
+    cost = CostModel(module, decisions.kernels, given=given)
+    moves, between = _moves(decisions.kernels), _between(module, decisions.kernels, given)
     left_out: frozenset[str] = frozenset()
     whole = error = sensitivity.energy(decisions.kernels)
     slowdown = paid = 1.0
@@ -134,8 +128,8 @@ def greedy_steps(
                 continue
             if cost.float_share(kernels) > LARGEST_FLOAT_SHARE:
                 continue
-            left = {kernel.node for kernel in kernels}
-            if any(product.is_float_between_int8(left) for product in between):
+            in_int8 = {kernel.node for kernel in kernels} | given
+            if any(product.is_float_between_int8(in_int8) for product in between):
                 continue
             price = new + PRICE_OF_SIZE * (cost.growth(kernels) - 1)
             # What a move saves by sparing conversions makes it no better than free.
@@ -147,9 +141,12 @@ def greedy_steps(
         left_out |= move
 
 
-def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
+def _between(
+    module: GraphModule, kernels: Iterable[Kernel], given: frozenset[str]
+) -> list[_Between]:
     """Of each convolution and linear, which kernel's values it reads and which kernels read its
-    own, by way of whatever is no kernel: transposes and the like."""
+    own, by way of whatever is no kernel: transposes and the like. `given` are int8 by themselves.
+    """
     makers = {kernel.output: kernel.node for kernel in kernels}
     readers: dict[tuple[str, str], str] = {
         (name, kernel.reader): kernel.node for kernel in kernels for name in kernel.inputs
@@ -158,6 +155,8 @@ def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
 
     def source(node: Node) -> str | None:
         while node.name not in makers:
+            if node.name in given:
+                return node.name
             data = [argument for argument in node.all_input_nodes if not is_constant(argument)]
             if len(data) != 1:
                 return None

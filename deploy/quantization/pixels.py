@@ -56,13 +56,13 @@ def take_pixels_in_int8(
         tensors={k: v for k, v in decisions.sensitivity.tensors.items() if k != image.name},
     )
     activations = {**decisions.activations, image.name: PIXEL}
-    return replace(decisions, activations=activations, weights=weights, sensitivity=sensitivity)
-
-
-def stem_names(module: GraphModule) -> frozenset[str]:
-    """The convolutions of a program of pixels that read the image."""
-    (image,) = module.graph.find_nodes(op="placeholder")
-    return frozenset(stem.conv.name for stem in find_stems(image))
+    return replace(
+        decisions,
+        activations=activations,
+        weights=weights,
+        sensitivity=sensitivity,
+        given=frozenset({image.name}),
+    )
 
 
 def _padded(pad: Node | None, photos: Tensor) -> Tensor:

@@ -199,7 +199,7 @@ def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
             warmup=1,
             iterations=4,
             shape=artifact.input.shape,
-            golden=staged.golden,
+            golden=staged.golden[artifact.name],
         )
         for number, artifact in enumerate(artifacts)
     }
