@@ -46,7 +46,7 @@ def test_decoding_an_exif_picture_gives_the_upright_one(orientation: int) -> Non
     np.testing.assert_array_equal(Image.open(file), stored(orientation))
 
 
-@pytest.mark.parametrize("name", ["good", "user_network"])
+@pytest.mark.parametrize("name", ["good", "user_network", "pixels"])
 def test_good_manifests_are_read(name: str) -> None:
     data = (FIXTURES / f"manifests/{name}.json").read_bytes()
     assert isinstance(parse_manifest(data, name), Manifest)
@@ -63,6 +63,7 @@ def test_requests_and_answers_are_those_of_the_code() -> None:
     texts = protocol()
     asked = Request.model_validate_json(texts["request_golden"])
     assert Request.model_validate_json(texts["request_seed"]).input.seed == 7
+    assert Request.model_validate_json(texts["request_pixels"]).pixels is not None
     answer = Answer.model_validate_json(texts["answer_ok"])
     assert answer.runner is not None
     assert parse_app_version(answer.runner.version) is not None

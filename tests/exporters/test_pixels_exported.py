@@ -70,7 +70,7 @@ def test_the_artifact_computes_what_the_network_does(
     expected = run(small_program(), inputs(6, seed=1)).numpy()
     least = 100.0 if target.precision == "fp32" else 25.0
     assert compare_logits(expected, result.logits).sqnr_db > least
-    assert compare_logits(result.own_logits, result.logits).sqnr_db > 60
+    assert compare_logits(result.own_logits, result.logits).sqnr_db > 40
     assert [check for check in result.checks if not check.passed] == []
     # What the manifest says of the input is what the runtime was given.
     taken = as_taken(CROPS, result.input, PREPROCESSING)

@@ -42,7 +42,7 @@ def test_the_stem_loses_less_inside_and_at_most_a_decibel_along_the_borders() ->
     options = filled(stem.conv)[3:6]
     weight, bias = (constant(module, node) for node in stem.conv.args[1:3])
     assert weight is not None
-    x, codes = inputs(12, seed=JUDGE), torch.from_numpy(shares(crops(12, seed=JUDGE)))
+    x, codes = inputs(40, seed=JUDGE), torch.from_numpy(shares(crops(40, seed=JUDGE)))
     exact = conv2d(codes, weight, bias, *options)
     name = stem.conv.name
     in_tensor = stem_of(
@@ -63,7 +63,7 @@ def test_the_stem_loses_less_inside_and_at_most_a_decibel_along_the_borders() ->
         decibels(expected, simulate(graph_module(program), tensor, x)),
         decibels(expected, simulate(module, pixels, codes)),
     ]
-    assert both[1] > both[0] - 0.1
+    assert both[1] > both[0] - 0.5
 
 
 def test_pixels_left_to_a_float_stem_are_counted_as_a_conversion() -> None:

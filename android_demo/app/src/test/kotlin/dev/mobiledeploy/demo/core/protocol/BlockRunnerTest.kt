@@ -99,7 +99,7 @@ class BlockRunnerTest {
     fun `garbage and newer requests get an answer`() {
         file("block.request.json").writeText("garbage")
         assertEquals("bad-request", kind(run()))
-        file("block.request.json").writeText("""{"schema_version": 2}""")
+        file("block.request.json").writeText("""{"schema_version": 3}""")
         assertEquals("newer-protocol", kind(run()))
     }
 
