@@ -79,7 +79,7 @@ def test_input_gives_the_preprocessing_that_it_was_made_of(manifest: Manifest) -
 
 
 def test_a_newer_schema_is_refused_before_anything_else_is_read() -> None:
-    line = refusal(b'{"schema_version": 2, "what": "of tomorrow"}')
+    line = refusal(b'{"schema_version": 3, "what": "of tomorrow"}')
     assert "newer mobile-deploy (schema 3, this one reads 2): upgrade" in line
 
 

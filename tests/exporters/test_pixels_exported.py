@@ -22,8 +22,10 @@ from deploy.pipeline.recipe import Target, make_targets
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import decide
+from deploy.runtimes import module_of
 from deploy.runtimes.onnx_session import open_session
 from deploy.statistics.error_statistics import compare_logits
+from deploy.virtual_phone.runtimes import HostRuntimes
 
 TARGETS = make_targets(["executorch", "onnx"], ["fp32", "int8"])
 CROPS = crops(6, seed=1)
@@ -115,3 +117,18 @@ def test_the_delegate_runs_nothing_before_the_first_int8_convolution(
         kinds = [node["xnode_union_type"] for node in executorch._xnnpack_graph(blob)["xnodes"]]
         first[precision] = kinds[: kinds.index("XNNConv2d")]
     assert first == {"int8": [], "fp32": ["XNNConvert"]}
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
+def test_whatever_runs_a_block_of_it_gives_the_same(
+    made: dict[str, tuple[Path, Made]], target: Target
+) -> None:
+    path, result = made[target.name]
+    assert result.logits is not None
+    given, photo = result.input, as_taken(CROPS, result.input, PREPROCESSING)[:1]
+    of_phone = HostRuntimes().logits(
+        target.format, path.read_bytes(), in_memory(photo[0]), given.shape, given.pixels
+    )
+    call = module_of(target.format).timed().open(path, threads=1, input=given.name, output="logits")
+    for row in (of_phone, call(from_memory(in_memory(photo[0]), given.shape, given.pixels))):
+        np.testing.assert_allclose(row, result.logits[0], rtol=1e-4, atol=1e-4)
