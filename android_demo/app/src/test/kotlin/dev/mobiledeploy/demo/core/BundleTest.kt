@@ -33,7 +33,7 @@ class BundleTest {
         source.files.remove("labels.txt")
         assertEquals(BundleProblem.Broken("labels.txt is missing"), problem())
         source.files["manifest.json"] = """{"schema_version": 3}""".toByteArray()
-        assertEquals(BundleProblem.TooNew(2), problem())
+        assertEquals(BundleProblem.TooNew(3), problem())
         source.files.remove("manifest.json")
         assertEquals(BundleProblem.Broken("manifest.json is missing"), problem())
     }

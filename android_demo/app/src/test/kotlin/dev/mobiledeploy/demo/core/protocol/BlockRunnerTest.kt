@@ -86,7 +86,7 @@ class BlockRunnerTest {
     fun `an input of another size than the shape is refused`() {
         file("golden-0.f32").writeBytes(floats(1f))
         request()
-        assertFails("wrong-shape", "golden-0.f32 has 4 bytes, the shape needs 2 numbers")
+        assertFails("wrong-shape", "golden-0.f32 has 4 bytes, the shape needs 8")
     }
 
     @Test

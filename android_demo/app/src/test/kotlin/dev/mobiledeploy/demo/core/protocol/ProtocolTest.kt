@@ -48,7 +48,7 @@ class ProtocolTest {
         val answer = BlockAnswer.Measured(
             id = "b-0001",
             runner = RunnerFacts(
-                "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0",
+                "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0",
                 "ONNX Runtime",
                 "1.22.0",
             ),
