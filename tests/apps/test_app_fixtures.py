@@ -20,7 +20,10 @@ from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
 from deploy.support.errors import BundleError
 
-FOLDERS = ("exif", "manifests", "order_statistics", "preprocessing", "protocol", "topk", "yuv")
+FOLDERS = (
+    *("exif", "manifests", "order_statistics", "packs"),
+    *("preprocessing", "protocol", "topk", "yuv"),
+)
 
 
 def cases(name: str) -> list[dict[str, Any]]:

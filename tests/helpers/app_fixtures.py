@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from app_packs import refused_packs, write_good
 from app_pictures import frames, normalized, stored, upright
 from places import FIXTURES
 
@@ -42,6 +43,7 @@ def fixtures() -> dict[str, bytes]:
         **dict(_frames()),
         "exif/upright.rgb": upright().tobytes(),
         "manifests/refused.json": _json(list(_refused_manifests())),
+        "packs/refused.json": _json(refused_packs()),
         "topk/cases.json": _json([_ranked(*case) for case in _TOP_K]),
         "order_statistics/cases.json": _json([_ordered(values) for values in _TIMES]),
         **{f"protocol/{name}.json": text.encode() for name, text in protocol().items()},
@@ -360,6 +362,7 @@ def write() -> None:
     """Every fixture anew, the pictures included."""
     from PIL import Image
 
+    write_good()
     for name, data in fixtures().items():
         (FIXTURES / name).parent.mkdir(parents=True, exist_ok=True)
         (FIXTURES / name).write_bytes(data)

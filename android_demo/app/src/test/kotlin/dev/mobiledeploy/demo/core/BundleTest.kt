@@ -1,6 +1,5 @@
 package dev.mobiledeploy.demo.core
 
-import dev.mobiledeploy.demo.FolderBundles
 import dev.mobiledeploy.demo.objects
 import java.io.File
 import kotlin.test.Test
@@ -68,6 +67,18 @@ class BundleTest {
         val store = ArtifactStore(folder.root)
         store.fileOf(bundle, artifact).writeBytes(source.network.copyOf(5))
         assertContentEquals(source.network, store.fileOf(bundle, artifact).readBytes())
+    }
+
+    @Test
+    fun `a missing artifact is the bundle's fault, not the storage's`() {
+        source.files.remove(MemoryBundle.NETWORK)
+        val bundle = Bundle.open(source, "whole")
+        val outcome = attempt {
+            ArtifactStore(folder.root).fileOf(bundle, bundle.manifest.artifacts.first())
+        }
+        val failed = outcome as Outcome.Failed
+        assertEquals(Failure.BUNDLE, failed.failure)
+        assertTrue("network is missing" in failed.detail)
     }
 
     @Test

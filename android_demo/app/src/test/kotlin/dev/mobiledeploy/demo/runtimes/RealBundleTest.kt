@@ -1,11 +1,11 @@
 package dev.mobiledeploy.demo.runtimes
 
-import dev.mobiledeploy.demo.FolderBundles
 import dev.mobiledeploy.demo.core.ArtifactStore
 import dev.mobiledeploy.demo.core.Choice
 import dev.mobiledeploy.demo.core.ClassifierSpec
 import dev.mobiledeploy.demo.core.Engine
 import dev.mobiledeploy.demo.core.ErrorKind
+import dev.mobiledeploy.demo.core.FolderBundles
 import dev.mobiledeploy.demo.core.RunnerException
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.core.Stopwatch
@@ -78,7 +78,9 @@ class RealBundleTest {
         val setup = Setup(choices.first(), 1)
         val artifact = setup.choice.artifact
         val bundle = setup.choice.bundle
-        val file = ArtifactStore(folder.root).fileOf(bundle, artifact)
+        // It is spoilt below.
+        val file = folder.newFile()
+        bundle.open(artifact).use { from -> file.outputStream().use { from.copyTo(it) } }
         val spec = ClassifierSpec(
             file,
             1,
