@@ -5,7 +5,8 @@ what this module makes of the Python code. Run as a program, it writes them anew
 
     PYTHONPATH=. python tests/helpers/app_fixtures.py
 
-The pictures have modules of their own: app_pictures, and reference_resize for those of resizing.
+The pictures have modules of their own: app_pictures, app_photos for whole files, and
+reference_resize for those of resizing; so have packed bundles, app_packs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 from app_packs import refused_packs, write_good
-from app_pictures import frames, normalized, stored, upright
+from app_photos import photos, sides
+from app_pictures import cmyk, frames, normalized, stored, upright
 from places import FIXTURES
 
 from deploy.protocol.messages import (
@@ -44,6 +46,9 @@ def fixtures() -> dict[str, bytes]:
         "exif/upright.rgb": upright().tobytes(),
         "manifests/refused.json": _json(list(_refused_manifests())),
         "packs/refused.json": _json(refused_packs()),
+        "photos/files.json": _json(photos()),
+        "photos/sides.json": _json(sides()),
+        "photos/cmyk.json": _json(cmyk()),
         "topk/cases.json": _json([_ranked(*case) for case in _TOP_K]),
         "order_statistics/cases.json": _json([_ordered(values) for values in _TIMES]),
         **{f"protocol/{name}.json": text.encode() for name, text in protocol().items()},

@@ -13,9 +13,6 @@ sealed interface Outcome<out T> {
 /** What a user can be told, each with words of its own. */
 enum class Failure { NETWORK, MEMORY, STORAGE, BUNDLE, PHOTO, CANCELLED }
 
-/** A photo that cannot be read. */
-class PhotoException(message: String) : Exception(message)
-
 /** Do [work]; what it is known to throw becomes an outcome. */
 fun <T> attempt(work: () -> T): Outcome<T> = try {
     Outcome.Done(work())

@@ -52,7 +52,7 @@ class EngineTest {
             RunnerException(ErrorKind.CANCELLED, "") to Failure.CANCELLED,
             OutOfMemoryError() to Failure.MEMORY,
             IOException() to Failure.STORAGE,
-            PhotoException("") to Failure.PHOTO,
+            PhotoException(PhotoFault.GONE) to Failure.PHOTO,
             BundleException(BundleProblem.TooNew(2)) to Failure.BUNDLE,
         )
         for ((thrown, failure) in failures) {
