@@ -41,7 +41,7 @@ extension AppModel {
     /// Recognize a photo from the library; `load` gives its file.
     func recognize(_ load: @MainActor () async throws -> Data?) async {
         await fill(\.photo) { _ in
-            guard let data = try await load() else { throw PhotoDecoder.Problem.unreadable }
+            guard let data = try await load() else { throw PhotoProblem.unknown }
             let image = try await AppModel.decode(data)
             guard let recognition = try await classification.recognize(image) else {
                 throw RunnerError(kind: .loadFailed, text: "No network is loaded.")

@@ -103,4 +103,21 @@ final class PreprocessingTests: XCTestCase {
         }
         XCTAssertEqual(image.pixels, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
     }
+
+    private struct Inks: Decodable {
+        let cmyk: Data
+        let rgb: Data
+    }
+
+    func testInksBecomeTheColoursThatPillowMakesOfThem() throws {
+        let inks = try Fixtures.json("photos/cmyk.json", as: Inks.self)
+        let size = PixelSize(height: inks.cmyk.count / 4, width: 1)
+        for inverted in [false, true] {
+            let stored = inks.cmyk.map { inverted ? 255 - $0 : $0 }
+            let image = stored.withUnsafeBytes {
+                RGBImage(copyingInks: $0, inverted: inverted, size: size, bytesPerRow: 4)
+            }
+            XCTAssertEqual(image.pixels, [UInt8](inks.rgb))
+        }
+    }
 }
