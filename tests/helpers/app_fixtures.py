@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from app_packs import refused_packs, write_good
 from app_photos import photos, sides
-from app_pictures import cmyk, frames, normalized, stored, upright
+from app_pictures import cmyk, frames, normalized, seen, stored, upright
 from places import FIXTURES
 
 from deploy.protocol.messages import (
@@ -42,6 +42,7 @@ def fixtures() -> dict[str, bytes]:
     """Every generated file by its path in tests/fixtures; the same bytes every time."""
     return {
         "preprocessing/normalized.json": _json(normalized()),
+        "photos/seen.json": _json(seen()),
         **dict(_frames()),
         "exif/upright.rgb": upright().tobytes(),
         "manifests/refused.json": _json(list(_refused_manifests())),

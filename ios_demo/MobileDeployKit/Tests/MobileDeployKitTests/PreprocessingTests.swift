@@ -42,6 +42,23 @@ final class PreprocessingTests: XCTestCase {
         }
     }
 
+    private struct Seen: Decodable {
+        let width: Int
+        let height: Int
+        let resize: [Int]
+        let crop: [Int]
+        let part: [Double]
+    }
+
+    func testThePartThatTheNetworkSeesIsTold() throws {
+        for each in try Fixtures.json("photos/seen.json", as: [Seen].self) {
+            let part = preprocessing(Sizes(resize: each.resize, crop: each.crop))
+                .part(of: PixelSize(height: each.height, width: each.width))
+            let found = [part.left, part.top, part.width, part.height]
+            for (one, other) in zip(found, each.part) { XCTAssertEqual(one, other, accuracy: 1e-11) }
+        }
+    }
+
     func testNoPictureOfTheFolderIsLeftOut() throws {
         let files = try FileManager.default.contentsOfDirectory(
             atPath: Fixtures.folder.appendingPathComponent("preprocessing").path)

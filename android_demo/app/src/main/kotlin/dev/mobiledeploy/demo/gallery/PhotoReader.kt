@@ -11,13 +11,20 @@ import dev.mobiledeploy.demo.core.PhotoHeader
 import dev.mobiledeploy.demo.core.RgbImage
 import dev.mobiledeploy.demo.core.readAtMost
 import dev.mobiledeploy.demo.core.sampleSize
+import dev.mobiledeploy.demo.session.nameOf
 import java.io.IOException
 import java.nio.ByteBuffer
 
 /** Reads photos that other apps offer, upright and small enough for the phone's memory. */
 class PhotoReader(private val resolver: ContentResolver) {
-    /** Throws [PhotoException] for what is no photo of ours or is no longer offered. */
-    fun read(photo: Uri): RgbImage {
+    /** Throws [PhotoException] with its name for what is no photo of ours or no longer offered. */
+    fun read(photo: Uri): RgbImage = try {
+        decoded(photo)
+    } catch (error: PhotoException) {
+        throw PhotoException(error.fault, resolver.nameOf(photo))
+    }
+
+    private fun decoded(photo: Uri): RgbImage {
         val file = bytes(photo)
         val orientation = PhotoHeader.orientation(file)
         val options = BitmapFactory.Options().apply { inJustDecodeBounds = true }

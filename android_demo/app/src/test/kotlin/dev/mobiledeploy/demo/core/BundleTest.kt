@@ -95,7 +95,7 @@ class BundleTest {
     fun `a broken bundle does not keep another from working`() {
         val opened = openAll(source, listOf(FakeRuntime(Format.EXECUTORCH, "1.4.1")))
         assertEquals(listOf("broken"), opened.refused.map(RefusedBundle::name))
-        assertEquals("executorch-int8", opened.preferred?.artifact?.name)
+        assertEquals("executorch-int8", opened.preferred()?.artifact?.name)
     }
 
     @Test
@@ -118,7 +118,7 @@ class BundleTest {
 
     @Test
     fun `a folder without bundles gives no choice`() {
-        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred)
+        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred())
     }
 
     private fun problem() =
