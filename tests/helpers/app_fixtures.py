@@ -35,7 +35,7 @@ from deploy.protocol.messages import (
 from deploy.statistics.quantiles import median, quantile
 
 MANIFEST = FIXTURES / "manifests" / "good.json"
-APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0"
+APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2"
 
 
 def fixtures() -> dict[str, bytes]:
@@ -269,7 +269,7 @@ def _answer_ok() -> Answer:
             name="app",
             version=APP_VERSION,
             runtime="ONNX Runtime",
-            runtime_version="1.22.0",
+            runtime_version="1.23.2",
         ),
         load_ns=25_000_000,
         first_ns=9_000_000,

@@ -193,9 +193,8 @@ class MainActivity : Activity() {
 
     /** A photo or a bundle that another app hands us. */
     private fun take(intent: Intent) {
-        @Suppress("DEPRECATION") // Its successor needs Android 13.
         val file = when (intent.action) {
-            Intent.ACTION_SEND -> intent.extras?.get(Intent.EXTRA_STREAM) as? Uri
+            Intent.ACTION_SEND -> stream(intent)
             Intent.ACTION_VIEW -> intent.data
             else -> return
         }
@@ -209,6 +208,13 @@ class MainActivity : Activity() {
             file != null && type in listOf(ZIP, ZIP_TOO) -> import(file)
             else -> Toast.makeText(this, R.string.shared_nothing, Toast.LENGTH_LONG).show()
         }
+    }
+
+    @Suppress("DEPRECATION") // Its successor needs Android 13.
+    private fun stream(intent: Intent): Uri? = try {
+        intent.getParcelableExtra(Intent.EXTRA_STREAM) as? Uri
+    } catch (_: RuntimeException) { // What another app has put there may be of no class of ours.
+        null
     }
 
     private fun open(intent: Intent, code: Int) = try {
