@@ -88,6 +88,16 @@ final class BundleImportTests: XCTestCase {
         XCTAssertEqual(names(), ["tiny"])
     }
 
+    func testAnImportedBundleHidesOneOfItsNameThatTheAppWasBuiltWith() throws {
+        let built = try temporaryFolder(for: self)
+        try TinyBundle.write(to: built.appendingPathComponent("tiny"))
+        try TinyBundle.write(to: built.appendingPathComponent("other"))
+        let imported = try packs.take(good)
+        let found = ModelBundle.all(in: [folder, built])
+        XCTAssertEqual(found.map(\.name), ["other", "tiny"])
+        XCTAssertEqual(try found[1].bundle.get(), imported)
+    }
+
     func testABundleIsReplacedAndRemovedWhole() throws {
         let bundle = try packs.take(good)
         let stray = bundle.folder.appendingPathComponent("of-the-old")
