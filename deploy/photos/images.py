@@ -35,10 +35,10 @@ _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b
 def decode(source: Path | bytes, name: str) -> Image.Image:
     """Decode a photo to an upright 8-bit RGB image without metadata.
 
-    EXIF orientation is applied (EXIF that cannot be read is none), alpha is composited over white, an animation gives its first
-    frame. Of 16 bits the upper 8 are kept, which is what Pillow itself does for colour. Colour
-    profiles are ignored, as they were when the published weights were trained, and left out of
-    the result, as is all else that a photo tells about its owner.
+    EXIF orientation is applied, alpha is composited over white, an animation gives its first
+    frame; EXIF that cannot be read is none. Of 16 bits the upper 8 are kept, which is what Pillow
+    itself does for colour. Colour profiles are ignored, as they were when the published weights
+    were trained, and left out of the result, as is all else that a photo tells about its owner.
 
     `name` is what errors call the photo. Raises PhotosError for a file that cannot be read, is
     no picture of one of FORMATS, is damaged, or is beyond MAX_FILE_BYTES, MAX_PIXELS or

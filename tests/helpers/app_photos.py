@@ -34,7 +34,10 @@ def photos() -> list[dict[str, Any]]:
         "a .jpg without EXIF": (_jpeg(), 1),
         "a .jpg turned": (_jpeg(b"Exif\0\0" + _exif(6)), 6),
         "a .jpg in big-endian": (_jpeg(b"Exif\0\0" + _exif(5, ">")), 5),
-        "a .jpg with XMP first": (_jpeg(b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0" + _exif(3)), 3),
+        "a .jpg with XMP first": (
+            _jpeg(b"http://ns.adobe.com/xap/1.0/\0", b"Exif\0\0" + _exif(3)),
+            3,
+        ),
         "a .webp without EXIF": (_webp(), 1),
         "a .webp turned": (_webp(_exif(6)), 6),
         "a .webp turned, as cameras write it": (_webp(b"Exif\0\0" + _exif(7)), 7),
