@@ -47,7 +47,9 @@ def pack(folder: Path, output: Path | None = None) -> Packed:
     """
     name = check_name(folder)
     bundle = open_bundle(folder)
-    output = output or folder.resolve().with_name(f"{name}.zip")
+    if output is None:
+        # As the user named it, unless that is no name, such as the current folder's.
+        output = (folder if folder.name == name else folder.resolve()).with_name(f"{name}.zip")
     check_output(output)
     check_integrity(bundle)
     paths = sorted(

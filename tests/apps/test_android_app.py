@@ -26,6 +26,7 @@ from places import ROOT
 from deploy.android.app_runner import ACTIVITY
 from deploy.android.folders import PACKAGE
 from deploy.android.parsers.packages import parse_app_version
+from deploy.apps.pack import pack
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.cli import app as cli
@@ -172,6 +173,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Co
     assert CliRunner().invoke(cli.app, staged, catch_exceptions=False).exit_code == 0
 
     bundle = open_bundle(phone_bundle)
+    packed = pack(phone_bundle, place / "pack.zip")
     requests = lay_requests(bundle, place / "bench")
     done = subprocess.run(
         [
@@ -183,6 +185,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Co
             f"-Dfixtures={FIXTURES}",
             f"-Dbundle={project / 'app/src/main/assets/bundles' / phone_bundle.name}",
             f"-Dbench={place / 'bench'}",
+            f"-Dpack={packed.file}",
         ],
         capture_output=True,
         text=True,
