@@ -146,11 +146,7 @@ class SigmoidInPlace(nn.Module):
         (Ends(lambda z: z.softmax(1).clamp(1e-7, 1 - 1e-7)), 4, ["ends in a softmax and clamp, "]),
         (Ends(lambda z: z.log_softmax(1).exp_()), 4, ["ends in a log-softmax and exp, which is"]),
         (Ends(lambda z: 100 * z.softmax(1) + 1e-6), 4, ["ends in a softmax and mul and add, "]),
-        (
-            Ends(lambda z: F.logsigmoid(z)),
-            1,
-            ["ends in a log-sigmoid, which is", "gives one logit"],
-        ),
+        (nn.LogSigmoid(), 1, ["ends in a log-sigmoid, which is taken", "gives one logit"]),
         (nn.Identity(), 1, ["gives one logit: class 0 is no, class 1 is yes"]),
         (nn.Softmax(0), 4, []),
         (nn.Identity(), 4, []),
