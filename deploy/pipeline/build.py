@@ -24,7 +24,7 @@ from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS, InputForm, Precision
 from deploy.bundle.manifest import QUANTIZED, Manifest
-from deploy.bundle.write import check_alone, check_target, staged
+from deploy.bundle.write import build_alone, check_target, staged
 from deploy.capture.given import check_given
 from deploy.capture.macs import node_macs
 from deploy.capture.pixels import check_takes_pixels, take_pixels
@@ -90,6 +90,7 @@ def build(
     emulation = open_emulation(processors, progress=recorder.progress) if processors else None
     with (
         staged(recipe.output) as folder,
+        build_alone(recipe.output),
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
         processes(
             min(WORKERS, len(recipe.targets)),
@@ -97,7 +98,6 @@ def build(
             modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
         ) as pool,
     ):
-        check_alone(recipe.output, at_most=1)
         prepared = prepare(recipe.network, recipe.photos, recorder)
         if recipe.input == "pixels":
             check_takes_pixels(prepared.program)
