@@ -99,7 +99,7 @@ def build(
         ) as pool,
     ):
         prepared = prepare(recipe.network, recipe.photos, recorder)
-        if recipe.input == "pixels":
+        if "pixels" in map(recipe.form_of, recipe.targets):
             check_takes_pixels(prepared.program)
         workshop = _Workshop(pool, recipe, prepared, folder, Path(scratch))
         futures: dict[Future[Made], str] = {}

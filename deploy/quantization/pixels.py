@@ -79,12 +79,12 @@ def _weights(
     bias = weight.new_zeros(len(weight)) if bias is None else bias
     largest = bias.abs() / (PIXEL.scale * LARGEST_BIAS_CODE)
     scales = torch.maximum(weight_scales(weight), largest)
-    codes, _ = round_weights(weight, bias, scales, moments)
+    codes, corrected = round_weights(weight, bias, scales, moments)
     lost = dequantize_weight(codes, scales) - weight
     errors = functional.conv2d(photos, lost, None, strides, padding, dilation)
     interior = inside(conv, image)
     if interior.any():
-        bias = bias - errors[..., interior].mean((0, 2))
+        corrected = bias - errors[..., interior].mean((0, 2))
     return QuantizedWeights(
-        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=bias.numpy()
+        codes=codes.to(torch.int8).numpy(), scales=scales.numpy(), bias=corrected.numpy()
     )

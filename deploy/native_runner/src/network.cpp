@@ -78,10 +78,10 @@ void Network::check_takes(const Request& request) {
     const auto method = module_.method_meta(kForward);
     if (!method.ok()) fail(method.error(), Kind::load_failed);
     const auto input = method->input_tensor_meta(0);
-    if (method->num_inputs() != 1 || !input.ok() || input->scalar_type() != type_of(request.element)) {
-        throw Error(Kind::wrong_shape,
-                    std::string("the network does not take one input of ") +
-                        executorch::runtime::toString(type_of(request.element)));
+    if (method->num_inputs() != 1 || !input.ok() ||
+        input->scalar_type() != type_of(request.element)) {
+        throw Error(Kind::wrong_shape, std::string("the network does not take one input of ") +
+                                           executorch::runtime::toString(type_of(request.element)));
     }
     const auto sizes = input->sizes();
     if (std::vector<int32_t>(sizes.begin(), sizes.end()) != shape) {
