@@ -71,7 +71,10 @@ def choose(
     output, limits = Path(output), requirements or Requirements()
     measuring, recorder = measuring or Measuring(), Recorder(reporter or Logged())
     if limits.max_latency_ms is not None and not measuring.wanted:
-        raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
+        raise UserError(
+            "--max-latency-ms needs measuring: give --device host or a phone's serial (what was "
+            "measured there for this folder before is taken as it is)"
+        )
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give 1 or more")
     with _alone(output) as scratch:
