@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from deploy.benchmark.bundles import ANY_RUNNER, runs
+from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.bundle.open import read_manifest
 from deploy.bundle.staging import sweep as sweep_stages
 from deploy.capture.spec import IMAGENET_CLASSES
@@ -128,6 +129,8 @@ def _alone(output: Path) -> Iterator[Path]:
     """One sweep at a time in a folder: two would spoil each other's latencies. Gives a folder in it
     for what is gone afterwards."""
     where = printable(str(output))
+    if (output / MANIFEST_FILE).exists():
+        raise UserError(f"{where} is a bundle: choose another folder for the sweep with -o")
     try:
         output.mkdir(parents=True, exist_ok=True)
         with FileLock(output / _LOCK_FILE, timeout=0):
