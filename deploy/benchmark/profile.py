@@ -15,13 +15,14 @@ from pathlib import Path
 import deploy
 from deploy.benchmark.bundles import Opened, facts_of
 from deploy.benchmark.device import Device
-from deploy.benchmark.plan import Arms, left_out, plan_arms, untested
+from deploy.benchmark.plan import Arms, check_mode, left_out, plan_arms, untested
 from deploy.benchmark.session import USUAL, Patience, Session
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import Tool
 from deploy.protocol.faults import fault
 from deploy.results.records import (
     RESULTS_VERSION,
+    SUSTAINED_VERSION,
     Results,
     Settings,
 )
@@ -86,6 +87,8 @@ def profile_targets(
 
         def measure(target: DeviceTarget) -> None:
             with target.open() as device:
+                if settings.sustained and settings.sustained.mode:
+                    check_mode(device.runner.name)
                 facts = device.facts()
                 plans = plan_arms(bundles, staged, arms, device.runner.name, facts)
                 reporter = reporters(target.label)
@@ -115,7 +118,7 @@ def profile_targets(
 def _without_devices(bundles: Sequence[Opened], settings: Settings) -> Results:
     """The results of a session that begins now."""
     return Results(
-        schema_version=RESULTS_VERSION,
+        schema_version=SUSTAINED_VERSION if settings.sustained else RESULTS_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
         session=secrets.token_hex(8),
         started=datetime.now(UTC).isoformat(timespec="seconds"),

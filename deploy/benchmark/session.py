@@ -1,4 +1,5 @@
-"""One device's session: blocks of all arms in interleaved rounds, each judged fit to begin."""
+"""One device's session: blocks of all arms in interleaved rounds, each judged fit to begin; or a
+stretch of each, without pauses."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from deploy.benchmark.device import Device
 from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
+from deploy.benchmark.stretch import inferences_for, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
@@ -25,6 +27,7 @@ from deploy.results.records import (
     MeasuredDevice,
     Settings,
 )
+from deploy.results.stretch import lay_out
 from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
 from deploy.support.reporter import Reporter
@@ -108,7 +111,10 @@ class Session:
             for warning in self._device.warnings():
                 self.warn(warning)
             self._start()
-            self._rounds()
+            if self._settings.sustained:
+                self._stretches(self._settings.sustained.seconds)
+            else:
+                self._rounds()
             self._over = True
         except PhoneError as error:
             self._failure = _failure(error)
@@ -161,18 +167,55 @@ class Session:
                 self._order += 1
                 self._reporter.progress("blocks", self._order, total)
 
-    def _block(self, state: _ArmState, number: int) -> Block:
-        """One block of an arm, tried again where that may help.
+    def _stretches(self, seconds: float) -> None:
+        """One arm after the other, each cool when it begins."""
+        for index, state in enumerate(self._arms):
+            self._reporter.stage("measuring")
+            self._stretch(state, seconds, before=index)
+
+    def _stretch(self, state: _ArmState, seconds: float, *, before: int) -> None:
+        """Blocks of one arm without pauses, for `seconds` of its own time or ours, whichever is
+        longer: a virtual phone's runs ahead. `before` it were so many stretches."""
+        total, iterations, elapsed = len(self._arms) * seconds, self._settings.iterations, 0.0
+        while not is_over(seconds - elapsed, seconds):
+            if self._cancelled.is_set():
+                raise CancelledError
+            last = state.blocks[-1] if state.blocks else None
+            block = self._block(state, len(state.blocks), iterations=iterations, last=last)
+            state.blocks.append(block)
+            self._order += 1
+            if block.answer is None:
+                return
+            began = state.blocks[0].before.at_s
+            placed = lay_out(state.blocks, warmup=self._settings.warmup)
+            elapsed = max(placed[-1].end, self._now() - began)
+            iterations = inferences_for(block.answer, max(seconds - elapsed, 0.0), seconds)
+            done = before * seconds + min(elapsed, seconds)
+            self._reporter.progress("seconds", round(done), round(total))
+
+    def _block(
+        self,
+        state: _ArmState,
+        number: int,
+        *,
+        iterations: int | None = None,
+        last: Block | None = None,
+    ) -> Block:
+        """One block of an arm, tried again where that may help: of so many `iterations`, else of
+        those of the settings; right after `last`, without waiting for anything, if there is one.
 
         Raises PhoneError where the phone is gone for good.
         """
-        tried, tries = self._try(state, number), 1
+        iterations = iterations or self._settings.iterations
+        tried, tries = self._try(state, number, iterations, last), 1
         while tried.failure and helps_again(tried.failure) and tries < self._patience.tries:
             # A try that failed is told, not kept: the next one is a whole block of its own.
             self.warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
             self._recover()
             self._start()
-            tried, tries = self._try(state, number), tries + 1
+            # What was seen after the last block is not how it is now.
+            last = last and last.model_copy(update={"after": None})
+            tried, tries = self._try(state, number, iterations, last), tries + 1
         ran, failure = tried.ran, tried.failure
         if tried.before is None:
             assert failure is not None
@@ -191,14 +234,18 @@ class Session:
             failure=_failure(failure) if failure else None,
         )
 
-    def _try(self, state: _ArmState, number: int) -> _Tried:
-        """Wait until it is cool, see that all files are there, run the block."""
+    def _try(self, state: _ArmState, number: int, iterations: int, last: Block | None) -> _Tried:
+        """Wait until it is cool, unless it follows on `last`, see that all files are there, run the
+        block."""
         tried = _Tried()
         try:
-            tried.waited_s, tried.cooled, tried.before = self._wait_until_cool()
+            if last is None:
+                tried.waited_s, tried.cooled, tried.before = self._wait_until_cool()
+            else:
+                tried.before = last.after or self._device.conditions(self._now(), whole=False)
             self._copy(state)
             tried.ran = self._device.runner.run(
-                self._request(state, number),
+                self._request(state, number, iterations),
                 state.plan.mask,
                 self._settings.block_timeout_s,
             )
@@ -244,7 +291,7 @@ class Session:
             if name == staged.artifacts[artifact.name].file:
                 self._push_ns.setdefault(name, max(1, time.perf_counter_ns() - begin))
 
-    def _request(self, state: _ArmState, number: int) -> Request:
+    def _request(self, state: _ArmState, number: int, iterations: int) -> Request:
         """All golden inputs are answered in the first round, later the timed one alone."""
         staged = state.plan.staged
         golden = staged.golden if number == 0 else staged.golden[:1]
@@ -254,11 +301,11 @@ class Session:
             artifact=staged.artifacts[state.plan.artifact.name],
             threads=state.plan.key.threads or 0,
             warmup=self._settings.warmup,
-            iterations=self._settings.iterations,
+            iterations=iterations,
             shape=staged.bundle.manifest.input.shape,
             input=TimedInput(golden=golden[0].index, seed=None),
             golden=golden,
-            sustained=False,
+            sustained=bool(self._settings.sustained and self._settings.sustained.mode),
         )
 
     def _wait_until_cool(self) -> tuple[float, bool | None, Conditions]:
