@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deploy.benchmark.device import Device
+from deploy.benchmark.expected import describe_rest, describe_session, session_seconds
 from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
-from deploy.benchmark.stretch import inferences_for, is_over
+from deploy.benchmark.stretch import cool_timeout, inferences_for, is_as_cool, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
@@ -96,9 +97,12 @@ class Session:
         self._device, self._facts, self._settings = device, facts, settings
         self._reporter, self._cancelled, self._patience = reporter, cancelled, patience
         self._arms = [_ArmState(plan) for plan in plans]
+        self._guessed_s = session_seconds(plans, settings, facts)
         self._began = time.monotonic()
         self._order = 0
         self._cools = True
+        # How the first of several stretches began: the others are to begin so.
+        self._first: Conditions | None = None
         self._over = False
         self._failure: Failure | None = None
         self._push_ns: dict[str, int] = {}
@@ -111,6 +115,7 @@ class Session:
             for warning in self._device.warnings():
                 self.warn(warning)
             self._start()
+            self._note(describe_session(self._guessed_s, len(self._arms), self._settings))
             if self._settings.sustained:
                 self._stretches(self._settings.sustained.seconds)
             else:
@@ -155,9 +160,13 @@ class Session:
 
     def _rounds(self) -> None:
         """Each arm once a round, in the order that chance gives."""
-        total = self._settings.rounds * len(self._arms)
+        rounds = self._settings.rounds
+        total, began = rounds * len(self._arms), self._now()
         self._reporter.stage("measuring")
-        for number in range(self._settings.rounds):
+        for number in range(rounds):
+            if number == 1:
+                left = (rounds - 1) * (self._now() - began)
+                self._note(describe_rest(left, self._guessed_s * (rounds - 1) / rounds))
             for index in round_order(
                 len(self._arms), round_number=number, seed=self._settings.seed
             ):
@@ -186,6 +195,7 @@ class Session:
             self._order += 1
             if block.answer is None:
                 return
+            self._first = self._first or block.before
             began = state.blocks[0].before.at_s
             placed = lay_out(state.blocks, warmup=self._settings.warmup)
             elapsed = max(placed[-1].end, self._now() - began)
@@ -317,8 +327,10 @@ class Session:
         while True:
             now = self._device.conditions(self._now())
             cool = _is_cool(now, self._settings.cool_below_c)
+            if self._first and cool is not False and not is_as_cool(now, self._first):
+                cool = False
             waited = time.monotonic() - begin
-            if cool is not False or not self._cools or waited > self._settings.cool_timeout_s:
+            if cool is not False or not self._cools or waited > cool_timeout(self._settings):
                 break
             self._reporter.stage(f"cooling, {_heat(now)}")
             if self._cancelled.wait(self._patience.cool_poll_s):
@@ -328,13 +340,19 @@ class Session:
         if waited > self._patience.cool_poll_s:
             self._reporter.stage("measuring")
         if self._cools and cool is False:
-            limit = f"{self._settings.cool_timeout_s:g} s"
-            self.warn(f"did not cool below {self._settings.cool_below_c:g} C in {limit}")
+            limit = f"{cool_timeout(self._settings):g} s"
+            where = f"to where the first arm began in {limit}"
+            below = f"below {self._settings.cool_below_c:g} C in {limit}"
+            self.warn(f"did not cool {where if self._first else below}")
         self._cools = cool is not False
         return round(waited, 3), cool, now
 
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 3)
+
+    def _note(self, text: str | None) -> None:
+        if text:
+            self._reporter.note(text)
 
     def warn(self, text: str) -> None:
         """Tell it now and keep it in the results, once."""

@@ -1,4 +1,4 @@
-"""What a long run does, on stderr: stages and a bar on a terminal, in a pipe warnings alone."""
+"""What a long run does, on stderr: stages and a bar on a terminal, in a pipe notes and warnings."""
 
 from __future__ import annotations
 
@@ -51,11 +51,14 @@ def watched(debug: bool) -> Iterator[Watcher]:
 
 
 class Piped(Silent):
-    """Only warnings, each a line."""
+    """Only notes and warnings, each a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.warnings: list[str] = []
         self._stream = stream
+
+    def note(self, text: str) -> None:
+        echo(one_line(text), self._stream)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -84,6 +87,9 @@ class OnTerminal:
         (task,) = self._bar.tasks
         task.total = total if total is not None and 0 < done < total else None
         self._bar.update(self._task, description=one_line(description), completed=done)
+
+    def note(self, text: str) -> None:
+        print_above(self._bar, text, "dim")
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)

@@ -22,6 +22,9 @@ class Reporter(Protocol):
     def progress(self, what: str, done: int, total: int | None) -> None:
         """`done` of `total` (None: unknown) of `what`, within the stage."""
 
+    def note(self, text: str) -> None:
+        """Something good to know, such as how long it will take."""
+
     def warn(self, text: str) -> None:
         """Something that the user should know though the run goes on."""
 
@@ -33,6 +36,9 @@ class Silent:
         pass
 
     def progress(self, what: str, done: int, total: int | None) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def warn(self, text: str) -> None:
@@ -59,6 +65,9 @@ class Logged:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self._log.debug("%s: %s of %s", what, done, "?" if total is None else total)
 
+    def note(self, text: str) -> None:
+        self._log.info("%s", text)
+
     def warn(self, text: str) -> None:
         warnings.warn(text, DeployWarning, stacklevel=_levels_of_ours())
 
@@ -76,7 +85,7 @@ class Recorder:
 
     def __init__(self, reporter: Reporter) -> None:
         self.warnings: list[str] = []
-        self.stage, self.progress = reporter.stage, reporter.progress
+        self.stage, self.progress, self.note = reporter.stage, reporter.progress, reporter.note
         self._reporter = reporter
 
     def warn(self, text: str) -> None:

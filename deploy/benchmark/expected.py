@@ -1,0 +1,76 @@
+"""About how long a session takes, said before it begins; wrong by a factor at times, hence "about".
+
+What a block takes beside its inferences is its process, its load and the looks at the device around
+it; how fast the device is nobody knows yet. After the first round the session does, and says so
+where the guess was bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deploy.backends import RunnerName
+from deploy.benchmark.stretch import cool_timeout
+
+if TYPE_CHECKING:
+    from deploy.benchmark.session import ArmPlan
+    from deploy.results.records import DeviceFacts, Settings
+
+# Of a block without inferences. host and native are of a computer with 2 cores at 3 GHz; the app's
+# is a guess, for no real phone has been measured yet.
+_BLOCK_S: dict[RunnerName, float] = {"app": 2.5, "native": 1.0, "host": 2.5}
+_VIRTUAL_BLOCK_S = 0.6
+# Multiply-accumulates a second, of one thread of a big core or of a computer.
+_MACS_PER_S = 10e9
+
+WORTH_TELLING_S = 10.0
+# How far off the guess may be before it is told.
+_OFF = 1.5
+
+
+def session_seconds(plans: Sequence[ArmPlan], settings: Settings, device: DeviceFacts) -> float:
+    """A guess at a whole session, without waiting for it to cool."""
+    if settings.sustained:
+        return settings.sustained.seconds * len(plans)
+    inferences = 1 + settings.warmup + settings.iterations
+    return settings.rounds * sum(
+        _VIRTUAL_BLOCK_S
+        if device.virtual
+        else _BLOCK_S[plan.key.runner]
+        + inferences * plan.staged.bundle.manifest.network.macs / _MACS_PER_S
+        for plan in plans
+    )
+
+
+def describe_session(seconds: float, arms: int, settings: Settings) -> str | None:
+    """Such as "about 4 min: 4 arms x 10 rounds"; None for what is soon over."""
+    if seconds < WORTH_TELLING_S:
+        return None
+    many = f"{arms} arm{'' if arms == 1 else 's'}"
+    if settings.sustained is None:
+        rounds = f"{settings.rounds} round{'' if settings.rounds == 1 else 's'}"
+        return f"about {duration(seconds)}: {many} x {rounds}"
+    each = f"{many} x {duration(settings.sustained.seconds)} without pauses"
+    cooling = f", each begun cool, within {duration(cool_timeout(settings))}" if arms > 1 else ""
+    return f"about {duration(seconds)}: {each}{cooling}"
+
+
+def describe_rest(left: float, guessed: float) -> str | None:
+    """What to say of the rest of a session where the guess at it was bad."""
+    if max(left, guessed) < WORTH_TELLING_S or guessed / _OFF < left < guessed * _OFF:
+        return None
+    return f"about {duration(left)} more"
+
+
+def duration(seconds: float) -> str:
+    """In words, as finely as a guess is worth.
+
+    >>> duration(8.2), duration(43.0), duration(240.0), duration(5400.0), duration(90.0)
+    ('8 s', '43 s', '4 min', '1.5 h', '1.5 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    value, unit = (seconds / 60, "min") if seconds < 3600 else (seconds / 3600, "h")
+    text = f"{value:.1f}" if value < 10 else f"{value:.0f}"
+    return f"{text.removesuffix('.0')} {unit}"
