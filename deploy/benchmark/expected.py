@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from deploy.backends import RunnerName
 from deploy.benchmark.stretch import cool_timeout
+from deploy.results.words import duration
 
 if TYPE_CHECKING:
     from deploy.benchmark.session import ArmPlan
@@ -61,16 +62,3 @@ def describe_rest(left: float, guessed: float) -> str | None:
     if max(left, guessed) < WORTH_TELLING_S or guessed / _OFF < left < guessed * _OFF:
         return None
     return f"about {duration(left)} more"
-
-
-def duration(seconds: float) -> str:
-    """In words, as finely as a guess is worth.
-
-    >>> duration(8.2), duration(43.0), duration(240.0), duration(5400.0), duration(90.0)
-    ('8 s', '43 s', '4 min', '1.5 h', '1.5 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    value, unit = (seconds / 60, "min") if seconds < 3600 else (seconds / 3600, "h")
-    text = f"{value:.1f}" if value < 10 else f"{value:.0f}"
-    return f"{text.removesuffix('.0')} {unit}"

@@ -40,7 +40,7 @@ class Moment:
     celsius: float | None
     thermal_status: int | None
     clock: float | None
-    ghz: float | None
+    allowed_ghz: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def levels_of(arm: Arm, settings: Settings, *, windows: int) -> list[float | Non
 def _moments(placed: Sequence[PlacedBlock], blocks: Sequence[TimedBlock]) -> tuple[Moment, ...]:
     seen = [one.block.after or one.block.before for one in placed]
     first = placed[0].block.before
-    allowed = [_fastest(conditions, allowed=True) for conditions in (first, *seen)]
+    allowed = [_allowed(conditions) for conditions in (first, *seen)]
     highest = max((khz for khz in allowed if khz), default=None)
     return tuple(
         Moment(
@@ -134,7 +134,7 @@ def _moments(placed: Sequence[PlacedBlock], blocks: Sequence[TimedBlock]) -> tup
             celsius=celsius(conditions),
             thermal_status=conditions.thermal_status,
             clock=khz / highest if khz and highest else None,
-            ghz=now / 1e6 if (now := _fastest(conditions, allowed=False)) else None,
+            allowed_ghz=khz / 1e6 if khz else None,
         )
         for one, block, conditions, khz in zip(placed, blocks, seen, allowed[1:], strict=True)
     )
@@ -151,7 +151,6 @@ def celsius(seen: Conditions) -> float | None:
     return max((reading.celsius for reading in seen.temperatures), default=None)
 
 
-def _fastest(seen: Conditions, *, allowed: bool) -> int | None:
-    """The clock of the fastest core in kHz: now, or as the system allows it."""
-    clocks = [clock.allowed_khz if allowed else clock.khz for clock in seen.clocks]
-    return max((khz for khz in clocks if khz), default=None)
+def _allowed(seen: Conditions) -> int | None:
+    """What the system allows the fastest core, in kHz."""
+    return max((clock.allowed_khz for clock in seen.clocks if clock.allowed_khz), default=None)

@@ -107,7 +107,7 @@ def describe_stretch(blocks: Blocks, starts: Floats, ends: Floats) -> Stretch:
     seconds = float(ends[-1])
     slows = next((place for place, turn in enumerate(turns) if turn.by > 0), None)
     # In time, not in blocks: the first may be short. But never fewer than have an interval.
-    third = max(_SHORTEST_PART, int(np.searchsorted(ends, seconds / 3)))
+    third = max(_SHORTEST_PART, int(np.searchsorted(starts, seconds / 3)))
     last = min(count - _SHORTEST_PART, int(np.searchsorted(starts, 2 * seconds / 3)))
 
     def level(low: int, high: int) -> Level:

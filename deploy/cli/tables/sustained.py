@@ -60,6 +60,8 @@ def show_stretches(reports: Sequence[DeviceReport], results: Results) -> None:
 
 
 def _row(report: DeviceReport, arm: ArmReport) -> list[str]:
+    from deploy.results.words import clock_time
+
     about = [named(report, arm), threads_of(arm.arm.key), arm.arm.key.cores or "-"]
     found = arm.stretch
     if found is None:
@@ -133,6 +135,8 @@ def _lane(
 
 def _time_line(stretch: Stretch, columns: int) -> str:
     """Beginning and end, and a mark where it turns."""
+    from deploy.results.words import clock_time
+
     line = f"0:00{clock_time(stretch.seconds):>{columns - 4}}"
     if stretch.turn is None:
         return line
@@ -141,14 +145,6 @@ def _time_line(stretch: Stretch, columns: int) -> str:
     if not line[place : place + len(mark) + 1].isspace():
         return line
     return line[:place] + mark + line[place + len(mark) :]
-
-
-def clock_time(seconds: float) -> str:
-    """
-    >>> clock_time(41.2), clock_time(600)
-    ('0:41', '10:00')
-    """
-    return f"{seconds // 60:.0f}:{int(seconds % 60):02d}"
 
 
 def _percents(interval: Interval | None) -> str:
