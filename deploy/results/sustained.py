@@ -130,7 +130,7 @@ def _moments(placed: Sequence[PlacedBlock], blocks: Sequence[TimedBlock]) -> tup
         Moment(
             from_s=one.begin,
             to_s=one.end,
-            p50_ns=float(np.median(block.times)),
+            p50_ns=block.median,
             celsius=celsius(conditions),
             thermal_status=conditions.thermal_status,
             clock=khz / highest if khz and highest else None,

@@ -187,7 +187,7 @@ def picture(arm: ArmReport) -> str:
     """The medians of the blocks in time, as bars from the lowest up."""
     import numpy as np
 
-    medians = [float(np.median(block.times)) for block in arm.blocks]
+    medians = [block.median for block in arm.blocks]
     low = min(medians)
     height = max(max(medians) - low, _LEAST_HEIGHT * low)
     # All of one kind: old code pages have two of the eight blocks.
