@@ -87,7 +87,7 @@ def bursts(random: Random, blocks: int) -> Floats:
 
 
 def governor(random: Random, blocks: int) -> Floats:
-    """A governor's clocks, 0, 7, 14 or 21 % below the highest, changed every 50 inferences or so."""
+    """A governor's clocks, by which it takes 0, 7, 14 or 21 % more, for 50 inferences or so."""
     samples = blocks * ITERATIONS
     steps = 1 + 0.07 * np.arange(4)
     changes = np.cumsum(random.random(samples) < 0.02)
