@@ -93,6 +93,17 @@ def told_from(random: Random, *, device: SyntheticDevice) -> bool:
     return interleaved(random, device=device, slowdown=1 + first.smallest) == "slower"
 
 
+def told_apart(random: Random) -> bool:
+    """Whether what two sessions say that they would tell is told by two others."""
+    device = SyntheticDevice(session_effect=0.01)
+    a, b, first = (device.measure(random)[0] for _ in range(3))
+    smallest = compare_apart(a, b).smallest
+    if smallest is None:
+        return False
+    (second,) = device.measure(random, slowdowns=(1 + smallest,))
+    return compare_apart(first, second).verdict == "slower"
+
+
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
@@ -215,6 +226,11 @@ DIFFERENT = (
             ("blocks that differ by 2.6 %", SyntheticDevice(block_effect=0.026)),
             ("6 % more in half of 3 to 10 blocks", SyntheticDevice(load=half_of_some)),
         )
+    ),
+    Claim(
+        name="slower by what was said to show, apart, session effects of 1 %: called slower",
+        trial=told_apart,
+        low=0.90,
     ),
     Claim(
         name="2 % slower, interleaved: called slower",
