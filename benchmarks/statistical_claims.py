@@ -6,7 +6,7 @@ measuring.py runs each 2000 times, tests/statistics/test_claims.py fewer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -35,6 +35,7 @@ from deploy.statistics import (
 )
 from deploy.statistics.comparison import SESSION_FLOOR
 from deploy.statistics.sessions import wander
+from deploy.statistics.sustained import Stretch, describe_stretch
 
 Random = np.random.Generator
 Load = Callable[[Random, int], npt.NDArray[np.float64]]
@@ -158,6 +159,44 @@ def throttled_by_turns(random: Random) -> bool:
     """Whether one of two interleaved arms shows the step, of which each has its part."""
     arms = THROTTLED.measure(random, slowdowns=(1.0, 1.0))
     return any(sign.kind == "throttled" for blocks in arms for sign in signs_in_times(blocks))
+
+
+def stretch_of(random: Random, *, blocks: int, fall: float, device: SyntheticDevice) -> Fallen:
+    """A stretch of blocks of 10 s that slows down by `fall` at some moment, which is a second of
+    it, at the earliest after 3 blocks and in its first two thirds."""
+    at_s = float(random.uniform(30, 10 * blocks * 2 / 3))
+    # The block in which it falls is slowed for its part.
+    after = np.clip(np.arange(1, blocks + 1) - at_s / 10, 0, 1)
+    (timed,) = replace(device, load=lambda _, __: 1 + fall * np.round(after)).measure(
+        random, rounds=blocks
+    )
+    starts = 10.0 * np.arange(blocks)
+    return Fallen(at_s=at_s, found=describe_stretch(timed, starts, starts + 10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fallen:
+    """What is found of a stretch that slows down after `at_s` seconds."""
+
+    at_s: float
+    found: Stretch
+
+
+def turns(random: Random, *, blocks: int, fall: float, device: SyntheticDevice = CALM) -> bool:
+    """Whether a turn is seen."""
+    return bool(stretch_of(random, blocks=blocks, fall=fall, device=device).found.turns)
+
+
+def moment_found(random: Random, *, fall: float) -> bool:
+    """Whether the turn is between the two blocks that it is said to be in."""
+    fallen = stretch_of(random, blocks=60, fall=fall, device=CALM)
+    turn = fallen.found.turn
+    return turn is not None and turn.earliest_s <= fallen.at_s <= turn.latest_s
+
+
+def fall_covered(random: Random, *, fall: float, device: SyntheticDevice = CALM) -> bool:
+    interval = stretch_of(random, blocks=60, fall=fall, device=device).found.fall.interval
+    return interval is not None and interval.covers(fall)
 
 
 IDENTICAL = (
@@ -359,4 +398,46 @@ VOID = (
     ),
 )
 
-CLAIMS = (*IDENTICAL, *APART, *DIFFERENT, *COARSE, *COVERED, *OF_ITS_SESSION, *SIGNS, *VOID)
+WITHOUT_PAUSES = (
+    *(
+        Claim(
+            name=f"without pauses, {blocks} blocks whose level holds: a turn is seen",
+            trial=partial(turns, blocks=blocks, fall=0.0),
+            high=0.02,
+        )
+        for blocks in (30, 60, 180)
+    ),
+    Claim(
+        name="without pauses, blocks that differ by 2.6 %, the level holds: a turn is seen",
+        trial=partial(turns, blocks=60, fall=0.0, device=SyntheticDevice(block_effect=0.026)),
+        high=0.05,
+    ),
+    *(
+        Claim(
+            name=f"without pauses, it falls by {100 * fall:g} %: the moment is where it is said",
+            trial=partial(moment_found, fall=fall),
+            low=low,
+        )
+        for fall, low in ((0.08, 0.80), (0.25, 0.95))
+    ),
+    *(
+        Claim(
+            name=f"without pauses, the fall of {100 * fall:g} %: its interval covers it",
+            trial=partial(fall_covered, fall=fall),
+            low=0.93,
+        )
+        for fall in (0.0, 0.08, 0.25)
+    ),
+)
+
+CLAIMS = (
+    *IDENTICAL,
+    *APART,
+    *DIFFERENT,
+    *COARSE,
+    *COVERED,
+    *OF_ITS_SESSION,
+    *SIGNS,
+    *VOID,
+    *WITHOUT_PAUSES,
+)

@@ -185,7 +185,6 @@ def _figures(arm: ArmReport) -> list[str]:
 
 def picture(arm: ArmReport) -> str:
     """The medians of the blocks in time, as bars from the lowest up."""
-    import numpy as np
 
     medians = [block.median for block in arm.blocks]
     low = min(medians)
