@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING
 
 from deploy.backends import RunnerName
 from deploy.benchmark.stretch import cool_timeout
+from deploy.bundle.manifest import Format
 from deploy.results.words import duration
 
 if TYPE_CHECKING:
     from deploy.benchmark.session import ArmPlan
-    from deploy.results.records import DeviceFacts, Settings
+    from deploy.results.records import ArmKey, DeviceFacts, Settings
 
-# Of a block without inferences. host and native are of a computer with 2 cores at 3 GHz; the app's
-# is a guess, for no real phone has been measured yet.
-_BLOCK_S: dict[RunnerName, float] = {"app": 2.5, "native": 1.0, "host": 2.5}
-_VIRTUAL_BLOCK_S = 0.6
+# Of a block without inferences. Those of this computer were measured on one with 2 cores, where
+# Python has to import ExecuTorch; a phone's are guesses, for no real one has been measured yet.
+_VIRTUAL_S = 0.6
+_PHONE_S: dict[RunnerName, float] = {"app": 2.5, "native": 1.0}
+_NATIVE_S = 0.4
+_PYTHON_S: dict[Format, float] = {"executorch": 4.0, "onnx": 1.0}
 # Multiply-accumulates a second, of one thread of a big core or of a computer.
 _MACS_PER_S = 10e9
 
@@ -36,12 +39,19 @@ def session_seconds(plans: Sequence[ArmPlan], settings: Settings, device: Device
         return settings.sustained.seconds * len(plans)
     inferences = 1 + settings.warmup + settings.iterations
     return settings.rounds * sum(
-        _VIRTUAL_BLOCK_S
-        if device.virtual
-        else _BLOCK_S[plan.key.runner]
+        _besides(plan.key, device)
         + inferences * plan.staged.bundle.manifest.network.macs / _MACS_PER_S
         for plan in plans
     )
+
+
+def _besides(key: ArmKey, device: DeviceFacts) -> float:
+    """Seconds of a block without inferences."""
+    if device.virtual:
+        return _VIRTUAL_S
+    if device.kind != "host":
+        return _PHONE_S[key.runner]
+    return _NATIVE_S if key.runner == "native" else _PYTHON_S[key.format]
 
 
 def describe_session(seconds: float, arms: int, settings: Settings) -> str | None:

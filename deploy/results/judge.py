@@ -224,10 +224,11 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
         "it was charging, which heats it: connect by network": [then.charging for then in before],
         "battery saver was on: turn it off": [then.power_save for then in before],
         "the battery was low: some phones slow down then": [
-            then.battery_level is not None and then.battery_level < LOW_BATTERY for then in before
+            None if then.battery_level is None else then.battery_level < LOW_BATTERY
+            for then in before
         ],
         "other programs kept it busy": [
-            then.busy is not None and then.busy > BUSY_SHARE for then in before
+            None if then.busy is None else then.busy > BUSY_SHARE for then in before
         ],
         f"its heat is unknown: {_TIMES_ALONE}": [
             android and then.thermal_status is None for then in before
@@ -238,13 +239,18 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
         ],
     }
     told = [
-        f"{text} ({sum(map(bool, seen))} of {len(seen)} blocks)"
+        f"{text} ({sum(map(bool, seen))} of {_known(seen)} blocks)"
         for text, seen in conditions.items()
         if any(seen)
     ]
     if caps := describe_caps(device.device, before):
         told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
     return told
+
+
+def _known(seen: Sequence[bool | None]) -> int:
+    """Within a stretch only heat and clocks are looked at."""
+    return sum(state is not None for state in seen)
 
 
 def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
