@@ -38,8 +38,8 @@ Floats = npt.NDArray[np.float64]
 ARMS, ROUNDS, ITERATIONS = 4, 10, 20
 SESSION_EFFECT = 0.01
 SLOWER = 1.05
-# Sessions of one arm alone from which the truth of a session is taken: 20,000 samples.
-_TRUTHS = 25
+# Sessions of one arm alone from which the truth of a session is taken: 6,400 samples.
+_TRUTHS = 8
 
 
 def layouts(random: Random, shape: tuple[int, int]) -> Floats:
@@ -264,7 +264,7 @@ def _measure(
 
 
 def _throughout(random: Random, session: SyntheticDevice) -> Floats:
-    """20,000 samples of an arm, had it run throughout this session."""
+    """6,400 samples of an arm, had it run throughout this session."""
     times = [
         block.times
         for _ in range(_TRUTHS)
