@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from hostile_devices import state
 from synthetic_device import (
     LARGEST_DRIFT,
     SESSION_EFFECTS,
@@ -33,8 +34,9 @@ from deploy.statistics import (
     quantile_interval,
     signs_in_times,
 )
+from deploy.statistics.block import pooled
 from deploy.statistics.comparison import SESSION_FLOOR
-from deploy.statistics.sessions import wander
+from deploy.statistics.sessions import session_floor, wander
 from deploy.statistics.sustained import Stretch, describe_stretch
 
 Random = np.random.Generator
@@ -114,6 +116,16 @@ def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Ve
 
 def differs_apart(random: Random, *, session_effect: float) -> bool:
     return differs(apart(random, session_effect=session_effect))
+
+
+def differs_learnt(random: Random) -> bool:
+    """The same in two sessions of a device that is in one of two states, with a floor that six
+    others taught."""
+    device = SyntheticDevice(session_effect=0.01, load=state)
+    same = [device.measure(random)[0] for _ in range(6)]
+    levels = np.array([[np.log(np.median(pooled(blocks)))] for blocks in same])
+    a, b = (device.measure(random)[0] for _ in range(2))
+    return differs(compare_apart(a, b, floor=session_floor(levels)).verdict)
 
 
 def differs_wandering(random: Random, *, load: Load, arms: int) -> bool:
@@ -312,6 +324,13 @@ APART = tuple(
         high=0.06,
     )
     for name, (load, arms) in WANDERING.items()
+) + (
+    Claim(
+        name="identical, apart, a session is in one of two states, 4 %, a floor of 6 sessions: "
+        "called different",
+        trial=differs_learnt,
+        high=0.06,
+    ),
 )
 
 OF_ITS_SESSION = tuple(

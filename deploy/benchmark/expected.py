@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deploy.backends import RunnerName
-from deploy.benchmark.stretch import cool_timeout
+from deploy.benchmark.cooling import cool_timeout
 from deploy.bundle.manifest import Format
 from deploy.results.words import duration
 

@@ -34,6 +34,7 @@ from deploy.support.temporary import temporary_folder
 
 _LOOK_S = 0.2
 _KEEP_S = 30.0
+_KEEP_SHARE = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,14 +152,17 @@ def _wait(
 
     Ctrl-C, and being told to terminate, ask them to end, and wait for the phones to be clean.
     """
-    kept = time.monotonic()
+    keep_at = time.monotonic() + _KEEP_S
     while True:
         try:
             if not wait(futures, timeout=_LOOK_S).not_done:
                 return
-            if time.monotonic() - kept > _KEEP_S:
+            if time.monotonic() > keep_at:
+                began = time.monotonic()
                 keep()
-                kept = time.monotonic()
+                # A long session's file takes its time, which is not to be most of it.
+                took = time.monotonic() - began
+                keep_at = time.monotonic() + max(_KEEP_S, _KEEP_SHARE * took)
         except (KeyboardInterrupt, SystemExit):
             cancelled.set()
 

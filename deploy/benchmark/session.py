@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deploy.benchmark.cooling import cool_timeout, describe_heat, is_as_cool, is_cool
 from deploy.benchmark.device import Device
 from deploy.benchmark.expected import describe_rest, describe_session, session_seconds
 from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
-from deploy.benchmark.stretch import cool_timeout, inferences_for, is_as_cool, is_over
+from deploy.benchmark.stretch import MOST_SAMPLES, inferences_for, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
@@ -101,6 +102,7 @@ class Session:
         self._began = time.monotonic()
         self._order = 0
         self._cools = True
+        self._samples = 0
         # How the first of several stretches began: the others are to begin so.
         self._first: Conditions | None = None
         self._over = False
@@ -189,6 +191,9 @@ class Session:
         while not is_over(seconds - elapsed, seconds):
             if self._cancelled.is_set():
                 raise CancelledError
+            if self._samples > MOST_SAMPLES:
+                self.warn(f"ends after {MOST_SAMPLES:,} inferences: give fewer minutes or arms")
+                return
             last = state.blocks[-1] if state.blocks else None
             block = self._block(state, len(state.blocks), iterations=iterations, last=last)
             state.blocks.append(block)
@@ -196,6 +201,7 @@ class Session:
             if block.answer is None:
                 return
             self._first = self._first or block.before
+            self._samples += len(block.answer.iterations_ns)
             began = state.blocks[0].before.at_s
             placed = lay_out(state.blocks, warmup=self._settings.warmup)
             elapsed = max(placed[-1].end, self._now() - began)
@@ -326,13 +332,13 @@ class Session:
         begin = time.monotonic()
         while True:
             now = self._device.conditions(self._now())
-            cool = _is_cool(now, self._settings.cool_below_c)
+            cool = is_cool(now, self._settings.cool_below_c)
             if self._first and cool is not False and not is_as_cool(now, self._first):
                 cool = False
             waited = time.monotonic() - begin
             if cool is not False or not self._cools or waited > cool_timeout(self._settings):
                 break
-            self._reporter.stage(f"cooling, {_heat(now)}")
+            self._reporter.stage(f"cooling, {describe_heat(now)}")
             if self._cancelled.wait(self._patience.cool_poll_s):
                 raise CancelledError
         if self._cancelled.is_set():
@@ -364,20 +370,6 @@ class Session:
 def default_block_timeout(warmup: int, iterations: int) -> float:
     """Seconds enough for the slowest phone, golden inputs and all."""
     return _START_BLOCK_S + _SLOWEST_INFERENCE_S * (9 + warmup + iterations)
-
-
-def _is_cool(now: Conditions, below: float) -> bool | None:
-    if now.thermal_status is None and now.battery_celsius is None:
-        return None
-    status_fine = now.thermal_status is None or now.thermal_status == 0
-    battery_fine = now.battery_celsius is None or now.battery_celsius < below
-    return status_fine and battery_fine
-
-
-def _heat(now: Conditions) -> str:
-    battery = "" if now.battery_celsius is None else f"battery {now.battery_celsius:.1f} C"
-    status = "" if not now.thermal_status else f"thermal status {now.thermal_status}"
-    return ", ".join(text for text in (battery, status) if text)
 
 
 def _runner_failure(answer: Answer) -> PhoneError | None:

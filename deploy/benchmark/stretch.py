@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from deploy.protocol.messages import Answer
-from deploy.results.records import Conditions, Settings
-from deploy.results.sustained import celsius
 
 # Between two blocks a process is started and a network loaded, a second or so, in which the device
 # cools: the longer the blocks, the fewer such pauses.
@@ -14,24 +12,8 @@ _SHORTEST_S = 2.0
 _BLOCKS = 30
 _MOST_INFERENCES = 100_000
 
-
-# Of two stretches the second is to begin about as cool as the first: burst is of a cool device.
-_AS_COOL_C = 2.0
-
-
-def cool_timeout(settings: Settings) -> float:
-    """How long a block may wait for the device to cool, in seconds: after a stretch as long as that
-    has warmed it, if that is more than was said."""
-    warmed = settings.sustained.seconds if settings.sustained else 0.0
-    return max(settings.cool_timeout_s, warmed)
-
-
-def is_as_cool(now: Conditions, first: Conditions) -> bool:
-    """Whether a stretch may begin, where `first` is how the session's first began."""
-    celsius_now, celsius_then = celsius(now), celsius(first)
-    if celsius_now is None or celsius_then is None:
-        return True
-    return celsius_now <= celsius_then + _AS_COOL_C
+MOST_SAMPLES = 12_000_000
+"""Of a device's session: of more, results.json would be too large to be read again."""
 
 
 def block_seconds(stretch: float) -> float:

@@ -170,14 +170,11 @@ def changes(levels: Floats) -> list[int]:
 
 def medians_in_time(at: Floats, times: Floats, *, seconds: float, windows: int) -> Floats:
     """The median of the times that lie in each of `windows` equal parts of `seconds`, float64
-    (windows,), NaN where there is none. `at` is when each of `times`, float64 (n,), ended."""
-    place = np.clip((at / seconds * windows).astype(int), 0, windows - 1)
-    return np.array(
-        [
-            np.median(times[place == window]) if np.any(place == window) else np.nan
-            for window in range(windows)
-        ]
-    )
+    (windows,), NaN where there is none. `at` is when each of `times`, float64 (n,), ended, in
+    order."""
+    edges = np.searchsorted(at, seconds * np.arange(1, windows) / windows)
+    parts = np.split(times, edges)
+    return np.array([np.median(part) if len(part) else np.nan for part in parts])
 
 
 def _fall(burst: Level, sustained: Level) -> Fall:

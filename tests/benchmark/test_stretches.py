@@ -151,6 +151,27 @@ def test_a_stretch_that_ends_early_keeps_what_there_is(plan: ArmPlan) -> None:
     assert reasons == ["too few blocks, 4 of at least 6; give more minutes"]
 
 
+def test_a_block_that_is_tried_again_goes_on_with_the_stretch_and_the_pause_is_seen(
+    plan: ArmPlan,
+) -> None:
+    device = HeatingDevice(stumbles_at=6)
+    measured = measure(device, [plan])
+    (arm,) = measured.arms
+    assert [warning.partition(":")[0] for warning in measured.warnings] == [
+        f"round 6, {plan.artifact.name}"
+    ]
+    before, after = arm.blocks[4:6]
+    # It is looked at anew, for it has cooled since, and is not waited for.
+    assert before.after is not None
+    assert after.before.at_s == pytest.approx(before.after.at_s + 30)
+    assert (after.waited_s, after.cooled) == (0.0, None)
+    assert device.looks.count(True) == 1
+    found, _, _ = judge_stretch(arm, SETTINGS)
+    assert found is not None
+    assert found.at_work < 0.9
+    assert found.stretch.seconds == pytest.approx(60 * MINUTES, rel=0.05)
+
+
 @pytest.mark.parametrize("mode", [False, True])
 def test_sustained_performance_mode_is_asked_for_and_lasts(plan: ArmPlan, mode: bool) -> None:
     device = HeatingDevice()

@@ -25,11 +25,17 @@ class HeatingDevice:
     """The model of the virtual pixel, as a device and its runner. Looking at all of it, as one does
     who waits for it to cool, takes 20 s of its time, and looking at its heat none.
 
-    `dies_after` blocks it gives no more answers.
+    `dies_after` blocks it gives no more answers; what is asked as `stumbles_at` it answers when it
+    is asked again, half a minute later.
     """
 
     def __init__(
-        self, *, name: RunnerName = "app", dies_after: int | None = None, logits: int = 3
+        self,
+        *,
+        name: RunnerName = "app",
+        dies_after: int | None = None,
+        stumbles_at: int | None = None,
+        logits: int = 3,
     ) -> None:
         self.clock = PhoneClock(0.0)
         self.model = DeviceModel(profile_named("pixel"), 0, self.clock)
@@ -37,7 +43,7 @@ class HeatingDevice:
         self.looks: list[bool] = []
         self.runner = self
         self.name: RunnerName = name
-        self._dies_after, self._logits = dies_after, logits
+        self._dies_after, self._stumbles_at, self._logits = dies_after, stumbles_at, logits
 
     def facts(self) -> DeviceFacts:
         return phone_facts()
@@ -81,6 +87,9 @@ class HeatingDevice:
         self.asked.append(request)
         if self._dies_after is not None and len(self.asked) > self._dies_after:
             raise fault("app-crashed", "running")
+        if len(self.asked) == self._stumbles_at:
+            self.clock.advance(30.0)
+            raise fault("hung", "running")
         times = self.model.block(
             WORK,
             threads=request.threads,
