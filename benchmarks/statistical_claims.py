@@ -317,14 +317,15 @@ WANDERING: dict[str, tuple[Load, int]] = {
     "6 % more for a part": (stretch, 4),
 }
 
-APART = tuple(
-    Claim(
-        name=f"identical, apart, {name}: called different",
-        trial=partial(differs_wandering, load=load, arms=arms),
-        high=0.06,
-    )
-    for name, (load, arms) in WANDERING.items()
-) + (
+APART = (
+    *(
+        Claim(
+            name=f"identical, apart, {name}: called different",
+            trial=partial(differs_wandering, load=load, arms=arms),
+            high=0.06,
+        )
+        for name, (load, arms) in WANDERING.items()
+    ),
     Claim(
         name="identical, apart, a session is in one of two states, 4 %, a floor of 6 sessions: "
         "called different",

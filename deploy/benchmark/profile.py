@@ -33,6 +33,11 @@ from deploy.support.reporter import Reporter, Silent
 from deploy.support.temporary import temporary_folder
 
 _LOOK_S = 0.2
+# Nobody sees that from outside: its blocks are as long as they say.
+_VIRTUAL_PAUSES = (
+    "unless it was started with --speed 1, a virtual phone's time runs faster than ours in each "
+    "pause between two blocks, and it cools"
+)
 _KEEP_S = 30.0
 _KEEP_SHARE = 20.0
 
@@ -94,6 +99,8 @@ def profile_targets(
                 plans = plan_arms(bundles, staged, arms, device.runner.name, facts)
                 reporter = reporters(target.label)
                 session = Session(device, facts, plans, settings, reporter, cancelled, patience)
+                if facts.virtual and settings.sustained:
+                    session.warn(_VIRTUAL_PAUSES)
                 if left := left_out(bundles, device.runner.name):
                     session.warn(left)
                 if other := untested(bundles, device.runner.name):

@@ -43,7 +43,7 @@ def lay_out(blocks: Sequence[Block], *, warmup: int) -> list[PlacedBlock]:
     origin = blocks[0].before.at_s if blocks else 0.0
     for block in blocks:
         answer = block.answer
-        if answer is None or not answer.iterations_ns:
+        if answer is None or answer.status != "ok":
             continue
         begin = max(block.before.at_s - origin, placed[-1].end if placed else 0.0)
         timed_s = sum(answer.iterations_ns) / _NS

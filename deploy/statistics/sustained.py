@@ -172,7 +172,7 @@ def medians_in_time(at: Floats, times: Floats, *, seconds: float, windows: int) 
     """The median of the times that lie in each of `windows` equal parts of `seconds`, float64
     (windows,), NaN where there is none. `at` is when each of `times`, float64 (n,), ended, in
     order."""
-    edges = np.searchsorted(at, seconds * np.arange(1, windows) / windows)
+    edges = np.searchsorted(at, np.arange(1, windows) / windows * seconds)
     parts = np.split(times, edges)
     return np.array([np.median(part) if len(part) else np.nan for part in parts])
 
