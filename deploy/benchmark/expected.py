@@ -12,23 +12,20 @@ from typing import TYPE_CHECKING
 
 from deploy.backends import RunnerName
 from deploy.benchmark.cooling import cool_timeout
-from deploy.bundle.manifest import Format
 from deploy.results.words import duration
+from deploy.support.durations import WORTH_TELLING_S, about, measure_seconds
 
 if TYPE_CHECKING:
     from deploy.benchmark.session import ArmPlan
-    from deploy.results.records import ArmKey, DeviceFacts, Settings
+    from deploy.results.records import DeviceFacts, Settings
 
-# Of a block without inferences. Those of this computer were measured on one with 2 cores, where
-# Python has to import ExecuTorch; a phone's are guesses, for no real one has been measured yet.
+# Of a block without its inferences. A phone's are guesses, for no real one has been measured yet.
 _VIRTUAL_S = 0.6
 _PHONE_S: dict[RunnerName, float] = {"app": 2.5, "native": 1.0}
 _NATIVE_S = 0.4
-_PYTHON_S: dict[Format, float] = {"executorch": 4.0, "onnx": 1.0}
-# Multiply-accumulates a second, of one thread of a big core or of a computer.
+# Multiply-accumulates a second, of one thread of a big core.
 _MACS_PER_S = 10e9
 
-WORTH_TELLING_S = 10.0
 # How far off the guess may be before it is told.
 _OFF = 1.5
 
@@ -38,20 +35,19 @@ def session_seconds(plans: Sequence[ArmPlan], settings: Settings, device: Device
     if settings.sustained:
         return settings.sustained.seconds * len(plans)
     inferences = 1 + settings.warmup + settings.iterations
-    return settings.rounds * sum(
-        _besides(plan.key, device)
-        + inferences * plan.staged.bundle.manifest.network.macs / _MACS_PER_S
-        for plan in plans
-    )
+    macs = [plan.staged.bundle.manifest.network.macs for plan in plans]
+    if device.kind == "host" and plans[0].key.runner == "host":
+        arms = [(plan.key.format, count) for plan, count in zip(plans, macs, strict=True)]
+        return measure_seconds(arms, rounds=settings.rounds, inferences=inferences)
+    besides = sum(_besides(plan.key.runner, device) for plan in plans)
+    return settings.rounds * (besides + inferences * sum(macs) / _MACS_PER_S)
 
 
-def _besides(key: ArmKey, device: DeviceFacts) -> float:
+def _besides(runner: RunnerName, device: DeviceFacts) -> float:
     """Seconds of a block without inferences."""
     if device.virtual:
         return _VIRTUAL_S
-    if device.kind != "host":
-        return _PHONE_S[key.runner]
-    return _NATIVE_S if key.runner == "native" else _PYTHON_S[key.format]
+    return _NATIVE_S if device.kind == "host" else _PHONE_S[runner]
 
 
 def describe_session(seconds: float, arms: int, settings: Settings) -> str | None:
@@ -61,14 +57,14 @@ def describe_session(seconds: float, arms: int, settings: Settings) -> str | Non
     many = f"{arms} arm{'' if arms == 1 else 's'}"
     if settings.sustained is None:
         rounds = f"{settings.rounds} round{'' if settings.rounds == 1 else 's'}"
-        return f"about {duration(seconds)}: {many} x {rounds}"
+        return f"about {about(seconds)}: {many} x {rounds}"
     each = f"{many} x {duration(settings.sustained.seconds)} without pauses"
     cooling = f", each begun cool, within {duration(cool_timeout(settings))}" if arms > 1 else ""
-    return f"about {duration(seconds)}: {each}{cooling}"
+    return f"about {about(seconds)}: {each}{cooling}"
 
 
 def describe_rest(left: float, guessed: float) -> str | None:
     """What to say of the rest of a session where the guess at it was bad."""
     if max(left, guessed) < WORTH_TELLING_S or guessed / _OFF < left < guessed * _OFF:
         return None
-    return f"about {duration(left)} more"
+    return f"about {about(left)} more"

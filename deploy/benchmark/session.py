@@ -32,7 +32,7 @@ from deploy.results.records import (
 from deploy.results.stretch import lay_out
 from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
-from deploy.support.reporter import Reporter
+from deploy.support.reporter import Foretold, Reporter
 
 _START_BLOCK_S = 60.0
 # A phone may need this long for an inference of a network that is worth measuring.
@@ -117,7 +117,7 @@ class Session:
             for warning in self._device.warnings():
                 self.warn(warning)
             self._start()
-            self._note(describe_session(self._guessed_s, len(self._arms), self._settings))
+            self._foretell(describe_session(self._guessed_s, len(self._arms), self._settings))
             if self._settings.sustained:
                 self._stretches(self._settings.sustained.seconds)
             else:
@@ -168,7 +168,7 @@ class Session:
         for number in range(rounds):
             if number == 1:
                 left = (rounds - 1) * (self._now() - began)
-                self._note(describe_rest(left, self._guessed_s * (rounds - 1) / rounds))
+                self._foretell(describe_rest(left, self._guessed_s * (rounds - 1) / rounds))
             for index in round_order(
                 len(self._arms), round_number=number, seed=self._settings.seed
             ):
@@ -356,9 +356,9 @@ class Session:
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 3)
 
-    def _note(self, text: str | None) -> None:
-        if text:
-            self._reporter.note(text)
+    def _foretell(self, text: str | None) -> None:
+        if text and isinstance(self._reporter, Foretold):
+            self._reporter.ahead(text)
 
     def warn(self, text: str) -> None:
         """Tell it now and keep it in the results, once."""

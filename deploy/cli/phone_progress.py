@@ -1,4 +1,4 @@
-"""One line for each device at work, on a terminal; notes and warnings anywhere."""
+"""One line for each device at work, on a terminal; how long it takes, and warnings, anywhere."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def watched_devices(debug: bool) -> Iterator[Reporters]:
 
 
 class Warned(Silent):
-    """Only notes and warnings, each a line with the device's label."""
+    """How long it takes, and warnings, each a line with the device's label."""
 
     def __init__(self, label: str, stream: TextIO) -> None:
         self._label, self._stream = label, stream
 
-    def note(self, text: str) -> None:
+    def ahead(self, text: str) -> None:
         echo(one_line(f"{self._label}: {text}"), self._stream)
 
     def warn(self, text: str) -> None:
@@ -73,7 +73,7 @@ class DeviceLine:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self._advance(done, total)
 
-    def note(self, text: str) -> None:
+    def ahead(self, text: str) -> None:
         self._say(f"{self._label}: {text}", "dim")
 
     def warn(self, text: str) -> None:

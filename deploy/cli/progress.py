@@ -1,4 +1,4 @@
-"""What a long run does, on stderr: stages and a bar on a terminal, in a pipe notes and warnings."""
+"""What a long run does, on stderr: stages and a bar on a terminal, in a pipe warnings alone."""
 
 from __future__ import annotations
 
@@ -51,14 +51,11 @@ def watched(debug: bool) -> Iterator[Watcher]:
 
 
 class Piped(Silent):
-    """Only notes and warnings, each a line."""
+    """Only warnings, each a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self.warnings: list[str] = []
         self._stream = stream
-
-    def note(self, text: str) -> None:
-        echo(one_line(text), self._stream)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -88,12 +85,12 @@ class OnTerminal:
         task.total = total if total is not None and 0 < done < total else None
         self._bar.update(self._task, description=one_line(description), completed=done)
 
-    def note(self, text: str) -> None:
-        print_above(self._bar, text, "dim")
-
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         print_above(self._bar, f"warning: {text}", "yellow")
+
+    def ahead(self, text: str) -> None:
+        print_above(self._bar, text, "dim")
 
     def finish(self) -> None:
         """The stage is over."""

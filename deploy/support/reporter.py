@@ -6,7 +6,9 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from deploy.support.durations import WORTH_TELLING_S, about
 
 # Ours, and what stands between where a context manager of ours decorates a function.
 _OURS = (__name__.partition(".")[0], "contextlib")
@@ -22,11 +24,22 @@ class Reporter(Protocol):
     def progress(self, what: str, done: int, total: int | None) -> None:
         """`done` of `total` (None: unknown) of `what`, within the stage."""
 
-    def note(self, text: str) -> None:
-        """Something good to know, such as how long it will take."""
-
     def warn(self, text: str) -> None:
         """Something that the user should know though the run goes on."""
+
+
+@runtime_checkable
+class Foretold(Protocol):
+    """A reporter that is told beforehand how long something takes, too; none has to be."""
+
+    def ahead(self, text: str) -> None:
+        """Such as "calibrating takes about 40 s"."""
+
+
+def foretell(reporter: Reporter, what: str, seconds: float) -> None:
+    """Say beforehand about how long `what` takes, where that is worth a line."""
+    if seconds >= WORTH_TELLING_S and isinstance(reporter, Foretold):
+        reporter.ahead(f"{what} takes about {about(seconds)}")
 
 
 class Silent:
@@ -36,9 +49,6 @@ class Silent:
         pass
 
     def progress(self, what: str, done: int, total: int | None) -> None:
-        pass
-
-    def note(self, text: str) -> None:
         pass
 
     def warn(self, text: str) -> None:
@@ -65,7 +75,7 @@ class Logged:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self._log.debug("%s: %s of %s", what, done, "?" if total is None else total)
 
-    def note(self, text: str) -> None:
+    def ahead(self, text: str) -> None:
         self._log.info("%s", text)
 
     def warn(self, text: str) -> None:
@@ -85,12 +95,16 @@ class Recorder:
 
     def __init__(self, reporter: Reporter) -> None:
         self.warnings: list[str] = []
-        self.stage, self.progress, self.note = reporter.stage, reporter.progress, reporter.note
+        self.stage, self.progress = reporter.stage, reporter.progress
         self._reporter = reporter
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         self._reporter.warn(text)
+
+    def ahead(self, text: str) -> None:
+        if isinstance(self._reporter, Foretold):
+            self._reporter.ahead(text)
 
     def warn_all(self, texts: Iterable[str]) -> None:
         for text in texts:

@@ -61,7 +61,7 @@ class Watching(Silent):
         self.notes: list[str] = []
         self.done: list[tuple[int, int | None]] = []
 
-    def note(self, text: str) -> None:
+    def ahead(self, text: str) -> None:
         self.notes.append(text)
 
     def progress(self, what: str, done: int, total: int | None) -> None:
@@ -195,14 +195,14 @@ def test_how_long_it_takes_is_said_where_it_is_long(plan: ArmPlan) -> None:
     facts = HeatingDevice().facts()
     plans = [with_threads(plan, threads) for threads in (1, 2, 4)]
     seconds = session_seconds(plans, settings, facts)
-    assert describe_session(seconds, 3, settings) == "about 1.3 min: 3 arms x 10 rounds"
+    assert describe_session(seconds, 3, settings) == "about 75 s: 3 arms x 10 rounds"
     virtual = facts.model_copy(update={"virtual": True})
     assert session_seconds(plans, settings, virtual) < seconds / 3
-    assert describe_session(5.0, 3, settings) is None
+    assert describe_session(4.0, 3, settings) is None
     assert describe_session(720.0, 2, SETTINGS) == (
         "about 12 min: 2 arms x 5 min without pauses, each begun cool, within 5 min"
     )
     # Of the rest, where the guess was bad.
     assert describe_rest(100.0, 90.0) is None
-    assert describe_rest(200.0, 90.0) == "about 3.3 min more"
-    assert describe_rest(8.0, 2.0) is None
+    assert describe_rest(200.0, 90.0) == "about 3 min more"
+    assert describe_rest(4.0, 2.0) is None

@@ -81,7 +81,7 @@ def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
     assert any(line.startswith("recommended: onnx-int8 with 4 threads") for line in lines)
     assert max(map(len, lines[1:])) <= 120
     assert "it is a virtual phone" in done.stderr
-    assert "about 14 s: 4 arms x 6 rounds" in done.stderr
+    assert "about 15 s: 4 arms x 6 rounds" in done.stderr
     results = read_results(files[0])
     assert [len(arm.blocks) for arm in results.devices[0].arms] == [6] * 4
     assert len(files[1].read_text().splitlines()) == 1 + 4 * 6 * 8
@@ -127,7 +127,7 @@ def test_a_stretch_without_pauses_shows_when_the_phone_slows_down(
         *("--artifact", "onnx-int8", "--threads", "4", "--json", "-o", str(file)),
     )
     assert done.returncode == 0, done.stderr
-    assert "about 1.5 min: 1 arm x 1.5 min without pauses" in done.stderr
+    assert "about 90 s: 1 arm x 1.5 min without pauses" in done.stderr
     (arm,) = json.loads(done.stdout)["devices"][0]["arms"]
     found = arm["stretch"]
     assert found["at_work"] > 0.9
