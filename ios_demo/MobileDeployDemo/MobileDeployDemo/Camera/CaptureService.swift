@@ -110,10 +110,16 @@ actor CaptureService {
             ) { _ in
                 continuation.yield()
             }
+            let token = ObserverToken(observer: observer)
             continuation.onTermination = { _ in
-                NotificationCenter.default.removeObserver(observer)
+                NotificationCenter.default.removeObserver(token.observer)
             }
         }
+    }
+
+    /// Unchecked: nobody looks into it, and the notification centre takes it from any thread.
+    private struct ObserverToken: @unchecked Sendable {
+        let observer: any NSObjectProtocol
     }
 
     private func change(_ work: (AVCaptureDevice) -> Void) {
