@@ -27,6 +27,7 @@ from deploy.choosing.building import Building, Work
 from deploy.choosing.cost import count, over_cost
 from deploy.choosing.executor import OpenExecutor, default_jobs, own_processes
 from deploy.choosing.file import CHOICE_FILE, write_record
+from deploy.choosing.foresee import foretell_sweep
 from deploy.choosing.job import BUNDLE, Labelled, VariantJob, complete
 from deploy.choosing.keys import bundle_key, labelled_digest, photos_digest, versions_here
 from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
@@ -79,9 +80,16 @@ def choose(
         if timed:
             check_device(measuring)
         photos = photos_digest(sweep.photos)
-        with executor(jobs or default_jobs(), scratch) as pool:
+        jobs = jobs or default_jobs()
+        with executor(jobs, scratch) as pool:
             building = Building(pool, work, recorder)
             planned = _plan(sweep, output, limits, photos, labelled, recorder)
+            foretell_sweep(
+                planned,
+                jobs if executor is own_processes else None,
+                measuring if timed else None,
+                recorder,
+            )
             if timed and limits.max_latency_ms is not None:
                 planned = _bounded(planned, building, limits, measuring, output, recorder)
             building.build(planned)
@@ -164,7 +172,9 @@ def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:
         )
     for text in seen.warnings:
         reporter.warn(text)
-    return Labelled(folder=sweep.labelled, digest=labelled_digest(sweep.labelled))
+    return Labelled(
+        folder=sweep.labelled, digest=labelled_digest(sweep.labelled), photos=len(seen.photos)
+    )
 
 
 def _plan(

@@ -119,6 +119,7 @@ def build(
     with watched(debug) as watcher:
         from deploy.pipeline.foresee import foresee
         from deploy.pipeline.recipe import Recipe, left_out, make_targets
+        from deploy.support.reporter import foretell
 
         for text in () if formats else left_out():
             watcher.warn(text)
@@ -135,8 +136,8 @@ def build(
         )
         foreseen = foresee(recipe)
         if not dry_run:
-            about = f"about {foreseen.seconds:.0f} s on two cores"
-            watcher.stage(f"loading the toolkits (the build takes {about})")
+            foretell(watcher, "the build", foreseen.seconds)
+            watcher.stage("loading the toolkits")
             from deploy.pipeline.build import build as build_bundle
 
             built = build_bundle(recipe, watcher)

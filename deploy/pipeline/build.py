@@ -24,7 +24,7 @@ from torch.export import ExportedProgram
 
 from deploy.backends import BACKENDS, Precision
 from deploy.bundle.manifest import QUANTIZED, Manifest
-from deploy.bundle.write import check_alone, check_target, staged
+from deploy.bundle.write import build_alone, check_target, staged
 from deploy.capture.given import check_given
 from deploy.capture.macs import node_macs
 from deploy.capture.prepare import Prepared, prepare
@@ -89,6 +89,7 @@ def build(
     emulation = open_emulation(processors, progress=recorder.progress) if processors else None
     with (
         staged(recipe.output) as folder,
+        build_alone(recipe.output),
         tempfile.TemporaryDirectory(prefix=".scratch-", dir=folder) as scratch,
         processes(
             min(WORKERS, len(recipe.targets)),
@@ -96,7 +97,6 @@ def build(
             modules=[BACKENDS[target.format].toolkit for target in recipe.targets],
         ) as pool,
     ):
-        check_alone(recipe.output, at_most=1)
         prepared = prepare(recipe.network, recipe.photos, recorder)
         workshop = _Workshop(pool, recipe, prepared, folder, Path(scratch))
         futures = workshop.export(prepared.program, {})

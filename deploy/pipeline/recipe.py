@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.backends import BACKENDS, Precision
+from deploy.bundle.manifest import QUANTIZED
 from deploy.capture.spec import NetworkSpec
 from deploy.emulation.processors import processors_named
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS, MODES
 from deploy.support.choices import one_of
+from deploy.support.durations import Artifacts
 from deploy.support.errors import UserError
 
 
@@ -62,6 +64,16 @@ def make_targets(
                 f"it has {', '.join(BACKENDS[name].precisions)}"
             )
     return tuple(targets)
+
+
+def efforts(targets: Sequence[Target]) -> Artifacts:
+    """What making them takes, for an estimate of how long."""
+
+    def sum_of(*, quantized: bool) -> float:
+        chosen = [one for one in targets if (one.precision in QUANTIZED) == quantized]
+        return sum(BACKENDS[target.format].effort for target in chosen)
+
+    return Artifacts(in_float=sum_of(quantized=False), quantized=sum_of(quantized=True))
 
 
 def left_out() -> list[str]:
