@@ -38,6 +38,18 @@ final class ManifestTests: XCTestCase {
         }
     }
 
+    func testBytesThatAreNoTextAreRefused() throws {
+        let good = try Fixtures.data("manifests/good.json")
+        // In a key, in a value and between them.
+        for place in [5, 20, 4] {
+            var altered = good
+            altered[place] = 0xff
+            XCTAssertThrowsError(try ManifestReader.read(altered), "\(place)") { error in
+                XCTAssertEqual(error as? BundleProblem, .malformed("the whole"))
+            }
+        }
+    }
+
     func testAMessageNamesTheFieldThatIsWrong() throws {
         let text = try String(decoding: Fixtures.data("manifests/good.json"), as: UTF8.self)
         let wrong = text.replacingOccurrences(of: "\"NCHW\"", with: "\"NHWC\"")
