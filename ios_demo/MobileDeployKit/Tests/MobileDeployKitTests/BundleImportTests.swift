@@ -73,6 +73,25 @@ final class BundleImportTests: XCTestCase {
         XCTAssertEqual(beside.sorted(), ["bundles", "pack.zip"])
     }
 
+    func testNoPackWithAByteAlteredEndsInAnythingButAnAnswer() throws {
+        let whole = try Data(contentsOf: good)
+        let file = folder.deletingLastPathComponent().appendingPathComponent("pack.zip")
+        // The headers of the first entry, then the last entries and the whole table.
+        let places = Array(stride(from: 0, to: 60, by: 3))
+            + Array(stride(from: whole.count - 1500, to: whole.count, by: 5))
+        for place in places {
+            var altered = whole
+            altered[place] ^= 0xff
+            try altered.write(to: file)
+            do {
+                _ = try packs.take(file)
+            } catch is PackProblem {
+                XCTAssertEqual(names(), [], "\(place)")
+            }
+            try? FileManager.default.removeItem(at: folder)
+        }
+    }
+
     func testWhatIsWrongWithAnotherAppsPartDoesNotMatter() throws {
         for each in try refused() where !each.apps.contains("ios") {
             XCTAssertEqual(try packs.take(file(each)).name, "tiny", each.name)

@@ -50,6 +50,17 @@ final class ManifestTests: XCTestCase {
         }
     }
 
+    func testNoManifestWithAByteAlteredEndsInAnythingButAnAnswer() throws {
+        let good = try Fixtures.data("manifests/user_network.json")
+        for place in stride(from: 0, to: good.count, by: 3) {
+            for value in [0x00, 0xc3] + Array("\"\\9{".utf8) {
+                var altered = good
+                altered[place] = value
+                _ = try? ManifestReader.read(altered)
+            }
+        }
+    }
+
     func testAMessageNamesTheFieldThatIsWrong() throws {
         let text = try String(decoding: Fixtures.data("manifests/good.json"), as: UTF8.self)
         let wrong = text.replacingOccurrences(of: "\"NCHW\"", with: "\"NHWC\"")
