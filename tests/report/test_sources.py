@@ -103,6 +103,23 @@ def test_what_others_call_a_manifest_is_none(tmp_path: Path) -> None:
     assert [kind for _, kind, _ in report_of(tmp_path).files] == ["profile", "build"]
 
 
+def test_what_is_no_json_beside_results_is_left_out_by_name(
+    tmp_path: Path, capfd: Captured
+) -> None:
+    for name in ("tsconfig.json", "manifest.json"):
+        (tmp_path / name).write_text("{ // a comment\n}", encoding="utf-8")
+    done = run_here(capfd, "report", str(tmp_path), "--markdown")
+    assert done.returncode == 2
+    assert "nothing to report" in done.stderr
+    assert "manifest.json is not JSON" in done.stderr
+    (tmp_path / "a.json").write_text(session().to_json(), encoding="utf-8")
+    found = report_of(tmp_path)
+    assert [kind for _, kind, _ in found.files] == ["profile"]
+    assert [note for note in found.notes if "tsconfig.json is not JSON" in note]
+    done = run_here(capfd, "report", str(tmp_path / "tsconfig.json"), "--markdown")
+    assert (done.returncode, "is not JSON" in done.stderr) == (2, True)
+
+
 def test_a_bundle_built_anew_since_is_not_taken_for_the_one_chosen(tmp_path: Path) -> None:
     write_sweep(tmp_path / "sweep", variants=1)
     shutil.rmtree(tmp_path / "sweep/variants/key0/bundle")
