@@ -116,7 +116,7 @@ def test_pixels_and_tensors_are_never_one_arm(tmp_path: Path) -> None:
     file = tmp_path / "r.json"
     write_results(pixels, file)
     assert read_results(file) == pixels
-    assert pixels.schema_version == 3
+    assert pixels.schema_version == 4
     assert json.loads(file.read_text())["devices"][0]["arms"][0]["key"]["input"] == "pixels"
     assert results.with_devices(results.devices) == results
     assert '"input"' not in results.to_json()
@@ -125,6 +125,6 @@ def test_pixels_and_tensors_are_never_one_arm(tmp_path: Path) -> None:
     counts = counted()
     (on,) = counts.emulated
     other = on.model_copy(update={"arms": (on.arms[0].model_copy(update={"input": "pixels"}),)})
-    assert counts.with_counts((other,)).schema_version == 3
+    assert counts.with_counts((other,)).schema_version == 4
     with pytest.raises(UserError, match="counts of instructions"):
         compare_results(counts, counts.with_counts((other,)), floor=FLOOR)
