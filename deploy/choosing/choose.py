@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from deploy.benchmark.bundles import ANY_RUNNER, runs
+from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.bundle.open import read_manifest
 from deploy.bundle.staging import sweep as sweep_stages
 from deploy.capture.spec import IMAGENET_CLASSES
@@ -71,7 +72,10 @@ def choose(
     output, limits = Path(output), requirements or Requirements()
     measuring, recorder = measuring or Measuring(), Recorder(reporter or Logged())
     if limits.max_latency_ms is not None and not measuring.wanted:
-        raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
+        raise UserError(
+            "--max-latency-ms needs measuring: give --device host or a phone's serial (what was "
+            "measured there for this folder before is taken as it is)"
+        )
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give 1 or more")
     with _alone(output) as scratch:
@@ -125,6 +129,8 @@ def _alone(output: Path) -> Iterator[Path]:
     """One sweep at a time in a folder: two would spoil each other's latencies. Gives a folder in it
     for what is gone afterwards."""
     where = printable(str(output))
+    if (output / MANIFEST_FILE).exists():
+        raise UserError(f"{where} is a bundle: choose another folder for the sweep with -o")
     try:
         output.mkdir(parents=True, exist_ok=True)
         with FileLock(output / _LOCK_FILE, timeout=0):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.backends import BACKENDS
-from deploy.bundle.manifest import QUANTIZED, Artifact
+from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.labels import imagenet_wordnet_ids
 from deploy.photos import LabelledPhotos, find_labelled
@@ -16,6 +16,7 @@ from deploy.photos.folder import none_readable, skipped
 from deploy.support.cores import cores_here, processes_here
 from deploy.support.durations import answer_seconds
 from deploy.support.errors import PhotosError, UserError
+from deploy.support.printable import printable
 from deploy.support.reporter import Logged, Progress, Reporter, foretell, silent
 from deploy.verification.answers import (
     BATCH,
@@ -88,6 +89,7 @@ def evaluate_bundle(
     if file is not None:
         check_answers_file(file)
     reporter.stage("checking files")
+    check_order(Path(folder), Path(photos))
     bundle = open_bundle(folder)
     reference = _reference(bundle)
     names = [artifact.name for artifact in _choose(bundle, artifacts, reference)]
@@ -123,6 +125,15 @@ def evaluate_bundle(
     return evaluation
 
 
+def check_order(folder: Path, photos: Path) -> None:
+    """Raise UserError where the bundle was given for the photos, and they for it."""
+    if (photos / MANIFEST_FILE).is_file() and not (folder / MANIFEST_FILE).exists():
+        raise UserError(
+            f"{printable(str(folder))} is no bundle, but {printable(str(photos))} is: give the "
+            "bundle first, then the photos"
+        )
+
+
 def _kept_by_nobody(answers: Answers) -> None:
     pass
 
@@ -142,7 +153,7 @@ def _seconds(bundle: Bundle, names: Sequence[str], found: LabelledPhotos, jobs: 
         bundle.manifest.network.macs,
         photos=len(found.photos),
         photo_bytes=sum(sizes) / max(1, len(sizes)),
-        at_once=min(jobs, cores_here()),
+        at_once=max(1, min(jobs, cores_here())),
     )
 
 

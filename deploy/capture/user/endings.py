@@ -54,7 +54,7 @@ _CASTS = {
     aten._to_copy.default,
     aten.type_as.default,
 }
-_CLAMPS = {
+_CLAMPS: dict[object, tuple[int | None, int | None]] = {
     aten.clamp.default: (1, 2),
     aten.clamp_.default: (1, 2),
     aten.clip.default: (1, 2),
