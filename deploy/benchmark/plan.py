@@ -69,6 +69,15 @@ def plan_arms(
     ]
 
 
+def check_mode(runner: RunnerName) -> None:
+    """Raise UserError for a runner that cannot ask for sustained-performance mode."""
+    if runner != "app":
+        raise UserError(
+            f"--sustained-mode: only an Android app can ask for it, not the {runner} runner: "
+            "measure with --runner app, or leave it out"
+        )
+
+
 def left_out(bundles: Sequence[Opened], runner: RunnerName) -> str | None:
     """What is to be said of artifacts that `runner` does not run; None where there is none."""
     names = dict.fromkeys(

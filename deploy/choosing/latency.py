@@ -10,11 +10,9 @@ from pathlib import Path
 
 from deploy.android.devices import PhoneRunner, Server, open_server, targets
 from deploy.android.measure import profile_bundles
-from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.benchmark.defaults import ITERATIONS, ROUNDS, WARMUP
 from deploy.benchmark.host_device import HOST
 from deploy.bundle.manifest import MANIFEST_FILE
-from deploy.bundle.open import read_manifest
 from deploy.choosing.keys import digest
 from deploy.results.file import read_results, write_results
 from deploy.results.judge import ArmReport, judge
@@ -22,7 +20,7 @@ from deploy.results.records import DeviceFacts, Results
 from deploy.support.durations import measure_seconds
 from deploy.support.errors import DeployError, PhoneError, StorageError, UserError
 from deploy.support.hashing import sha256_file
-from deploy.support.reporter import Reporter, foretell
+from deploy.support.reporter import Reporter
 from deploy.virtual_phone.phone import VirtualPhone
 
 NONE = "none"
@@ -88,7 +86,6 @@ def measure(
         if before.failure is None and not before.interrupted:
             return replace(before, reused=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    foretell(reporter, "measuring", seconds_of(_arms(bundles), measuring))
 
     def keep(results: Results) -> None:
         if _blocks(results):
@@ -123,16 +120,6 @@ def seconds_of(arms: Sequence[tuple[str, float]], measuring: Measuring) -> float
     return measure_seconds(
         each, rounds=measuring.rounds, inferences=measuring.iterations + WARMUP + 1
     )
-
-
-def _arms(bundles: Sequence[Path]) -> list[tuple[str, float]]:
-    manifests = [read_manifest(bundle) for bundle in bundles]
-    return [
-        (artifact.format, manifest.network.macs)
-        for manifest in manifests
-        for artifact in manifest.artifacts
-        if artifact.verified and runs(artifact, *ANY_RUNNER)
-    ]
 
 
 @contextmanager

@@ -70,11 +70,13 @@ def compare(
 
     if floor is not None and same:
         raise click.UsageError("--floor and --same exclude each other: give one")
-    learnt = floor_of([read_results(path) for path in same]) if same else None
+    first, second = read_results(before), read_results(after)
+    sessions = [(one_line(str(path)), read_results(path)) for path in same]
+    learnt = floor_of(sessions, (first, second)) if same else None
     assumed = SESSION_FLOOR if floor is None else floor / 100
     compared = compare_results(
-        read_results(before),
-        read_results(after),
+        first,
+        second,
         floor=assumed if learnt is None else learnt,
         anyway=anyway,
     )

@@ -7,6 +7,7 @@ it to the byte up to the crop; `tests/fixtures/preprocessing/` holds the picture
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -35,9 +36,9 @@ def decode(source: Path | bytes, name: str) -> Image.Image:
     """Decode a photo to an upright 8-bit RGB image without metadata.
 
     EXIF orientation is applied, alpha is composited over white, an animation gives its first
-    frame. Of 16 bits the upper 8 are kept, which is what Pillow itself does for colour. Colour
-    profiles are ignored, as they were when the published weights were trained, and left out of
-    the result, as is all else that a photo tells about its owner.
+    frame; EXIF that cannot be read is none. Of 16 bits the upper 8 are kept, which is what Pillow
+    itself does for colour. Colour profiles are ignored, as they were when the published weights
+    were trained, and left out of the result, as is all else that a photo tells about its owner.
 
     `name` is what errors call the photo. Raises PhotosError for a file that cannot be read, is
     no picture of one of FORMATS, is damaged, or is beyond MAX_FILE_BYTES, MAX_PIXELS or
@@ -57,9 +58,12 @@ def decode(source: Path | bytes, name: str) -> Image.Image:
             raise PhotosError(_too_large(name, "far more than")) from None
         except Exception as error:  # A damaged header makes Pillow raise whatever it stumbles on.
             raise PhotosError(_damaged(name, error)) from error
-        _check_size(image.size, name)
+        check_size(image.size, name)
         try:
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            # What it stumbles on now is EXIF that cannot be read: as good as none.
+            with suppress(Exception):
+                ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image, name)
         except PhotosError:
             raise
@@ -140,7 +144,11 @@ def _read(path: Path, name: str) -> bytes:
         ) from error
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Raise PhotosError for a picture of no pixels, too many, or sides too unlike each other.
+
+    `size` is (width, height). The apps have the same limits.
+    """
     width, height = size
     if min(size) < 1:
         raise PhotosError(f"{name} is {width} x {height} pixels: leave it out")

@@ -51,7 +51,10 @@ class FileComparison:
 
 
 def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
-    """The bundles of one session with each other, arm by arm: the first is the one to beat."""
+    """The bundles of one session with each other, arm by arm: the first is the one to beat. None of
+    a sustained session, whose arms took no turns."""
+    if report.sustained:
+        return []
     by_key: dict[ArmKey, list[ArmReport]] = {}
     for arm in report.arms:
         if arm.blocks:
@@ -79,6 +82,13 @@ def compare_results(
     Raises UserError as it does; of instructions, where they were counted by other emulators or of
     other runtimes, are in the first alone, or where only one of the two has measured arms.
     """
+    for place, results in (("first", before), ("second", after)):
+        if results.settings.sustained:
+            raise UserError(
+                f"the {place} was measured with --sustained: its levels are of one stretch without "
+                "pauses, whose blocks took no turns. Set them side by side with report, or compare "
+                "sessions without it"
+            )
     tolerance = _Tolerance(anyway=anyway)
     counts = tuple(shared_counts(before, after))
     for compared in counts:

@@ -21,17 +21,32 @@ from deploy.support.json_text import json_text
 RESULTS_VERSION = 1
 EMULATED_VERSION = 2
 """Of results with counts of emulated processors: those without are as they were."""
+SUSTAINED_VERSION = 3
+"""Of results of `--sustained`: older readers would take them for rounds that took turns."""
+NEWEST_VERSION = SUSTAINED_VERSION
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+class Sustained(Record):
+    """Each arm in a stretch of its own: blocks back to back, without pauses and without turns."""
+
+    seconds: Annotated[float, Field(gt=0)] = Field(description="How long a stretch lasts.")
+    mode: bool = Field(description="Whether Android's sustained-performance mode was asked for.")
+
+
 class Settings(Record):
     """What the session was asked to do."""
 
-    rounds: Positive = Field(description="Blocks of each arm.")
-    iterations: Positive = Field(description="Timed inferences of a block.")
+    rounds: Positive = Field(
+        description="Blocks of each arm; of a sustained session 1, for its one stretch."
+    )
+    iterations: Positive = Field(
+        description="Timed inferences of a block; of a sustained session those of a stretch's "
+        "first, which tells how many fill the others."
+    )
     warmup: Count = Field(description="Untimed inferences of a block, after the first.")
     cool_below_c: Celsius = Field(description="A block begins when the battery is below this.")
     cool_timeout_s: Annotated[float, Field(ge=0)] = Field(
@@ -39,6 +54,17 @@ class Settings(Record):
     )
     block_timeout_s: Annotated[float, Field(gt=0)] = Field(description="How long a block may take.")
     seed: Count = Field(description="Of the order of the arms in each round.")
+    sustained: Sustained | None = Field(
+        default=None, description="Since version 3; absent where arms took turns."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Readers of versions 1 and 2 refuse fields that they do not know."""
+        fields: dict[str, object] = serialize(self)
+        if self.sustained is None:
+            del fields["sustained"]
+        return fields
 
 
 class MeasuredArtifact(Record):
@@ -162,12 +188,16 @@ class Failure(Record):
 class Block(Record):
     """One fresh process of one arm."""
 
-    round: Count = Field(description="Every arm has one block in each.")
+    round: Count = Field(
+        description="Every arm has one block in each; of a stretch, the number of the block."
+    )
     order: Count = Field(description="Place in the session, over all arms.")
     threads_seen: Count | None = Field(description="Threads of the process, where it was looked.")
     cores_seen: Line | None = Field(description="Cpus_allowed_list of the process, where looked.")
     waited_s: Annotated[float, Field(ge=0)] = Field(description="For the phone to cool.")
-    cooled: bool | None = Field(description="False: gave up waiting. null: heat unknown.")
+    cooled: bool | None = Field(
+        description="False: gave up waiting. null: heat unknown, or not waited for."
+    )
     before: Conditions = Field(description="Just before the process was started.")
     after: Conditions | None = Field(description="Just after it had answered.")
     answer: Answer | None = Field(description="The runner's, as it came; null without one.")

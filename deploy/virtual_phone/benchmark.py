@@ -25,6 +25,7 @@ from deploy.protocol.messages import (
 )
 from deploy.virtual_phone.device_model import work_of
 from deploy.virtual_phone.filesystem import APP, UserFiles
+from deploy.virtual_phone.heat import SUSTAINED_CLOCK
 from deploy.virtual_phone.processes import Process
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
 from deploy.virtual_phone.state import (
@@ -97,7 +98,11 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     if not await process.lives(half):
         return None
     times = phone.model.block(
-        work_of(artifact), threads=request.threads, cores=process.cores, executions=executions
+        work_of(artifact),
+        threads=request.threads,
+        cores=process.cores,
+        executions=executions,
+        clock=SUSTAINED_CLOCK if request.sustained else 1.0,
     )
     phone.end_block()
     return Answer(

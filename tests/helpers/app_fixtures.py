@@ -5,7 +5,8 @@ what this module makes of the Python code. Run as a program, it writes them anew
 
     PYTHONPATH=. python tests/helpers/app_fixtures.py
 
-The pictures have modules of their own: app_pictures, and reference_resize for those of resizing.
+The pictures have modules of their own: app_pictures, app_photos for whole files, and
+reference_resize for those of resizing; so have packed bundles, app_packs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from app_pictures import frames, normalized, stored, upright
+from app_packs import refused_packs, write_good
+from app_photos import photos, sides
+from app_pictures import cmyk, frames, normalized, seen, stored, upright
 from places import FIXTURES
 
 from deploy.protocol.messages import (
@@ -32,16 +35,21 @@ from deploy.protocol.messages import (
 from deploy.statistics.quantiles import median, quantile
 
 MANIFEST = FIXTURES / "manifests" / "good.json"
-APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0"
+APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2"
 
 
 def fixtures() -> dict[str, bytes]:
     """Every generated file by its path in tests/fixtures; the same bytes every time."""
     return {
         "preprocessing/normalized.json": _json(normalized()),
+        "photos/seen.json": _json(seen()),
         **dict(_frames()),
         "exif/upright.rgb": upright().tobytes(),
         "manifests/refused.json": _json(list(_refused_manifests())),
+        "packs/refused.json": _json(refused_packs()),
+        "photos/files.json": _json(photos()),
+        "photos/sides.json": _json(sides()),
+        "photos/cmyk.json": _json(cmyk()),
         "topk/cases.json": _json([_ranked(*case) for case in _TOP_K]),
         "order_statistics/cases.json": _json([_ordered(values) for values in _TIMES]),
         **{f"protocol/{name}.json": text.encode() for name, text in protocol().items()},
@@ -261,7 +269,7 @@ def _answer_ok() -> Answer:
             name="app",
             version=APP_VERSION,
             runtime="ONNX Runtime",
-            runtime_version="1.22.0",
+            runtime_version="1.23.2",
         ),
         load_ns=25_000_000,
         first_ns=9_000_000,
@@ -360,6 +368,7 @@ def write() -> None:
     """Every fixture anew, the pictures included."""
     from PIL import Image
 
+    write_good()
     for name, data in fixtures().items():
         (FIXTURES / name).parent.mkdir(parents=True, exist_ok=True)
         (FIXTURES / name).write_bytes(data)

@@ -16,6 +16,8 @@ PAGE = (ROOT / "docs/python.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE, flags=re.M | re.S)
 
 
+# By night: the README's own example builds from Python by day, and each function has its tests.
+@pytest.mark.nightly
 @pytest.mark.builds
 def test_the_pages_examples_run_one_after_another(tmp_path: Path) -> None:
     assert len(EXAMPLES) >= 5

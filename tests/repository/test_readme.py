@@ -47,12 +47,14 @@ COMMANDS = [
     if line.startswith("mobile-deploy ")
 ]
 # Run by night: of each another test runs the same command by day, on a network that takes seconds
-# (test_cli_build.py, test_sensitivity.py, and below the network of the user's own).
+# (test_cli_build.py, test_sensitivity.py, test_cli_benchmark.py, and below the network of the user's
+# own).
 LONG = (
     "sensitivity mobilenet_v2",
     "build mobilenet_v2 --photos my_photos",
     "build mobilenet_v2 --weights my_weights.pth",
     "build mobilenet_v3_small",
+    "benchmark bundles/mobilenet_v2",
 )
 # The whole main job is run once a session, by the fixture.
 OTHERS = [

@@ -9,9 +9,14 @@ data class RefusedBundle(val name: String, val problem: BundleProblem)
 data class Opened(val choices: List<Choice>, val refused: List<RefusedBundle>) {
     val bundles: List<Bundle> get() = choices.map(Choice::bundle).distinct()
 
-    /** int8 is the quick one on phones; else whatever there is first. */
-    val preferred: Choice? get() =
-        choices.find { it.artifact.precision == "int8" } ?: choices.firstOrNull()
+    /**
+     * What to begin with, of the bundle called [name] where it has something, else of all: int8 is
+     * the quick one on phones; without it whatever there is first.
+     */
+    fun preferred(name: String? = null): Choice? {
+        val among = choices.filter { it.bundle.name == name }.ifEmpty { choices }
+        return among.find { it.artifact.precision == "int8" } ?: among.firstOrNull()
+    }
 }
 
 /** Open every bundle of [source]; one that is broken does not keep the others from working. */

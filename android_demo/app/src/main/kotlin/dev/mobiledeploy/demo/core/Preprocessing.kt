@@ -5,6 +5,9 @@ import java.nio.FloatBuffer
 /** Height and width in pixels, in the manifest's order. */
 data class Size(val height: Int, val width: Int)
 
+/** A part of a picture, in shares of its width and height. */
+data class PicturePart(val left: Double, val top: Double, val width: Double, val height: Double)
+
 /**
  * From an upright photo to the network's input, as the manifest's `input` says: scale until the
  * photo covers [resize], cut [crop] from its centre, then `(x * scale - mean) / std`.
@@ -41,6 +44,17 @@ data class Preprocessing(
             window = crop,
             top = halfToEven(size.height - crop.height),
             left = halfToEven(size.width - crop.width),
+        )
+    }
+
+    /** Which part of a picture of [width] x [height] that is. */
+    fun partOf(width: Int, height: Int): PicturePart {
+        val size = cover(width, height)
+        return PicturePart(
+            left = halfToEven(size.width - crop.width).toDouble() / size.width,
+            top = halfToEven(size.height - crop.height).toDouble() / size.height,
+            width = crop.width.toDouble() / size.width,
+            height = crop.height.toDouble() / size.height,
         )
     }
 

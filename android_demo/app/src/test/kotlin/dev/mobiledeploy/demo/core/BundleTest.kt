@@ -1,6 +1,5 @@
 package dev.mobiledeploy.demo.core
 
-import dev.mobiledeploy.demo.FolderBundles
 import dev.mobiledeploy.demo.objects
 import java.io.File
 import kotlin.test.Test
@@ -71,6 +70,18 @@ class BundleTest {
     }
 
     @Test
+    fun `a missing artifact is the bundle's fault, not the storage's`() {
+        source.files.remove(MemoryBundle.NETWORK)
+        val bundle = Bundle.open(source, "whole")
+        val outcome = attempt {
+            ArtifactStore(folder.root).fileOf(bundle, bundle.manifest.artifacts.first())
+        }
+        val failed = outcome as Outcome.Failed
+        assertEquals(Failure.BUNDLE, failed.failure)
+        assertTrue("network is missing" in failed.detail)
+    }
+
+    @Test
     fun `an altered artifact leaves nothing behind`() {
         source.files[MemoryBundle.NETWORK] = "other bytes".toByteArray()
         val bundle = Bundle.open(source, "whole")
@@ -84,7 +95,7 @@ class BundleTest {
     fun `a broken bundle does not keep another from working`() {
         val opened = openAll(source, listOf(FakeRuntime(Format.EXECUTORCH, "1.4.1")))
         assertEquals(listOf("broken"), opened.refused.map(RefusedBundle::name))
-        assertEquals("executorch-int8", opened.preferred?.artifact?.name)
+        assertEquals("executorch-int8", opened.preferred()?.artifact?.name)
     }
 
     @Test
@@ -107,7 +118,7 @@ class BundleTest {
 
     @Test
     fun `a folder without bundles gives no choice`() {
-        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred)
+        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred())
     }
 
     private fun problem() =

@@ -43,9 +43,9 @@ class ProtocolTest {
         val answer = BlockAnswer.Measured(
             id = "b-0001",
             runner = RunnerFacts(
-                "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0",
+                "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2",
                 "ONNX Runtime",
-                "1.22.0",
+                "1.23.2",
             ),
             load = 25_000_000,
             times = Times(9_000_000, listOf(4_000_000, 4_100_000, 3_999_999)),
