@@ -22,10 +22,12 @@ _PACKAGE = Path(__file__).resolve().parent
 class App:
     """`folder` is the project's in our repository, `marker` a file by which it is known, `bundles`
     where it looks for bundles; `files` are what a project of one's own needs of it, which the wheel
-    carries (folders whole); `steps` are the commands that follow, run in the project."""
+    carries (folders whole); `steps` are the commands that follow, run in the project, `studio` what
+    opens it."""
 
     name: str
     title: str
+    studio: str
     folder: str
     marker: str
     bundles: str
@@ -40,6 +42,7 @@ APPS: dict[str, App] = {
         App(
             name="android",
             title="Android",
+            studio="Android Studio",
             folder="android_demo",
             marker="app/build.gradle.kts",
             bundles="app/src/main/assets/bundles",
@@ -59,13 +62,14 @@ APPS: dict[str, App] = {
             ),
             formats=("executorch", "onnx"),
             steps=(
-                "gradle :app:installBenchmark    (or open the folder in Android Studio)",
+                "gradle :app:installBenchmark",
                 "adb shell am start -n dev.mobiledeploy.demo/.MainActivity",
             ),
         ),
         App(
             name="ios",
             title="iOS",
+            studio="Xcode",
             folder="ios_demo",
             marker="MobileDeployDemo/MobileDeployDemo.xcodeproj/project.pbxproj",
             bundles="MobileDeployDemo/Bundles",
@@ -110,6 +114,8 @@ def check_new(target: Path) -> None:
     """Raise UserError where `target` is anything but a new path or an empty folder."""
     where = printable(str(target))
     try:
+        if target.exists() and target.samefile(Path.cwd()):
+            raise UserError("--new is the current folder: name one in it that is not there yet")
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise UserError(
                 f"{where} is there already: give --new another folder, or --project {where} to put "
@@ -150,7 +156,9 @@ def new_project(app: App, target: Path) -> Iterator[Path]:
 def _copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*_NOT_OURS))
+        ignore = shutil.ignore_patterns(*_NOT_OURS)
+        # Not their permissions: an installed package may be read-only.
+        shutil.copytree(source, target, ignore=ignore, copy_function=shutil.copyfile)
     else:
         shutil.copyfile(source, target)
 

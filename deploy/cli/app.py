@@ -194,6 +194,7 @@ def _show(
         echo(f"\nNext, in {one_line(str(project))}:\n")
         for step in app.steps:
             echo(f"    {step}")
+        echo(f"\nor open it in {app.studio}.")
 
 
 def _in_megabytes(size: int) -> str:

@@ -62,7 +62,7 @@ def compare(
     together for these.
     """
     from deploy.cli.tables.instructions import count_comparison_facts, show_count_comparisons
-    from deploy.cli.tables.profile import comparison_facts, show_comparisons
+    from deploy.cli.tables.profile import show_comparisons
     from deploy.results.compare import compare_results
     from deploy.results.file import read_results
     from deploy.results.sessions import floor_of
@@ -83,7 +83,7 @@ def compare(
     if as_json:
         print_json(
             {
-                "arms": [comparison_facts(arm) for arm in compared.arms],
+                "arms": [arm.facts() for arm in compared.arms],
                 "instructions": [count_comparison_facts(counts) for counts in compared.counts],
                 "missing": list(compared.missing),
                 "notes": list(compared.notes),

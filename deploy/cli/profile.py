@@ -323,7 +323,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
                 "session": profiled.results.session,
                 "devices": [tables.device_facts(report) for report in reports],
                 "instructions": instruction_facts(profiled.results),
-                "comparisons": [tables.comparison_facts(comparison) for comparison in comparisons],
+                "comparisons": [comparison.facts() for comparison in comparisons],
                 "failures": {name: str(error) for name, error in profiled.failures.items()},
                 "interrupted": profiled.interrupted,
             }

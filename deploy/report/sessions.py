@@ -10,6 +10,8 @@ from pathlib import Path
 
 from deploy.choosing.records import ArmLatency, MeasuredOn
 from deploy.report.model import Origin, ShownBlock, ShownDevice, ShownStretch, ShownTiming
+from deploy.report.records import ComparedArm, PrintedComparison
+from deploy.results.compare import compare_bundles
 from deploy.results.judge import ArmReport, DeviceReport, judge
 from deploy.results.records import (
     Arm,
@@ -35,14 +37,17 @@ class Sessions:
     def __init__(self, sessions: Mapping[str, tuple[Path, Results]]) -> None:
         self.devices: list[ShownDevice] = []
         self.bundles: dict[str, MeasuredBundle] = {}
+        self.comparisons: list[tuple[Path, PrintedComparison]] = []
         self._timings: dict[tuple[str, str], list[ShownTiming]] = defaultdict(list)
         # The keys of a file's devices, by where it really lies.
         self._of_file: dict[str, list[str]] = defaultdict(list)
         self._told: dict[MeasuredOn, str] = {}
         for path, results in sessions.values():
             self.bundles |= {bundle.id: bundle for bundle in results.bundles}
-            for report in judge(results):
+            reports = judge(results)
+            for report in reports:
                 self._add(path, results, report)
+            self._compare(path, reports)
 
     def timings(self, bundle: str | None, artifact: str) -> tuple[ShownTiming, ...]:
         """Of an artifact of the bundle with that id."""
@@ -82,6 +87,13 @@ class Sessions:
             )
             for one in latencies
         )
+
+    def _compare(self, path: Path, reports: Sequence[DeviceReport]) -> None:
+        """The bundles of one session with each other, as `profile` prints it."""
+        found = [compared for report in reports for compared in compare_bundles(report)]
+        if found:
+            arms = tuple(ComparedArm.model_validate(compared.facts()) for compared in found)
+            self.comparisons.append((path, PrintedComparison(arms=arms, missing=(), notes=())))
 
     def _add(self, path: Path, results: Results, report: DeviceReport) -> None:
         key = f"d{len(self.devices) + 1}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 from deploy.results.instructions import CountComparison, shared_counts
@@ -32,6 +32,20 @@ class ArmComparison:
     def valid(self) -> bool:
         """Whether both arms are to be believed, and so what they are to each other."""
         return self.a.valid and self.b.valid
+
+    def facts(self) -> dict[str, object]:
+        """As --json prints it and `report` reads it."""
+        return {
+            "device": self.device.id,
+            "model": self.device.model,
+            "key": self.key.model_dump(mode="json"),
+            "a": self.a.bundle.label,
+            "b": self.b.bundle.label,
+            "together": self.together,
+            "floor": self.floor,
+            "valid": self.valid,
+            **asdict(self.comparison),
+        }
 
     def slower_beyond(self, percent: float) -> bool:
         """Whether b is slower by more than `percent` with confidence: all of the interval is."""

@@ -6,8 +6,8 @@ import PackageDescription
 // it has nothing to offer. The app adds it, and one file that speaks to it.
 let strict: [SwiftSetting] = [.enableExperimentalFeature("StrictConcurrency")]
 
-// A Debug build of the app would take a second to crop a photo. SwiftPM allows the flag to a package
-// that lies in a folder, as this one does beside its app.
+// A Debug build of the app would take a second to crop a photo. SwiftPM allows the flag to a
+// package that lies in a folder, as this one does beside its app.
 let quick: [SwiftSetting] = strict + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 // A project that `mobile-deploy app ios --new` wrote has no tests: what they read lies in the

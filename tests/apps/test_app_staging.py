@@ -256,6 +256,8 @@ def test_a_new_project_replaces_nothing_and_is_written_whole_or_not_at_all(
 ) -> None:
     with pytest.raises(UserError, match="is there already: give --new another folder"):
         run("android", bundle, "--new", project)
+    with pytest.raises(UserError, match="is the current folder"):
+        run("android", bundle, "--new", "")
     (bundle / "tiny_fp32.onnx").write_bytes(b"x")
     with pytest.raises(GateError):
         run("android", bundle, "--new", tmp_path / "mine")

@@ -75,6 +75,17 @@ def test_a_session_without_its_bundles_is_shown_alone(tmp_path: Path) -> None:
     (group,) = found.groups
     assert [variant.name for variant in group.variants] == ["bundle-0", "bundle-1"]
     assert group.quality is None
+    # And compared, as `profile` does.
+    ((path, compared),) = found.comparisons
+    assert Path(path).name == "before.json"
+    (arm,) = compared.arms
+    assert (arm.a, arm.b, arm.verdict) == ("bundle-0", "bundle-1", "slower")
+    assert arm.ratio == pytest.approx(1.1, rel=0.02)
+
+
+def test_the_bundles_of_a_sweep_are_not_compared_pair_by_pair(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "sweep", variants=2)
+    assert report_of(tmp_path / "sweep").comparisons == ()
 
 
 def test_a_sweep_that_was_moved_says_what_is_missing(tmp_path: Path) -> None:

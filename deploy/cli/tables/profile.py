@@ -137,20 +137,6 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
     }
 
 
-def comparison_facts(compared: ArmComparison) -> dict[str, object]:
-    return {
-        "device": compared.device.id,
-        "model": compared.device.model,
-        "key": compared.key.model_dump(mode="json"),
-        "a": compared.a.bundle.label,
-        "b": compared.b.bundle.label,
-        "together": compared.together,
-        "floor": compared.floor,
-        "valid": compared.valid,
-        **asdict(compared.comparison),
-    }
-
-
 def heading(device: DeviceFacts) -> str:
     clusters = " + ".join(
         f"{len(cluster.cores)} x {cluster.max_khz / _GHZ_IN_KHZ:.2f} GHz"

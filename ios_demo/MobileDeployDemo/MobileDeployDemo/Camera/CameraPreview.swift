@@ -74,7 +74,7 @@ final class PreviewView: UIView {
                 connection.isVideoRotationAngleSupported(angle)
             else { return }
             connection.videoRotationAngle = angle
-            DispatchQueue.main.async { self?.setNeedsLayout() }
+            DispatchQueue.main.async { [weak self] in self?.setNeedsLayout() }
         }
         setNeedsLayout()
     }

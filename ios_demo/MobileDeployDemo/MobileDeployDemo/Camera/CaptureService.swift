@@ -34,8 +34,8 @@ actor CaptureService {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
-    /// Upright frames, one at first and then one for each `takeNext`; each call of `start` needs one
-    /// of `stop` unless it throws, always `Problem`.
+    /// Upright frames, one at first and then one for each `takeNext`. Each call of `start` needs
+    /// one of `stop` unless it throws, always `Problem`.
     func start() async throws -> AsyncStream<Frame> {
         guard await CaptureService.isAllowed() else { throw Problem.denied }
         if input == nil { try open() }
@@ -68,7 +68,9 @@ actor CaptureService {
 
     var facts: CameraFacts {
         let camera = input?.device
-        let format = camera.map { CMVideoFormatDescriptionGetDimensions($0.activeFormat.formatDescription) }
+        let format = camera.map {
+            CMVideoFormatDescriptionGetDimensions($0.activeFormat.formatDescription)
+        }
         return CameraFacts(
             hasLight: camera?.hasTorch ?? false,
             hasOther: CaptureService.camera(at: position == .back ? .front : .back) != nil,
@@ -110,14 +112,21 @@ actor CaptureService {
             ) { _ in
                 continuation.yield()
             }
+            let token = ObserverToken(observer: observer)
             continuation.onTermination = { _ in
-                NotificationCenter.default.removeObserver(observer)
+                NotificationCenter.default.removeObserver(token.observer)
             }
         }
     }
 
+    /// Unchecked: nobody looks into it, and the notification centre takes it from any thread.
+    private struct ObserverToken: @unchecked Sendable {
+        let observer: any NSObjectProtocol
+    }
+
     private func change(_ work: (AVCaptureDevice) -> Void) {
-        guard let camera = input?.device, (try? camera.lockForConfiguration()) != nil else { return }
+        guard let camera = input?.device, (try? camera.lockForConfiguration()) != nil
+        else { return }
         work(camera)
         camera.unlockForConfiguration()
     }

@@ -8,8 +8,8 @@ struct Frame: Sendable {
     let milliseconds: Double
 }
 
-/// Turns sample buffers into pictures at once, since a buffer that is kept starves the camera; those
-/// that nobody has time for are not worth it.
+/// Turns sample buffers into pictures at once, since a buffer that is kept starves the camera.
+/// Those that nobody has time for are not worth it.
 ///
 /// Unchecked: the stream's end is all that is shared, and a lock guards it.
 final class FrameReceiver: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate,

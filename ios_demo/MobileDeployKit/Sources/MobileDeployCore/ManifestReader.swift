@@ -37,6 +37,11 @@ public enum ManifestReader {
     /// with the field that is wrong.
     public static func read(_ data: Data) throws -> Manifest {
         guard data.count <= mostBytes else { throw BundleProblem.malformed("its size") }
+        // Foundation's decoder ends the process at a key that is no text. Its other
+        // reader does not.
+        guard String(data: data, encoding: .utf8) != nil,
+            (try? JSONSerialization.jsonObject(with: data)) != nil
+        else { throw BundleProblem.malformed("the whole") }
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {

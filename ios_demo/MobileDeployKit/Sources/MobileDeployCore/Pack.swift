@@ -31,8 +31,8 @@ extension PackProblem: LocalizedError {
 
 /// A bundle as one .zip, as `mobile-deploy pack` writes it and no other tool does.
 ///
-/// Entries are stored as they are, one behind the other without a gap, and told alike in both places
-/// that tell of them (APPNOTE 6.3.10): so no two lie in the same bytes, and a size is known before
+/// Entries are stored as they are, one behind the other without a gap, and told alike in both
+/// places that tell of them (APPNOTE 6.3.10): so no two lie in the same bytes, and a size is known before
 /// anything is read. Nothing of it is a path on this device before it has been checked.
 struct Pack {
     /// What the bundle is called.

@@ -168,7 +168,8 @@ private struct Bytes {
     }
 
     func has(_ wanted: [UInt8], at place: Int) -> Bool {
-        place + wanted.count <= count && wanted.indices.allSatisfy { self[place + $0] == wanted[$0] }
+        place + wanted.count <= count
+            && wanted.indices.allSatisfy { self[place + $0] == wanted[$0] }
     }
 
     func has(_ wanted: String, at place: Int) -> Bool {

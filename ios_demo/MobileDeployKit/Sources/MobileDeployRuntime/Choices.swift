@@ -24,8 +24,9 @@ public struct Choices: Sendable {
             let known = bundle.manifest.artifacts.filter { formats.contains($0.format) }
             if known.isEmpty {
                 let made = Set(bundle.manifest.artifacts.map(\.runtime.name)).sorted()
+                    .joined(separator: " and ")
                 objections.append(
-                    "\(bundle.name) is for \(made.joined(separator: " and ")) alone, which this app "
+                    "\(bundle.name) is for \(made) alone, which this app "
                         + "does not have: build it with --formats coreml,executorch.")
             }
             objections += known.compactMap(runtimes.objection)
@@ -91,7 +92,7 @@ public struct Choices: Sendable {
 
 /// What of a device's chip decides.
 public enum Chip {
-    /// Whether the Neural Engine of this model, such as iPhone16,1, computes int8 quicker than fp16:
+    /// Whether the Neural Engine of this model, such as iPhone16,1, is quicker in int8 than in fp16:
     /// that of the A17 Pro, M4 and later, with which generation 16 of iPhones and iPads began.
     public static func hasQuickInt8(model: String) -> Bool {
         for family in ["iPhone", "iPad"] where model.hasPrefix(family) {

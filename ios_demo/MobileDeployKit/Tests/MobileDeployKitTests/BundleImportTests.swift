@@ -63,14 +63,33 @@ final class BundleImportTests: XCTestCase {
             XCTAssertThrowsError(try packs.take(file(each)), each.name) { error in
                 let problem = error as? PackProblem
                 XCTAssertEqual(problem?.fault.rawValue, each.fault, "\(each.name): \(error)")
-                let isPlain = error.localizedDescription.utf8.allSatisfy { (0x20...0x7e).contains($0) }
-                XCTAssertTrue(isPlain, each.name)
+                let text = error.localizedDescription.utf8
+                XCTAssertTrue(text.allSatisfy { (0x20...0x7e).contains($0) }, each.name)
             }
             XCTAssertEqual(names(), [], each.name)
         }
         let beside = try FileManager.default.contentsOfDirectory(
             atPath: folder.deletingLastPathComponent().path)
         XCTAssertEqual(beside.sorted(), ["bundles", "pack.zip"])
+    }
+
+    func testNoPackWithAByteAlteredEndsInAnythingButAnAnswer() throws {
+        let whole = try Data(contentsOf: good)
+        let file = folder.deletingLastPathComponent().appendingPathComponent("pack.zip")
+        // The headers of the first entry, then the last entries and the whole table.
+        let places = Array(stride(from: 0, to: 60, by: 3))
+            + Array(stride(from: whole.count - 1500, to: whole.count, by: 17))
+        for place in places {
+            var altered = whole
+            altered[place] ^= 0xff
+            try altered.write(to: file)
+            do {
+                _ = try packs.take(file)
+            } catch is PackProblem {
+                XCTAssertEqual(names(), [], "\(place)")
+            }
+            try? FileManager.default.removeItem(at: folder)
+        }
     }
 
     func testWhatIsWrongWithAnotherAppsPartDoesNotMatter() throws {

@@ -90,8 +90,8 @@ final class ChoicesTests: XCTestCase {
         XCTAssertNil(none.preferred())
         XCTAssertEqual(
             none.nothing,
-            "broken: labels.txt is missing: stage the bundle again.\ntiny is for ONNX Runtime alone, "
-                + "which this app does not have: build it with --formats coreml,executorch.")
+            "broken: labels.txt is missing: stage the bundle again.\n"
+                + "tiny is for ONNX Runtime alone, which this app does not have: build it with --formats coreml,executorch.")
         let old = try bundle([("executorch", "fp32")])
         let other = choices([("tiny", .success(old))], AvailableRuntimes(["ExecuTorch": "1.5.0"]))
         XCTAssertEqual(other.nothing, "executorch-fp32 needs ExecuTorch 1.4.1, here is 1.5.0.")

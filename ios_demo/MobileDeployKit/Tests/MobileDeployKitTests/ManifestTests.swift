@@ -38,6 +38,29 @@ final class ManifestTests: XCTestCase {
         }
     }
 
+    func testBytesThatAreNoTextAreRefused() throws {
+        let good = try Fixtures.data("manifests/good.json")
+        // In a key, in a value and between them.
+        for place in [5, 20, 4] {
+            var altered = good
+            altered[place] = 0xff
+            XCTAssertThrowsError(try ManifestReader.read(altered), "\(place)") { error in
+                XCTAssertEqual(error as? BundleProblem, .malformed("the whole"))
+            }
+        }
+    }
+
+    func testNoManifestWithAByteAlteredEndsInAnythingButAnAnswer() throws {
+        let good = try Fixtures.data("manifests/user_network.json")
+        for place in stride(from: 0, to: good.count, by: 3) {
+            for value in [0x00, 0xc3] + Array("\"\\9{".utf8) {
+                var altered = good
+                altered[place] = value
+                _ = try? ManifestReader.read(altered)
+            }
+        }
+    }
+
     func testAMessageNamesTheFieldThatIsWrong() throws {
         let text = try String(decoding: Fixtures.data("manifests/good.json"), as: UTF8.self)
         let wrong = text.replacingOccurrences(of: "\"NCHW\"", with: "\"NHWC\"")

@@ -55,7 +55,9 @@ final class PreprocessingTests: XCTestCase {
             let part = preprocessing(Sizes(resize: each.resize, crop: each.crop))
                 .part(of: PixelSize(height: each.height, width: each.width))
             let found = [part.left, part.top, part.width, part.height]
-            for (one, other) in zip(found, each.part) { XCTAssertEqual(one, other, accuracy: 1e-11) }
+            for (one, other) in zip(found, each.part) {
+                XCTAssertEqual(one, other, accuracy: 1e-11)
+            }
         }
     }
 

@@ -29,8 +29,8 @@ class PhotoException(val fault: PhotoFault, val detail: String = "") :
  * What a photo's file says before it is decoded: how it becomes upright, if we take it at all.
  *
  * The rules are those of `deploy/photos/images.py`, and tests/fixtures/photos holds what Python,
- * Kotlin and Swift agree on. Android's own reader of EXIF knows no .png and .webp before Android 11,
- * and throws what it likes.
+ * Kotlin and Swift agree on. Android's own reader of EXIF knows no .png and .webp before Android
+ * 11, and throws what it likes.
  */
 object PhotoHeader {
     private const val MOST_PIXELS = 100_000_000L

@@ -5,8 +5,8 @@ import android.graphics.RectF
 import dev.mobiledeploy.demo.camera.Camera
 
 /**
- * For a TextureView of [width] x [height]: shows all of the camera's picture, upright and in its own
- * proportions, at the view's top and left.
+ * For a TextureView of [width] x [height]: shows all of the camera's picture, upright and in its
+ * own proportions, at the view's top and left.
  *
  * By itself the view shows the picture as is right for the phone's own upright position, stretched
  * to its size.

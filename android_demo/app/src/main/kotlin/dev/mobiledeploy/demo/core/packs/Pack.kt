@@ -154,15 +154,18 @@ private class PackReader(private val file: RandomAccessFile) {
         val mode = (table.whole32() shr 16).toInt() and FORMAT
         val begin = table.whole32()
         val name = name(table, fields)
+        val shown = Pack.shown(name)
         if (fields.method != 0) {
-            val what = "${Pack.shown(name)} is compressed: make the file with mobile-deploy pack"
+            val what = "$shown is compressed: make the file with mobile-deploy pack"
             throw PackException(PackFault.COMPRESSED, what)
         }
         val plain = fields.flags and UTF8.inv() == 0 && fields.extra == 0 && rest[0] == 0 &&
             rest[1] == 0 && fields.stored == fields.size
-        if (!plain || begin != at) throw noPack("${Pack.shown(name)} is not stored as mobile-deploy pack does")
+        if (!plain || begin != at) {
+            throw noPack("$shown is not stored as mobile-deploy pack does")
+        }
         if (system != UNIX || mode != REGULAR) {
-            throw PackException(PackFault.LINK, "${Pack.shown(name)} is a link or a folder, not a file")
+            throw PackException(PackFault.LINK, "$shown is a link or a folder, not a file")
         }
         return Pack.Entry(name, fields.size, local(fields, name, at, limit))
     }
@@ -170,13 +173,14 @@ private class PackReader(private val file: RandomAccessFile) {
     /** Where the bytes of an entry begin, once its own header says the same as the table. */
     private fun local(told: Fields, name: String, at: Long, limit: Long): Long {
         val size = LOCAL_BYTES + told.name
-        if (at + size + told.size > limit) throw noPack("${Pack.shown(name)} reaches beyond the end")
+        val shown = Pack.shown(name)
+        if (at + size + told.size > limit) throw noPack("$shown reaches beyond the end")
         val header = bytes(at, size)
-        if (header.int != LOCAL_MARK) throw noPack("${Pack.shown(name)} is not where the table says")
+        if (header.int != LOCAL_MARK) throw noPack("$shown is not where the table says")
         header.whole16()
         val own = fields(header)
         val same = own == told && name(header, own) == name
-        if (!same) throw noPack("${Pack.shown(name)} is told in two ways")
+        if (!same) throw noPack("$shown is told in two ways")
         return at + size
     }
 
