@@ -6,11 +6,12 @@ measuring.py runs each 2000 times, tests/statistics/test_claims.py fewer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from hostile_devices import state
 from synthetic_device import (
     LARGEST_DRIFT,
     SESSION_EFFECTS,
@@ -33,8 +34,10 @@ from deploy.statistics import (
     quantile_interval,
     signs_in_times,
 )
+from deploy.statistics.block import pooled
 from deploy.statistics.comparison import SESSION_FLOOR
-from deploy.statistics.sessions import wander
+from deploy.statistics.sessions import session_floor, wander
+from deploy.statistics.sustained import Stretch, describe_stretch
 
 Random = np.random.Generator
 Load = Callable[[Random, int], npt.NDArray[np.float64]]
@@ -93,6 +96,17 @@ def told_from(random: Random, *, device: SyntheticDevice) -> bool:
     return interleaved(random, device=device, slowdown=1 + first.smallest) == "slower"
 
 
+def told_apart(random: Random) -> bool:
+    """Whether what two sessions say that they would tell is told by two others."""
+    device = SyntheticDevice(session_effect=0.01)
+    a, b, first = (device.measure(random)[0] for _ in range(3))
+    smallest = compare_apart(a, b).smallest
+    if smallest is None:
+        return False
+    (second,) = device.measure(random, slowdowns=(1 + smallest,))
+    return compare_apart(first, second).verdict == "slower"
+
+
 def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Verdict:
     """The same in two sessions."""
     device = SyntheticDevice(session_effect=session_effect)
@@ -102,6 +116,16 @@ def apart(random: Random, *, session_effect: float, slowdown: float = 1.0) -> Ve
 
 def differs_apart(random: Random, *, session_effect: float) -> bool:
     return differs(apart(random, session_effect=session_effect))
+
+
+def differs_learnt(random: Random) -> bool:
+    """The same in two sessions of a device that is in one of two states, with a floor that six
+    others taught."""
+    device = SyntheticDevice(session_effect=0.01, load=state)
+    same = [device.measure(random)[0] for _ in range(6)]
+    levels = np.array([[np.log(np.median(pooled(blocks)))] for blocks in same])
+    a, b = (device.measure(random)[0] for _ in range(2))
+    return differs(compare_apart(a, b, floor=session_floor(levels)).verdict)
 
 
 def differs_wandering(random: Random, *, load: Load, arms: int) -> bool:
@@ -147,6 +171,44 @@ def throttled_by_turns(random: Random) -> bool:
     """Whether one of two interleaved arms shows the step, of which each has its part."""
     arms = THROTTLED.measure(random, slowdowns=(1.0, 1.0))
     return any(sign.kind == "throttled" for blocks in arms for sign in signs_in_times(blocks))
+
+
+def stretch_of(random: Random, *, blocks: int, fall: float, device: SyntheticDevice) -> Fallen:
+    """A stretch of blocks of 10 s that slows down by `fall` at some moment after 3 blocks, in its
+    first two thirds."""
+    at_s = float(random.uniform(30, 10 * blocks * 2 / 3))
+    # The median of the block in which it falls is of the longer part.
+    after = np.clip(np.arange(1, blocks + 1) - at_s / 10, 0, 1)
+    (timed,) = replace(device, load=lambda _, __: 1 + fall * np.round(after)).measure(
+        random, rounds=blocks
+    )
+    starts = 10.0 * np.arange(blocks)
+    return Fallen(at_s=at_s, found=describe_stretch(timed, starts, starts + 10))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fallen:
+    """What is found of a stretch that slows down after `at_s` seconds."""
+
+    at_s: float
+    found: Stretch
+
+
+def turns(random: Random, *, blocks: int, fall: float, device: SyntheticDevice = CALM) -> bool:
+    """Whether a turn is seen."""
+    return bool(stretch_of(random, blocks=blocks, fall=fall, device=device).found.turns)
+
+
+def moment_found(random: Random, *, fall: float) -> bool:
+    """Whether the turn is between the two blocks that it is said to be in."""
+    fallen = stretch_of(random, blocks=60, fall=fall, device=CALM)
+    turn = fallen.found.turn
+    return turn is not None and turn.earliest_s <= fallen.at_s <= turn.latest_s
+
+
+def fall_covered(random: Random, *, fall: float) -> bool:
+    interval = stretch_of(random, blocks=60, fall=fall, device=CALM).found.fall.interval
+    return interval is not None and interval.covers(fall)
 
 
 IDENTICAL = (
@@ -217,6 +279,11 @@ DIFFERENT = (
         )
     ),
     Claim(
+        name="slower by what was said to show, apart, session effects of 1 %: called slower",
+        trial=told_apart,
+        low=0.90,
+    ),
+    Claim(
         name="2 % slower, interleaved: called slower",
         trial=lambda random: interleaved(random, slowdown=1.02) == "slower",
     ),
@@ -250,13 +317,21 @@ WANDERING: dict[str, tuple[Load, int]] = {
     "6 % more for a part": (stretch, 4),
 }
 
-APART = tuple(
+APART = (
+    *(
+        Claim(
+            name=f"identical, apart, {name}: called different",
+            trial=partial(differs_wandering, load=load, arms=arms),
+            high=0.06,
+        )
+        for name, (load, arms) in WANDERING.items()
+    ),
     Claim(
-        name=f"identical, apart, {name}: called different",
-        trial=partial(differs_wandering, load=load, arms=arms),
+        name="identical, apart, a session is in one of two states, 4 %, a floor of 6 sessions: "
+        "called different",
+        trial=differs_learnt,
         high=0.06,
-    )
-    for name, (load, arms) in WANDERING.items()
+    ),
 )
 
 OF_ITS_SESSION = tuple(
@@ -343,4 +418,37 @@ VOID = (
     ),
 )
 
-CLAIMS = (*IDENTICAL, *APART, *DIFFERENT, *COARSE, *COVERED, *OF_ITS_SESSION, *SIGNS, *VOID)
+WITHOUT_PAUSES = (
+    Claim(
+        name="without pauses, 60 blocks whose level holds: a turn is seen",
+        trial=partial(turns, blocks=60, fall=0.0),
+        high=0.02,
+    ),
+    Claim(
+        name="without pauses, blocks that differ by 2.6 %, the level holds: a turn is seen",
+        trial=partial(turns, blocks=60, fall=0.0, device=SyntheticDevice(block_effect=0.026)),
+        high=0.05,
+    ),
+    Claim(
+        name="without pauses, it falls by 8 %: at the moment that is said",
+        trial=partial(moment_found, fall=0.08),
+        low=0.95,
+    ),
+    Claim(
+        name="without pauses, it falls by 25 %: the interval of the fall covers it",
+        trial=partial(fall_covered, fall=0.25),
+        low=0.93,
+    ),
+)
+
+CLAIMS = (
+    *IDENTICAL,
+    *APART,
+    *DIFFERENT,
+    *COARSE,
+    *COVERED,
+    *OF_ITS_SESSION,
+    *SIGNS,
+    *VOID,
+    *WITHOUT_PAUSES,
+)

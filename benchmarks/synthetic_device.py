@@ -13,6 +13,8 @@ median and of factors:
     load      factors of the blocks by when they run, whichever arm they are of: loads below
     after     a factor of the block that runs after one of this arm's
     clock     times are cut off to whole steps of it
+    within    factors of samples or of blocks that each process draws for itself
+    by_arm    factors of the blocks by which arm they are of
 """
 
 from __future__ import annotations
@@ -102,6 +104,10 @@ class SyntheticDevice:
     load: Callable[[np.random.Generator, int], npt.NDArray[np.float64]] | None = None
     after: tuple[int, float] | None = None
     clock_ns: float = 0.0
+    within: Callable[[np.random.Generator, tuple[int, int]], npt.NDArray[np.float64]] | None = None
+    by_arm: (
+        Callable[[np.random.Generator, npt.NDArray[np.int64]], npt.NDArray[np.float64]] | None
+    ) = None
 
     def measure(
         self,
@@ -131,7 +137,13 @@ class SyntheticDevice:
         times *= 1 + self.drift * np.linspace(0, 1, times.size).reshape(shape)
         times *= self._throttling(random, shape)
         if self.load is not None:
-            times *= self.load(random, len(order))[:, None]
+            load = self.load(random, len(order))
+            # Of blocks, or of every sample.
+            times *= load if load.ndim == 2 else load[:, None]
+        if self.within is not None:
+            times *= self.within(random, shape)
+        if self.by_arm is not None:
+            times *= self.by_arm(random, order)[:, None]
         if self.after is not None:
             arm, factor = self.after
             times[1:] *= np.where(order[:-1] == arm, factor, 1.0)[:, None]

@@ -7,18 +7,19 @@ plugins {
 
 // The harness reads this name from the installed app; docs/android.md says what it is made of.
 val appVersion = "0.1.0"
-val protocolVersion = 1
+val protocolVersion = 2
 val executorchVersion = libs.versions.executorch.get()
 val onnxruntimeVersion = libs.versions.onnxruntime.get()
 
 android {
     namespace = "dev.mobiledeploy.demo"
-    compileSdk = 34
+    compileSdk = 36
 
     defaultConfig {
         applicationId = "dev.mobiledeploy.demo"
         minSdk = 26
-        targetSdk = 34
+        // What Google Play asks of new apps since August 2026.
+        targetSdk = 36
         versionCode = 1
         versionName = "$appVersion+protocol.$protocolVersion" +
             ".executorch.$executorchVersion.onnxruntime.$onnxruntimeVersion"
@@ -61,11 +62,6 @@ android {
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_17
         targetCompatibility = JavaVersion.VERSION_17
-    }
-
-    lint {
-        // Google Play's own rule, for apps that are published there.
-        disable += "ExpiredTargetSdkVersion"
     }
 
     testOptions {

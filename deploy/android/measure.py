@@ -17,7 +17,7 @@ from deploy.benchmark.plan import Arms
 from deploy.benchmark.profile import Profiled, profile_targets
 from deploy.benchmark.session import default_block_timeout
 from deploy.results.cores import normal_choice
-from deploy.results.records import EmulatedProcessor, Results, Settings
+from deploy.results.records import EmulatedProcessor, Results, Settings, Sustained
 from deploy.support.errors import DeployError, UserError
 from deploy.support.reporter import Reporter, Silent
 
@@ -37,6 +37,8 @@ def profile_bundles(
     cool_below_c: float = COOL_BELOW_C,
     cool_timeout_s: float = COOL_TIMEOUT_S,
     block_timeout_s: float | None = None,
+    sustained_s: float | None = None,
+    sustained_mode: bool = False,
     seed: int | None = None,
     cpus: Sequence[str] = (),
     server: Server | None = None,
@@ -51,7 +53,9 @@ def profile_bundles(
     phones, "native" there and here (`runner_binary` where it is not to be compiled); None is the
     app where a phone has it, else the native runner, and this Python here. `threads` are an arm
     each (0: the runtime's own choice; None: 1, 2 and 4 as far as there are cores), `cores` what the
-    native runner is held to. `seed` is of the order of the arms in each round, None a new one.
+    native runner is held to. `sustained_s` gives each arm a stretch of so many seconds without
+    pauses, and no rounds; with `sustained_mode` in Android's sustained-performance mode, which only
+    the app can ask for. `seed` is of the order of the arms in each round, None a new one.
     `reporters` makes one for each device, `keep` is given what there is
     so far now and then.
 
@@ -64,6 +68,10 @@ def profile_bundles(
     counts_alone = bool(devices) and not named
     if counts_alone and (threads is not None and tuple(threads) != (1,)):
         raise UserError(f"--device {ARM64} counts in one thread: leave --threads out")
+    if sustained_s and ARM64 in devices:
+        raise UserError(f"--sustained has no meaning for --device {ARM64}, which takes no time")
+    if sustained_mode and not sustained_s:
+        raise UserError("--sustained-mode is for --sustained: give both")
     if cpus and ARM64 not in devices:
         raise UserError(f"--cpu is for --device {ARM64}: give both")
     opened = open_bundles(
@@ -92,7 +100,7 @@ def profile_bundles(
             cores=normal_choice(cores) if cores else None,
         ),
         Settings(
-            rounds=rounds,
+            rounds=1 if sustained_s else rounds,
             iterations=iterations,
             warmup=warmup,
             cool_below_c=cool_below_c,
@@ -100,6 +108,7 @@ def profile_bundles(
             block_timeout_s=block_timeout_s or default_block_timeout(warmup, iterations),
             # Of chance, so that nothing on the device can keep step with the order.
             seed=secrets.randbelow(2**32) if seed is None else seed,
+            sustained=Sustained(seconds=sustained_s, mode=sustained_mode) if sustained_s else None,
         ),
         reporters=reporters,
         cancelled=cancelled,

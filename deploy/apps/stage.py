@@ -7,12 +7,12 @@ the golden crops and logits. The manifest stays as it is, so its hashes hold for
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.apps.names import check_name
 from deploy.apps.projects import App
 from deploy.bundle.manifest import MANIFEST_FILE, Manifest
 from deploy.bundle.open import Bundle, open_bundle
@@ -23,9 +23,6 @@ from deploy.support.printable import printable
 from deploy.support.reporter import Reporter, Silent
 from deploy.verification.bundle import verify
 from deploy.verification.gates import require
-
-# Android's packager leaves out folders that begin with an underscore or a dot.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +43,7 @@ def stage(folder: Path, app: App, project: Path, reporter: Reporter | None = Non
     BundleError for what is no bundle, has nothing for the app or a name that the app's packager
     drops; GateError where the bundle fails a check; StorageError where it cannot be written.
     """
-    name = folder.resolve().name
-    if not _NAME.fullmatch(name):
-        raise BundleError(
-            f"{printable(name)} is no name for a bundle in an app: rename the folder, with "
-            "letters, digits and . _ - after a letter or digit"
-        )
+    name = check_name(folder)
     reporter = reporter or Silent()
     verified = verify(folder, reporter)
     require(verified.checks, outcome="build the bundle again")

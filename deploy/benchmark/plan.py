@@ -56,6 +56,7 @@ def plan_arms(
                 runner=runner,
                 threads=count,
                 cores=arms.cores,
+                input=artifact.input.form,
             ),
             staged=files,
             bundle_id=opened.id,
@@ -67,6 +68,15 @@ def plan_arms(
         if runs(artifact, runner)
         for count in threads
     ]
+
+
+def check_mode(runner: RunnerName) -> None:
+    """Raise UserError for a runner that cannot ask for sustained-performance mode."""
+    if runner != "app":
+        raise UserError(
+            f"--sustained-mode: only an Android app can ask for it, not the {runner} runner: "
+            "measure with --runner app, or leave it out"
+        )
 
 
 def left_out(bundles: Sequence[Opened], runner: RunnerName) -> str | None:

@@ -15,13 +15,14 @@ from pathlib import Path
 import deploy
 from deploy.benchmark.bundles import Opened, facts_of
 from deploy.benchmark.device import Device
-from deploy.benchmark.plan import Arms, left_out, plan_arms, untested
+from deploy.benchmark.plan import Arms, check_mode, left_out, plan_arms, untested
 from deploy.benchmark.session import USUAL, Patience, Session
 from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.manifest import Tool
 from deploy.protocol.faults import fault
 from deploy.results.records import (
     RESULTS_VERSION,
+    SUSTAINED_VERSION,
     Results,
     Settings,
 )
@@ -32,7 +33,13 @@ from deploy.support.reporter import Reporter, Silent
 from deploy.support.temporary import temporary_folder
 
 _LOOK_S = 0.2
+# Nobody sees that from outside: its blocks are as long as they say.
+_VIRTUAL_PAUSES = (
+    "unless it was started with --speed 1, a virtual phone's time runs faster than ours in each "
+    "pause between two blocks, and it cools"
+)
 _KEEP_S = 30.0
+_KEEP_SHARE = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ def profile_targets(
         devices = tuple(
             sessions[target.label].measured() for target in targets if target.label in sessions
         )
-        return empty.model_copy(update={"devices": devices})
+        return empty.with_devices(devices)
 
     with temporary_folder() as local:
         staged = [
@@ -86,10 +93,14 @@ def profile_targets(
 
         def measure(target: DeviceTarget) -> None:
             with target.open() as device:
+                if settings.sustained and settings.sustained.mode:
+                    check_mode(device.runner.name)
                 facts = device.facts()
                 plans = plan_arms(bundles, staged, arms, device.runner.name, facts)
                 reporter = reporters(target.label)
                 session = Session(device, facts, plans, settings, reporter, cancelled, patience)
+                if facts.virtual and settings.sustained:
+                    session.warn(_VIRTUAL_PAUSES)
                 if left := left_out(bundles, device.runner.name):
                     session.warn(left)
                 if other := untested(bundles, device.runner.name):
@@ -115,7 +126,7 @@ def profile_targets(
 def _without_devices(bundles: Sequence[Opened], settings: Settings) -> Results:
     """The results of a session that begins now."""
     return Results(
-        schema_version=RESULTS_VERSION,
+        schema_version=SUSTAINED_VERSION if settings.sustained else RESULTS_VERSION,
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
         session=secrets.token_hex(8),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -148,14 +159,17 @@ def _wait(
 
     Ctrl-C, and being told to terminate, ask them to end, and wait for the phones to be clean.
     """
-    kept = time.monotonic()
+    keep_at = time.monotonic() + _KEEP_S
     while True:
         try:
             if not wait(futures, timeout=_LOOK_S).not_done:
                 return
-            if time.monotonic() - kept > _KEEP_S:
+            if time.monotonic() > keep_at:
+                began = time.monotonic()
                 keep()
-                kept = time.monotonic()
+                # A long session's file takes its time, which is not to be most of it.
+                took = time.monotonic() - began
+                keep_at = time.monotonic() + max(_KEEP_S, _KEEP_SHARE * took)
         except (KeyboardInterrupt, SystemExit):
             cancelled.set()
 

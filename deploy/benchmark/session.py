@@ -1,4 +1,5 @@
-"""One device's session: blocks of all arms in interleaved rounds, each judged fit to begin."""
+"""One device's session: blocks of all arms in interleaved rounds, each judged fit to begin; or a
+stretch of each, without pauses."""
 
 from __future__ import annotations
 
@@ -8,13 +9,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deploy.benchmark.cooling import cool_timeout, describe_heat, is_as_cool, is_cool
 from deploy.benchmark.device import Device
+from deploy.benchmark.expected import describe_rest, describe_session, session_seconds
 from deploy.benchmark.order import round_order
 from deploy.benchmark.runner import Ran
 from deploy.benchmark.staging import StagedBundle
+from deploy.benchmark.stretch import MOST_SAMPLES, inferences_for, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.protocol.messages import Answer, Request, TimedInput, request_version
 from deploy.results.records import (
     Arm,
     ArmKey,
@@ -25,9 +29,10 @@ from deploy.results.records import (
     MeasuredDevice,
     Settings,
 )
+from deploy.results.stretch import lay_out
 from deploy.support.cancel import CancelledError
 from deploy.support.errors import PhoneError
-from deploy.support.reporter import Reporter
+from deploy.support.reporter import Foretold, Reporter
 
 _START_BLOCK_S = 60.0
 # A phone may need this long for an inference of a network that is worth measuring.
@@ -93,9 +98,13 @@ class Session:
         self._device, self._facts, self._settings = device, facts, settings
         self._reporter, self._cancelled, self._patience = reporter, cancelled, patience
         self._arms = [_ArmState(plan) for plan in plans]
+        self._guessed_s = session_seconds(plans, settings, facts)
         self._began = time.monotonic()
         self._order = 0
         self._cools = True
+        self._samples = 0
+        # How the first of several stretches began: the others are to begin so.
+        self._first: Conditions | None = None
         self._over = False
         self._failure: Failure | None = None
         self._push_ns: dict[str, int] = {}
@@ -108,7 +117,11 @@ class Session:
             for warning in self._device.warnings():
                 self.warn(warning)
             self._start()
-            self._rounds()
+            self._foretell(describe_session(self._guessed_s, len(self._arms), self._settings))
+            if self._settings.sustained:
+                self._stretches(self._settings.sustained.seconds)
+            else:
+                self._rounds()
             self._over = True
         except PhoneError as error:
             self._failure = _failure(error)
@@ -149,9 +162,13 @@ class Session:
 
     def _rounds(self) -> None:
         """Each arm once a round, in the order that chance gives."""
-        total = self._settings.rounds * len(self._arms)
+        rounds = self._settings.rounds
+        total, began = rounds * len(self._arms), self._now()
         self._reporter.stage("measuring")
-        for number in range(self._settings.rounds):
+        for number in range(rounds):
+            if number == 1:
+                left = (rounds - 1) * (self._now() - began)
+                self._foretell(describe_rest(left, self._guessed_s * (rounds - 1) / rounds))
             for index in round_order(
                 len(self._arms), round_number=number, seed=self._settings.seed
             ):
@@ -161,18 +178,60 @@ class Session:
                 self._order += 1
                 self._reporter.progress("blocks", self._order, total)
 
-    def _block(self, state: _ArmState, number: int) -> Block:
-        """One block of an arm, tried again where that may help.
+    def _stretches(self, seconds: float) -> None:
+        """One arm after the other, each cool when it begins."""
+        for index, state in enumerate(self._arms):
+            self._reporter.stage("measuring")
+            self._stretch(state, seconds, before=index)
+
+    def _stretch(self, state: _ArmState, seconds: float, *, before: int) -> None:
+        """Blocks of one arm without pauses, for `seconds` of its own time or ours, whichever is
+        longer: a virtual phone's runs ahead. `before` it were so many stretches."""
+        total, iterations, elapsed = len(self._arms) * seconds, self._settings.iterations, 0.0
+        while not is_over(seconds - elapsed, seconds):
+            if self._cancelled.is_set():
+                raise CancelledError
+            if self._samples > MOST_SAMPLES:
+                self.warn(f"ends after {MOST_SAMPLES:,} inferences: give fewer minutes or arms")
+                return
+            last = state.blocks[-1] if state.blocks else None
+            block = self._block(state, len(state.blocks), iterations=iterations, last=last)
+            state.blocks.append(block)
+            self._order += 1
+            if block.answer is None:
+                return
+            self._first = self._first or block.before
+            self._samples += len(block.answer.iterations_ns)
+            began = state.blocks[0].before.at_s
+            placed = lay_out(state.blocks, warmup=self._settings.warmup)
+            elapsed = max(placed[-1].end, self._now() - began)
+            iterations = inferences_for(block.answer, max(seconds - elapsed, 0.0), seconds)
+            done = before * seconds + min(elapsed, seconds)
+            self._reporter.progress("seconds", round(done), round(total))
+
+    def _block(
+        self,
+        state: _ArmState,
+        number: int,
+        *,
+        iterations: int | None = None,
+        last: Block | None = None,
+    ) -> Block:
+        """One block of an arm, tried again where that may help: of so many `iterations`, else of
+        those of the settings; right after `last`, without waiting for anything, if there is one.
 
         Raises PhoneError where the phone is gone for good.
         """
-        tried, tries = self._try(state, number), 1
+        iterations = iterations or self._settings.iterations
+        tried, tries = self._try(state, number, iterations, last), 1
         while tried.failure and helps_again(tried.failure) and tries < self._patience.tries:
             # A try that failed is told, not kept: the next one is a whole block of its own.
             self.warn(f"round {number + 1}, {state.plan.artifact.name}: {tried.failure}")
             self._recover()
             self._start()
-            tried, tries = self._try(state, number), tries + 1
+            # What was seen after the last block is not how it is now.
+            last = last and last.model_copy(update={"after": None})
+            tried, tries = self._try(state, number, iterations, last), tries + 1
         ran, failure = tried.ran, tried.failure
         if tried.before is None:
             assert failure is not None
@@ -191,14 +250,18 @@ class Session:
             failure=_failure(failure) if failure else None,
         )
 
-    def _try(self, state: _ArmState, number: int) -> _Tried:
-        """Wait until it is cool, see that all files are there, run the block."""
+    def _try(self, state: _ArmState, number: int, iterations: int, last: Block | None) -> _Tried:
+        """Wait until it is cool, unless it follows on `last`, see that all files are there, run the
+        block."""
         tried = _Tried()
         try:
-            tried.waited_s, tried.cooled, tried.before = self._wait_until_cool()
+            if last is None:
+                tried.waited_s, tried.cooled, tried.before = self._wait_until_cool()
+            else:
+                tried.before = last.after or self._device.conditions(self._now(), whole=False)
             self._copy(state)
             tried.ran = self._device.runner.run(
-                self._request(state, number),
+                self._request(state, number, iterations),
                 state.plan.mask,
                 self._settings.block_timeout_s,
             )
@@ -244,21 +307,22 @@ class Session:
             if name == staged.artifacts[artifact.name].file:
                 self._push_ns.setdefault(name, max(1, time.perf_counter_ns() - begin))
 
-    def _request(self, state: _ArmState, number: int) -> Request:
+    def _request(self, state: _ArmState, number: int, iterations: int) -> Request:
         """All golden inputs are answered in the first round, later the timed one alone."""
-        staged = state.plan.staged
-        golden = staged.golden if number == 0 else staged.golden[:1]
+        staged, artifact = state.plan.staged, state.plan.artifact
+        golden = staged.golden[artifact.name][: None if number == 0 else 1]
         return Request(
-            schema_version=PROTOCOL_VERSION,
+            schema_version=request_version(artifact.input.pixels),
             id=f"block-{self._order}-{secrets.token_hex(4)}",
-            artifact=staged.artifacts[state.plan.artifact.name],
+            artifact=staged.artifacts[artifact.name],
             threads=state.plan.key.threads or 0,
             warmup=self._settings.warmup,
-            iterations=self._settings.iterations,
-            shape=staged.bundle.manifest.input.shape,
+            iterations=iterations,
+            shape=artifact.input.shape,
+            pixels=artifact.input.pixels,
             input=TimedInput(golden=golden[0].index, seed=None),
             golden=golden,
-            sustained=False,
+            sustained=bool(self._settings.sustained and self._settings.sustained.mode),
         )
 
     def _wait_until_cool(self) -> tuple[float, bool | None, Conditions]:
@@ -269,11 +333,13 @@ class Session:
         begin = time.monotonic()
         while True:
             now = self._device.conditions(self._now())
-            cool = _is_cool(now, self._settings.cool_below_c)
+            cool = is_cool(now, self._settings.cool_below_c)
+            if self._first and cool is not False and not is_as_cool(now, self._first):
+                cool = False
             waited = time.monotonic() - begin
-            if cool is not False or not self._cools or waited > self._settings.cool_timeout_s:
+            if cool is not False or not self._cools or waited > cool_timeout(self._settings):
                 break
-            self._reporter.stage(f"cooling, {_heat(now)}")
+            self._reporter.stage(f"cooling, {describe_heat(now)}")
             if self._cancelled.wait(self._patience.cool_poll_s):
                 raise CancelledError
         if self._cancelled.is_set():
@@ -281,13 +347,19 @@ class Session:
         if waited > self._patience.cool_poll_s:
             self._reporter.stage("measuring")
         if self._cools and cool is False:
-            limit = f"{self._settings.cool_timeout_s:g} s"
-            self.warn(f"did not cool below {self._settings.cool_below_c:g} C in {limit}")
+            limit = f"{cool_timeout(self._settings):g} s"
+            where = f"to where the first arm began in {limit}"
+            below = f"below {self._settings.cool_below_c:g} C in {limit}"
+            self.warn(f"did not cool {where if self._first else below}")
         self._cools = cool is not False
         return round(waited, 3), cool, now
 
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 3)
+
+    def _foretell(self, text: str | None) -> None:
+        if text and isinstance(self._reporter, Foretold):
+            self._reporter.ahead(text)
 
     def warn(self, text: str) -> None:
         """Tell it now and keep it in the results, once."""
@@ -299,20 +371,6 @@ class Session:
 def default_block_timeout(warmup: int, iterations: int) -> float:
     """Seconds enough for the slowest phone, golden inputs and all."""
     return _START_BLOCK_S + _SLOWEST_INFERENCE_S * (9 + warmup + iterations)
-
-
-def _is_cool(now: Conditions, below: float) -> bool | None:
-    if now.thermal_status is None and now.battery_celsius is None:
-        return None
-    status_fine = now.thermal_status is None or now.thermal_status == 0
-    battery_fine = now.battery_celsius is None or now.battery_celsius < below
-    return status_fine and battery_fine
-
-
-def _heat(now: Conditions) -> str:
-    battery = "" if now.battery_celsius is None else f"battery {now.battery_celsius:.1f} C"
-    status = "" if not now.thermal_status else f"thermal status {now.thermal_status}"
-    return ", ".join(text for text in (battery, status) if text)
 
 
 def _runner_failure(answer: Answer) -> PhoneError | None:

@@ -97,23 +97,6 @@ def sweep(target: Path) -> list[Path]:
     return swept
 
 
-def builders(target: Path) -> list[int]:
-    """The living processes that build `target`."""
-    return [_builder(stage) for stage in _stages(target) if _is_held(stage)]
-
-
-def _is_held(stage: BuildStage) -> bool:
-    try:
-        with _locked(stage) as mine:
-            return not mine
-    except OSError:  # Its builder has just come to an end.
-        return False
-
-
-def _builder(stage: BuildStage) -> int:
-    return int(stage.folder.name.removeprefix(f".{stage.target.name}.build-").partition("-")[0])
-
-
 def repair(target: Path) -> None:
     """Undo the first of two renames where a killed build did not come to the second.
 
@@ -189,20 +172,21 @@ def _locked(stage: BuildStage, flags: int = 0) -> Iterator[bool]:
     """Hold the stage's lock, if nobody else does; says whether it is held."""
     lock = os.open(stage.lock, os.O_RDWR | os.O_NOFOLLOW | flags, 0o600)
     try:
-        yield _take(lock) and _is_still(lock, stage.lock)
+        yield take_lock(lock) and is_still(lock, stage.lock)
     finally:
         os.close(lock)
 
 
-def _take(lock: int) -> bool:
+def take_lock(lock: int, how: int = fcntl.LOCK_EX) -> bool:
+    """Lock an open file, if nobody else has; says whether it is ours."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def _is_still(lock: int, path: Path) -> bool:
+def is_still(lock: int, path: Path) -> bool:
     """Whether the lock is the file at `path`, not one that its owner has removed since."""
     try:
         return os.path.samestat(os.fstat(lock), os.lstat(path))

@@ -6,22 +6,24 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from deploy.bundle.claim import claim, claimant
 from deploy.bundle.integrity import read_regular
 from deploy.bundle.manifest import MANIFEST_FILE, TOOL_NAME, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES
-from deploy.bundle.staging import builders, new_stage, replace_target, sweep
+from deploy.bundle.staging import new_stage, replace_target, sweep
 from deploy.support.errors import BundleError, GateError, StorageError
 from deploy.support.hashing import sha256_file
 from deploy.support.json_text import json_text
 from deploy.support.printable import check_encoding, printable
 
 __all__ = [
+    "build_alone",
     "check_alone",
     "check_target",
     "file_record",
@@ -63,18 +65,38 @@ def check_target(target: Path) -> None:
         raise _not_writable(target) from error
 
 
-def check_alone(target: Path, *, at_most: int = 0) -> None:
-    """Raise BundleError where more builds than `at_most` (our own) are writing `target` now.
+def check_alone(target: Path) -> None:
+    """Raise BundleError where another build is writing `target` now."""
+    target = Path(os.path.realpath(target))
+    if (process := claimant(target)) is not None:
+        raise _being_built(target, process)
 
-    They would not harm each other: the last to end would win, and the other's work be lost.
+
+@contextmanager
+def build_alone(target: Path) -> Iterator[None]:
+    """Be the one build of `target`: of several that start at once the others get a BundleError.
+
+    They would not harm each other, but the last to end would win, and the others' work be lost. The
+    folder that the target is in must be there (`staged` makes it). Raises StorageError or
+    BundleError where it cannot be written to.
     """
-    at_work = builders(Path(os.path.realpath(target)))
-    others = [process for process in at_work if process != os.getpid()] or at_work[at_most:]
-    if others:
-        raise BundleError(
-            f"{printable(str(target))} is being built by process {others[0]}: wait for it to end, "
-            "or choose another path with -o"
-        )
+    target = Path(os.path.realpath(target))
+    with ExitStack() as stack:
+        try:
+            mine = stack.enter_context(claim(target))
+        except OSError as error:
+            raise _storage_error(target, error) from error
+        if not mine:
+            raise _being_built(target, claimant(target) or "")
+        yield
+
+
+def _being_built(target: Path, process: str) -> BundleError:
+    who = f"process {process}" if process else "another process"
+    return BundleError(
+        f"{printable(str(target))} is being built by {who}: wait for it to end, or choose another "
+        "path with -o"
+    )
 
 
 @contextmanager

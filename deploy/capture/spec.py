@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from models.weights.source import DEFAULT_WEIGHTS
 UNTRAINED = "none"
 IMAGENET_CLASSES = 1000
 PADDINGS = ("symmetric", "same")  # As `models.layers.Padding`, whose module imports torch.
+
+# By what their names end with.
+_WEIGHTS = (".pth", ".pt", ".ckpt", ".bin", ".safetensors", ".h5", ".tar")
+_ARTIFACTS = (".onnx", ".pte", ".tflite", ".mlpackage", ".mlmodel")
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,7 @@ class NetworkSpec:
         if self.reference is not None:
             self._check_for_own_network()
         elif self.name not in NETWORKS:
-            near = difflib.get_close_matches(self.name, NETWORKS, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(NETWORKS)}"
-            raise UserError(f"unknown network {self.name!r}: {hint}")
+            raise UserError(f"unknown network {self.name!r}: {_hint(self.name)}")
         if not (math.isfinite(self.width) and 0.1 <= self.width <= 4):
             raise UserError(f"--width {self.width:g} is out of range: give 0.1 to 4, such as 0.5")
         if self.weights_prefix is not None and self.weights in (None, DEFAULT_WEIGHTS, UNTRAINED):
@@ -147,3 +150,17 @@ class NetworkSpec:
                 f"--weights {UNTRAINED} is for our own networks: {self.name} is built as it "
                 "makes it, leave --weights out"
             )
+
+
+def _hint(name: str) -> str:
+    """What somebody meant, most likely, by a name that is no network's."""
+    suffix = Path(name).suffix.lower()
+    if suffix in _WEIGHTS:
+        return f"a file of weights goes with its network, as in mobilenet_v2 --weights {name}"
+    if suffix in _ARTIFACTS:
+        return "what is exported already is not built again: give the Python that makes it"
+    if os.path.isdir(name):
+        what = "bundle" if os.path.exists(Path(name, "manifest.json")) else "folder"
+        return f"there is a {what} of that name, but a network is to be named first"
+    near = difflib.get_close_matches(name, NETWORKS, n=3, cutoff=0.4)
+    return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(NETWORKS)}"

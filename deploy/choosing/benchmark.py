@@ -12,7 +12,7 @@ from deploy.choosing.latency import Measuring, SessionOutcome, check_device, mea
 from deploy.results.judge import ArmReport
 from deploy.support.reporter import Reporter, Silent
 from deploy.support.temporary import temporary_folder
-from deploy.verification.evaluate import Evaluation, evaluate_bundle
+from deploy.verification.evaluate import Evaluation, check_order, evaluate_bundle
 from deploy.verification.tally import ArtifactScore
 
 
@@ -48,6 +48,7 @@ def benchmark_bundle(
     anything takes time. What ends a session early is in `session`.
     """
     measuring, reporter = measuring or Measuring(), reporter or Silent()
+    check_order(folder, photos)
     made = {artifact.name: artifact for artifact in open_bundle(folder).manifest.artifacts}
     run = any(found.verified and runs(found, *ANY_RUNNER) for found in made.values())
     if run:

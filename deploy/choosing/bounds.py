@@ -15,6 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from deploy.benchmark.bundles import ANY_RUNNER, runs
+from deploy.bundle.open import read_manifest
 from deploy.choosing.latency import SessionOutcome
 from deploy.choosing.plan import Planned
 from deploy.choosing.records import VariantRecord
@@ -62,13 +64,21 @@ class LatencyBounds:
         session: SessionOutcome,
     ) -> None:
         """Learn from a session of variants: of an artifact whose arms are all VALID the lowest end
-        of a 95 % interval, whatever the number of threads."""
+        of a 95 % interval, whatever the number of threads. One that was not verified has none, but
+        may have one in a larger variant, and so speaks against pruning that."""
         self._measurable |= {arm.arm.artifact for arm in session.arms}
         for plan in planned:
             record = records.get(plan.job.key) if plan.job else None
             if record is None or record.manifest_sha256 is None:
                 continue
-            lows: dict[str, list[float]] = {}
+            assert plan.job is not None
+            unverified = {
+                artifact.name
+                for artifact in read_manifest(plan.job.bundle).artifacts
+                if not artifact.verified and runs(artifact, *ANY_RUNNER)
+            }
+            self._measurable |= unverified
+            lows: dict[str, list[float]] = {name: [0.0] for name in unverified}
             for arm in session.arms:
                 if arm.bundle.id == record.manifest_sha256:
                     p50 = arm.summary.p50 if arm.valid and arm.summary else None

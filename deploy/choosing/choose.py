@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from deploy.benchmark.bundles import ANY_RUNNER, runs
+from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.bundle.open import read_manifest
 from deploy.bundle.staging import sweep as sweep_stages
 from deploy.capture.spec import IMAGENET_CLASSES
@@ -27,6 +28,7 @@ from deploy.choosing.building import Building, Work
 from deploy.choosing.cost import count, over_cost
 from deploy.choosing.executor import OpenExecutor, default_jobs, own_processes
 from deploy.choosing.file import CHOICE_FILE, write_record
+from deploy.choosing.foresee import foretell_sweep
 from deploy.choosing.job import BUNDLE, Labelled, VariantJob, complete
 from deploy.choosing.keys import bundle_key, labelled_digest, photos_digest, versions_here
 from deploy.choosing.latency import Measuring, SessionOutcome, check_device, measure
@@ -70,7 +72,10 @@ def choose(
     output, limits = Path(output), requirements or Requirements()
     measuring, recorder = measuring or Measuring(), Recorder(reporter or Logged())
     if limits.max_latency_ms is not None and not measuring.wanted:
-        raise UserError("--max-latency-ms needs measuring: give --device host or a phone's serial")
+        raise UserError(
+            "--max-latency-ms needs measuring: give --device host or a phone's serial (what was "
+            "measured there for this folder before is taken as it is)"
+        )
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give 1 or more")
     with _alone(output) as scratch:
@@ -79,9 +84,16 @@ def choose(
         if timed:
             check_device(measuring)
         photos = photos_digest(sweep.photos)
-        with executor(jobs or default_jobs(), scratch) as pool:
+        jobs = jobs or default_jobs()
+        with executor(jobs, scratch) as pool:
             building = Building(pool, work, recorder)
             planned = _plan(sweep, output, limits, photos, labelled, recorder)
+            foretell_sweep(
+                planned,
+                jobs if executor is own_processes else None,
+                measuring if timed else None,
+                recorder,
+            )
             if timed and limits.max_latency_ms is not None:
                 planned = _bounded(planned, building, limits, measuring, output, recorder)
             building.build(planned)
@@ -117,6 +129,8 @@ def _alone(output: Path) -> Iterator[Path]:
     """One sweep at a time in a folder: two would spoil each other's latencies. Gives a folder in it
     for what is gone afterwards."""
     where = printable(str(output))
+    if (output / MANIFEST_FILE).exists():
+        raise UserError(f"{where} is a bundle: choose another folder for the sweep with -o")
     try:
         output.mkdir(parents=True, exist_ok=True)
         with FileLock(output / _LOCK_FILE, timeout=0):
@@ -164,7 +178,9 @@ def _labelled(sweep: Sweep, reporter: Reporter) -> Labelled | None:
         )
     for text in seen.warnings:
         reporter.warn(text)
-    return Labelled(folder=sweep.labelled, digest=labelled_digest(sweep.labelled))
+    return Labelled(
+        folder=sweep.labelled, digest=labelled_digest(sweep.labelled), photos=len(seen.photos)
+    )
 
 
 def _plan(

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _CONNECT_S = 5.0
 _FIRST_WORKER_S = 10.0
+# A worker that has never imported us takes some of it.
+_ANSWER_S = 60.0
 # A cluster may be replacing its workers: longer than any of them takes to come back.
 _NO_WORKER_S = 120.0
 _LOOK_FOR_WORKERS_S = 5.0
@@ -50,22 +52,26 @@ T = TypeVar("T")
 
 
 def on_cluster(
-    address: str, shared: Iterable[Path | None] = (), *, no_worker_s: float = _NO_WORKER_S
+    address: str,
+    shared: Iterable[Path | None] = (),
+    *,
+    no_worker_s: float = _NO_WORKER_S,
+    answer_s: float = _ANSWER_S,
 ) -> OpenExecutor:
     """An executor on the cluster whose scheduler is at `address`, such as "tcp://10.0.0.7:8786".
 
     `shared` are the photos and other files that jobs read. Each worker takes as many jobs at a time
     as it has threads. Opened, it raises UserError for a cluster that cannot be reached, has no
     worker, or one that cannot work for us: that does not see the sweep's folder and what is shared,
-    or has other versions of the toolkits. Jobs raise RunError once there has been no worker for
-    `no_worker_s`, or where the scheduler is lost.
+    has other versions of the toolkits, or gives no answer within `answer_s`. Jobs raise RunError
+    once there has been no worker for `no_worker_s`, or where the scheduler is lost.
     """
     needed = tuple(path.absolute() for path in shared if path is not None)
 
     @contextmanager
     def opened(jobs: int, scratch: Path) -> Iterator[Pool]:
         with _connected(address) as client, _held(scratch, needed) as held:
-            _check_workers(client, held, address)
+            _check_workers(client, held, answer_s)
             with _Cluster(client, held, address, no_worker_s) as pool:
                 yield pool
 
@@ -183,9 +189,18 @@ async def _reach(address: str) -> None:
     (await connect(address, timeout=_CONNECT_S, **arguments)).abort()
 
 
-def _check_workers(client: Client, held: Held, address: str) -> None:
-    answers = client.run(held.problem, on_error="return")
-    for worker, answer in answers.items():
+def _check_workers(client: Client, held: Held, answer_s: float) -> None:
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+    asked = {worker: _ask(client, held, worker) for worker in workers}
+    end = time.monotonic() + answer_s
+    for worker, answered in asked.items():
+        try:
+            answer = answered.result(max(0.0, end - time.monotonic()))
+        except TimeoutError as error:
+            raise UserError(
+                f"the Dask worker {printable(worker)} gives no answer within {answer_s:g} s: start "
+                "it again, or take it off the cluster"
+            ) from error
         if isinstance(answer, BaseException):
             raise UserError(
                 f"the Dask worker {printable(worker)} cannot run mobile-deploy "
@@ -193,6 +208,23 @@ def _check_workers(client: Client, held: Held, address: str) -> None:
             )
         if answer is not None:
             raise UserError(f"the Dask worker {printable(worker)} {answer}")
+
+
+def _ask(client: Client, held: Held, worker: str) -> Future[str | BaseException | None]:
+    """What keeps a worker from working for the sweep. In a thread that nobody waits for at the end:
+    one that hangs would keep its asker for ever."""
+    answered: Future[str | BaseException | None] = Future()
+
+    def ask() -> None:
+        try:
+            found = client.run(held.problem, workers=[worker], on_error="return")
+            # One that has just left the cluster is no matter.
+            answered.set_result(found.get(worker))
+        except Exception as error:  # Of the connection: the same to us as of the worker's own.
+            answered.set_result(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answered
 
 
 def _ours(held: Held) -> str:

@@ -31,10 +31,11 @@ _LOCK_FILE = ".lock"
 
 @dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """A folder of photos sorted by class, and the digest of what is in it."""
+    """A folder of photos sorted by class, the digest of what is in it, and how many they are."""
 
     folder: Path
     digest: str
+    photos: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from deploy.android.devices import PhoneRunner, Server, open_server, targets
 from deploy.android.measure import profile_bundles
-from deploy.benchmark.defaults import ITERATIONS, ROUNDS
+from deploy.benchmark.defaults import ITERATIONS, ROUNDS, WARMUP
 from deploy.benchmark.host_device import HOST
 from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.choosing.keys import digest
 from deploy.results.file import read_results, write_results
 from deploy.results.judge import ArmReport, judge
 from deploy.results.records import DeviceFacts, Results
+from deploy.support.durations import measure_seconds
 from deploy.support.errors import DeployError, PhoneError, StorageError, UserError
 from deploy.support.hashing import sha256_file
 from deploy.support.reporter import Reporter
@@ -111,6 +112,14 @@ def measure(
         return SessionOutcome(failure=failure, interrupted=profiled.interrupted)
     write_results(profiled.results, path)
     return _outcome(profiled.results, path)
+
+
+def seconds_of(arms: Sequence[tuple[str, float]], measuring: Measuring) -> float:
+    """About how long a session takes, of artifacts in a format, each with its network's MACs."""
+    each = [arm for arm in arms for _ in measuring.threads]
+    return measure_seconds(
+        each, rounds=measuring.rounds, inferences=measuring.iterations + WARMUP + 1
+    )
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from deploy.cli import (
     doctor,
     evaluate,
     models,
+    pack,
     profile,
     report,
     run,
@@ -58,6 +59,7 @@ for command in (
     virtual_phone.virtual_phone,
     runner.runner,
     app.app,
+    pack.pack,
 ):
     commands.add_command(command)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from deploy.cli.options import (
+    MOST_JOBS,
     PATH,
     height_and_width,
     name_list,
@@ -104,7 +105,7 @@ from deploy.cli.progress import watched
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(1, 1024),
+    type=click.IntRange(1, MOST_JOBS),
     metavar="N",
     help="Bundles built at a time.  [default: as many as there are cores, and 2 GiB for each]",
 )

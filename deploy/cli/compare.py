@@ -62,7 +62,7 @@ def compare(
     together for these.
     """
     from deploy.cli.tables.instructions import count_comparison_facts, show_count_comparisons
-    from deploy.cli.tables.profile import comparison_facts, show_comparisons
+    from deploy.cli.tables.profile import show_comparisons
     from deploy.results.compare import compare_results
     from deploy.results.file import read_results
     from deploy.results.sessions import floor_of
@@ -70,18 +70,20 @@ def compare(
 
     if floor is not None and same:
         raise click.UsageError("--floor and --same exclude each other: give one")
-    learnt = floor_of([read_results(path) for path in same]) if same else None
+    first, second = read_results(before), read_results(after)
+    sessions = [(one_line(str(path)), read_results(path)) for path in same]
+    learnt = floor_of(sessions, (first, second)) if same else None
     assumed = SESSION_FLOOR if floor is None else floor / 100
     compared = compare_results(
-        read_results(before),
-        read_results(after),
+        first,
+        second,
         floor=assumed if learnt is None else learnt,
         anyway=anyway,
     )
     if as_json:
         print_json(
             {
-                "arms": [comparison_facts(arm) for arm in compared.arms],
+                "arms": [arm.facts() for arm in compared.arms],
                 "instructions": [count_comparison_facts(counts) for counts in compared.counts],
                 "missing": list(compared.missing),
                 "notes": list(compared.notes),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deploy.cli.options import PATH, shared_options
+from deploy.cli.options import MOST_JOBS, PATH, shared_options
 from deploy.cli.output import echo, percent, print_json, print_table, with_interval
 from deploy.cli.progress import watched
 from deploy.support.printable import one_line
@@ -47,7 +47,7 @@ WORST = 5
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_JOBS),
     metavar="N",
     help="Processes that classify side by side.  [default: as many as cores and memory allow]",
 )

@@ -22,6 +22,8 @@ PATH = click.Path(path_type=Path)
 Command = Callable[..., None]
 
 MOST_THREADS = 64
+# Processes side by side: more is a slip of the finger.
+MOST_JOBS = 1024
 
 
 def shared_options(command: Command) -> Command:

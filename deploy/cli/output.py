@@ -13,6 +13,7 @@ import click
 
 from deploy.cli.width import fold, table_lines, width_of
 from deploy.support.errors import StorageError
+from deploy.support.markdown import table_lines as markdown_lines
 from deploy.support.printable import shown
 from deploy.support.streams import give_up
 
@@ -61,8 +62,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """As `print_table`, for a pull request's comment."""
-    for row in (columns, ["---", *["---:"] * (len(columns) - 1)], *rows):
-        echo("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
+    for line in markdown_lines(columns, rows):
+        echo(line)
 
 
 def print_json(facts: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""One line for each device at work, on a terminal; warnings anywhere."""
+"""One line for each device at work, on a terminal; how long it takes, and warnings, anywhere."""
 
 from __future__ import annotations
 
@@ -36,17 +36,20 @@ def watched_devices(debug: bool) -> Iterator[Reporters]:
                     label,
                     lambda text: drawn.update(task, description=one_line(text)),
                     lambda done, total: drawn.update(task, completed=done, total=total),
-                    lambda text: print_above(drawn, text, "yellow"),
+                    lambda text, style: print_above(drawn, text, style),
                 )
 
             yield line
 
 
 class Warned(Silent):
-    """Only warnings, each a line with the device's label."""
+    """How long it takes, and warnings, each a line with the device's label."""
 
     def __init__(self, label: str, stream: TextIO) -> None:
         self._label, self._stream = label, stream
+
+    def ahead(self, text: str) -> None:
+        echo(one_line(f"{self._label}: {text}"), self._stream)
 
     def warn(self, text: str) -> None:
         echo(one_line(f"warning: {self._label}: {text}"), self._stream)
@@ -60,7 +63,7 @@ class DeviceLine:
         label: str,
         describe: Callable[[str], None],
         advance: Callable[[int, int | None], None],
-        say: Callable[[str], None],
+        say: Callable[[str, str], None],
     ) -> None:
         self._label, self._describe, self._advance, self._say = label, describe, advance, say
 
@@ -70,5 +73,8 @@ class DeviceLine:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self._advance(done, total)
 
+    def ahead(self, text: str) -> None:
+        self._say(f"{self._label}: {text}", "dim")
+
     def warn(self, text: str) -> None:
-        self._say(f"warning: {self._label}: {text}")
+        self._say(f"warning: {self._label}: {text}", "yellow")

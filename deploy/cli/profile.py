@@ -115,6 +115,19 @@ if TYPE_CHECKING:
     help="How long a block may take, in seconds.  [default: 60 and 5 for each inference]",
 )
 @click.option(
+    "--sustained",
+    type=Number(0.5, 240),
+    metavar="MINUTES",
+    help="Run each arm for so long without pauses instead of in rounds: how fast it begins, when "
+    "it slows down, and how far.",
+)
+@click.option(
+    "--sustained-mode",
+    is_flag=True,
+    help="Ask Android for its sustained-performance mode meanwhile, as an app can: it begins "
+    "slower, and should last.",
+)
+@click.option(
     "--anyway", is_flag=True, help="Measure in fewer than 6 rounds too, which are INVALID."
 )
 @server_options
@@ -143,6 +156,8 @@ def profile(
     cool_below: float,
     cool_timeout: float,
     block_timeout: float | None,
+    sustained: float | None,
+    sustained_mode: bool,
     anyway: bool,
     connect: tuple[str, ...],
     adb_server: tuple[str, int] | None,
@@ -155,9 +170,10 @@ def profile(
     """Measure the latency of bundles on phones, and say whether to believe it.
 
     Each block is a fresh process; blocks of all arms take turns; a hot phone is waited for. Two
-    bundles named together are compared, which is the right way to compare.
+    bundles named together are compared, which is the right way to compare. With --sustained each
+    arm runs without pauses instead.
     """
-    _refuse_without_effect(devices, runner, per_op)
+    _refuse_without_effect(devices, runner, per_op, sustained)
     if per_op:
         with watched(debug):
             from deploy.support.errors import UserError
@@ -182,7 +198,7 @@ def profile(
         from deploy.results.judge import check_rounds
 
         _check_outputs(output, csv)
-        if not anyway:
+        if not anyway and not sustained:
             check_rounds(rounds, ", or --anyway")
         profiled = profile_bundles(
             bundles,
@@ -198,6 +214,8 @@ def profile(
             cool_below_c=cool_below,
             cool_timeout_s=cool_timeout,
             block_timeout_s=block_timeout,
+            sustained_s=60 * sustained if sustained else None,
+            sustained_mode=sustained_mode,
             cpus=cpus,
             server=server_named(adb_server, connect),
             reporters=reporters,
@@ -210,15 +228,17 @@ def profile(
 
 
 def _refuse_without_effect(
-    devices: tuple[str, ...], runner: RunnerName | None, per_op: bool
+    devices: tuple[str, ...], runner: RunnerName | None, per_op: bool, sustained: float | None
 ) -> None:
     """Raise UserError for an option that changes nothing of what is measured."""
     of_phones = {"connect", "adb_server", "runner_binary"}
     of_blocks = {"anyway", "warmup", "cool_below", "cool_timeout", "block_timeout"}
-    of_sessions = {"rounds", "iterations", "cores", *of_blocks}
+    of_sessions = {"rounds", "iterations", "cores", "sustained", "sustained_mode", *of_blocks}
     named = set(devices)
     if per_op:
         refuse_given({*of_sessions, "cpus", "output", "csv"}, "with --per-op")
+    if sustained:
+        refuse_given({"rounds", "iterations", "anyway"}, "with --sustained")
     if named == {"host"} or (per_op and not named and runner is None):
         refuse_given(of_phones, "on this computer")
     elif named == {"arm64"}:
@@ -293,6 +313,7 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
     """Show what there is."""
     from deploy.cli.tables import profile as tables
     from deploy.cli.tables.instructions import instruction_facts, show_instructions
+    from deploy.cli.tables.sustained import show_stretches
     from deploy.results.compare import compare_bundles
 
     comparisons = [comparison for report in reports for comparison in compare_bundles(report)]
@@ -302,13 +323,15 @@ def render(profiled: Profiled, reports: Sequence[DeviceReport], as_json: bool) -
                 "session": profiled.results.session,
                 "devices": [tables.device_facts(report) for report in reports],
                 "instructions": instruction_facts(profiled.results),
-                "comparisons": [tables.comparison_facts(comparison) for comparison in comparisons],
+                "comparisons": [comparison.facts() for comparison in comparisons],
                 "failures": {name: str(error) for name, error in profiled.failures.items()},
                 "interrupted": profiled.interrupted,
             }
         )
         return
-    if reports:
+    if profiled.results.settings.sustained:
+        show_stretches(reports, profiled.results)
+    elif reports:
         tables.show_devices(reports)
         tables.show_comparisons(comparisons)
         tables.show_legend(reports)

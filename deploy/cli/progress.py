@@ -89,6 +89,9 @@ class OnTerminal:
         self.warnings.append(text)
         print_above(self._bar, f"warning: {text}", "yellow")
 
+    def ahead(self, text: str) -> None:
+        print_above(self._bar, text, "dim")
+
     def finish(self) -> None:
         """The stage is over."""
         if self._stage is not None:

@@ -94,6 +94,8 @@ def _usage(error: click.UsageError) -> str:
             what, near = f"no such command: {error.command_name}", error.possibilities
         case click.MissingParameter():
             name = error.param.make_metavar(error.ctx) if error.param and error.ctx else "argument"
+            if isinstance(error.param, click.Option):
+                name = f"{error.param.opts[0]} {name}"
             return f"{name} is missing: {remedy}"
         case click.BadParameter():
             name = error.param.opts[0] if error.param else "argument"

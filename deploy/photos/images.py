@@ -7,6 +7,7 @@ it to the byte up to the crop; `tests/fixtures/preprocessing/` holds the picture
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from deploy.backends import InputForm
 from deploy.support.errors import PhotosError
 from deploy.support.printable import printable
 from models.preprocessing import Preprocessing
@@ -35,9 +37,9 @@ def decode(source: Path | bytes, name: str) -> Image.Image:
     """Decode a photo to an upright 8-bit RGB image without metadata.
 
     EXIF orientation is applied, alpha is composited over white, an animation gives its first
-    frame. Of 16 bits the upper 8 are kept, which is what Pillow itself does for colour. Colour
-    profiles are ignored, as they were when the published weights were trained, and left out of
-    the result, as is all else that a photo tells about its owner.
+    frame; EXIF that cannot be read is none. Of 16 bits the upper 8 are kept, which is what Pillow
+    itself does for colour. Colour profiles are ignored, as they were when the published weights
+    were trained, and left out of the result, as is all else that a photo tells about its owner.
 
     `name` is what errors call the photo. Raises PhotosError for a file that cannot be read, is
     no picture of one of FORMATS, is damaged, or is beyond MAX_FILE_BYTES, MAX_PIXELS or
@@ -57,9 +59,12 @@ def decode(source: Path | bytes, name: str) -> Image.Image:
             raise PhotosError(_too_large(name, "far more than")) from None
         except Exception as error:  # A damaged header makes Pillow raise whatever it stumbles on.
             raise PhotosError(_damaged(name, error)) from error
-        _check_size(image.size, name)
+        check_size(image.size, name)
         try:
-            ImageOps.exif_transpose(image, in_place=True)
+            image.load()
+            # What it stumbles on now is EXIF that cannot be read: as good as none.
+            with suppress(Exception):
+                ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image, name)
         except PhotosError:
             raise
@@ -111,6 +116,31 @@ def normalize(
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
+def with_alpha(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Crops, uint8 (N, H, W, 3), as bitmaps have them: (N, H, W, 4), the fourth byte 255."""
+    return np.pad(crops, [(0, 0), (0, 0), (0, 0), (0, 1)], constant_values=255)
+
+
+def codes(crops: npt.NDArray[np.uint8], *, signed: bool) -> npt.NDArray[np.uint8 | np.int8]:
+    """Crops with alpha as a network of pixels takes them, (N, H, W, 4): the bytes as they are, or
+    as int8, each less 128."""
+    bitmaps = with_alpha(crops)
+    return (bitmaps ^ 128).view(np.int8) if signed else bitmaps
+
+
+def shares(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Crops with alpha as shares of 255: uint8 (N, H, W, 3) to float32 (N, 4, H, W)."""
+    values = with_alpha(crops).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def feed(
+    crops: npt.NDArray[np.uint8], preprocessing: Preprocessing, form: InputForm
+) -> npt.NDArray[np.float32]:
+    """Crops, uint8 (N, H, W, 3), as a program of `form` takes them: float32 (N, channels, H, W)."""
+    return normalize(crops, preprocessing) if form == "tensor" else shares(crops)
+
+
 def shrink_to(image: Image.Image, longest: int) -> Image.Image:
     """The image, its longer side at most `longest` pixels; a smaller one is returned as it is."""
     if max(image.size) <= longest:
@@ -140,7 +170,11 @@ def _read(path: Path, name: str) -> bytes:
         ) from error
 
 
-def _check_size(size: tuple[int, int], name: str) -> None:
+def check_size(size: tuple[int, int], name: str) -> None:
+    """Raise PhotosError for a picture of no pixels, too many, or sides too unlike each other.
+
+    `size` is (width, height). The apps have the same limits.
+    """
     width, height = size
     if min(size) < 1:
         raise PhotosError(f"{name} is {width} x {height} pixels: leave it out")

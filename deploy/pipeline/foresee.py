@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.assets import is_at_hand
-from deploy.backends import BACKENDS
-from deploy.bundle.manifest import QUANTIZED
 from deploy.bundle.write import check_alone, check_target
 from deploy.capture.given import check_given, flows, known_classes, preprocessing_of
 from deploy.capture.spec import UNTRAINED
@@ -16,18 +14,12 @@ from deploy.photos import find_photos
 from deploy.photos.load import sides
 from deploy.photos.preprocessing import default_preprocessing
 from deploy.photos.read import MAX_PHOTOS
-from deploy.pipeline.recipe import Recipe
+from deploy.pipeline.recipe import Recipe, efforts
+from deploy.support.durations import build_seconds
 from deploy.weights.published import find_source, names_a_file
 from models.preprocessing import Preprocessing
 from models.registry import NETWORKS
 from models.weights.source import WeightSource
-
-# Of MobileNetV2 at 224 pixels on two cores, whose figures the README has: what comes before an
-# artifact is made, the calibration, and an artifact by its backend's effort, two at once.
-_BEFORE_S, _CALIBRATION_S, _EFFORT_S, _AT_ONCE = 15.0, 15.0, 2.4, 2
-_QUANTIZED_TAKES = 1.4
-# What --int8-effort high adds: learning, and calibrating twice, of which once on more photos.
-_HIGH_S = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +67,7 @@ def foresee(recipe: Recipe) -> Foreseen:
         labels=_labels(recipe),
         calibrating=calibrating,
         judging=judging,
-        seconds=_seconds(recipe),
+        seconds=build_seconds(efforts(recipe.targets)),
     )
 
 
@@ -112,15 +104,3 @@ def _resolution(recipe: Recipe) -> tuple[int, int] | None:
     spec = recipe.network
     entry = NETWORKS.get(spec.name)
     return spec.resolution or spec.preprocessing.crop or (entry.resolution if entry else None)
-
-
-def _seconds(recipe: Recipe) -> float:
-    quantized = any(target.precision in QUANTIZED for target in recipe.targets)
-    made = sum(
-        BACKENDS[target.format].effort
-        * _EFFORT_S
-        * (_QUANTIZED_TAKES if target.precision in QUANTIZED else 1)
-        for target in recipe.targets
-    )
-    calibration = _CALIBRATION_S + (_HIGH_S if recipe.int8_effort == "high" else 0)
-    return _BEFORE_S + quantized * calibration + made / _AT_ONCE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from deploy.report.model import (
     ShownLimits,
     ShownVariant,
 )
+from deploy.report.records import PrintedComparison
 from deploy.report.repeating import bundle_facts, choice_facts
 from deploy.report.sessions import Sessions
 from deploy.report.sources import ReadBundle, Sources
@@ -50,12 +52,23 @@ class _Gathering:
             emulated=tuple(
                 on for _, results in sources.sessions.values() for on in results.emulated
             ),
-            comparisons=tuple((str(path), found) for path, found in sources.comparisons),
+            comparisons=tuple(
+                (str(path), found) for path, found in (*self._compared(), *sources.comparisons)
+            ),
             diffs=tuple((str(path), found) for path, found in sources.diffs),
             files=tuple((str(file.path), file.kind, file.sha256) for file in sources.files),
             notes=tuple(sources.notes),
             tool=f"mobile-deploy {deploy.__version__}",
         )
+
+    def _compared(self) -> list[tuple[Path, PrintedComparison]]:
+        """The bundles of each session with each other; not of a sweep, which its table compares."""
+        swept = {
+            os.path.realpath(path.parent / choice.device.results)
+            for path, choice in self._sources.choices
+            if choice.device and choice.device.results
+        }
+        return [one for one in self._sessions.comparisons if os.path.realpath(one[0]) not in swept]
 
     def _sweep(self, path: Path, choice: Choice) -> ShownGroup:
         key = f"g{1 + [known for known, _ in self._sources.choices].index(path)}"

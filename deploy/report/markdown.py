@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from deploy.report import words
 from deploy.report.model import Report, ShownArtifact, ShownGroup, ShownVariant
+from deploy.support.markdown import escaped, table_lines
 
 # GitHub takes comments of 65,536 characters: of a large sweep the rest is on the page.
 _MOST_ROWS = 60
@@ -14,8 +14,6 @@ _LEGEND = (
     "dB, agree: against the float network, on photos held back. top-1: p published, u built "
     "untrained. !: INVALID."
 )
-# What has a meaning of its own in Markdown, or names people (@) or issues (#).
-_SPECIAL = re.compile(r"([\\`*_\[\]<>#|~&@])")
 
 
 def markdown(report: Report) -> str:
@@ -150,13 +148,9 @@ def _row(group: ShownGroup, variant: ShownVariant, artifact: ShownArtifact) -> t
 def _table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1
 ) -> Iterator[str]:
-    if not rows:
-        return
-    rules = ["---" if n < left or name == "verdict" else "---:" for n, name in enumerate(columns)]
-    yield "| " + " | ".join(map(escaped, columns)) + " |"
-    yield "| " + " | ".join(rules) + " |"
-    for row in rows:
-        yield "| " + " | ".join(map(escaped, row)) + " |"
+    if rows:
+        to_left = {*range(left), *(n for n, name in enumerate(columns) if name == "verdict")}
+        yield from table_lines(columns, rows, to_left)
 
 
 def _notes(texts: Sequence[str]) -> Iterator[str]:
@@ -164,13 +158,3 @@ def _notes(texts: Sequence[str]) -> Iterator[str]:
         yield ""
     for text in texts:
         yield f"- {escaped(text)}"
-
-
-def escaped(text: str) -> str:
-    """Text that says in Markdown what it says, on one line.
-
-    >>> escaped("a|b <img> @all")
-    'a\\\\|b \\\\<img\\\\> \\\\@all'
-    """
-    line = " ".join(text.split())
-    return _SPECIAL.sub(r"\\\1", line)

@@ -44,10 +44,25 @@ class ShownBlock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownStretch:
+    """An arm without pauses, in equal parts of its `minutes`: the median in ms, degrees, and clocks
+    in GHz as allowed; what was not seen is None. `turn` is in minutes."""
+
+    minutes: float
+    ms: tuple[float | None, ...]
+    celsius: tuple[float | None, ...]
+    ghz: tuple[float | None, ...]
+    burst: float
+    sustained: float
+    turn: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ShownTiming:
     """An artifact with a number of threads on a device, by the device's `key`. Times in ms.
 
-    Where results.json is not there, of what choice.json says: no `blocks`.
+    Where results.json is not there, of what choice.json says: no `blocks`. Of a `stretch` the
+    median is that of its last third, the sustained level.
     """
 
     device: str
@@ -67,6 +82,7 @@ class ShownTiming:
     reasons: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     blocks: tuple[ShownBlock, ...] = ()
+    stretch: ShownStretch | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

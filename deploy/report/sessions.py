@@ -5,15 +5,29 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from deploy.choosing.records import ArmLatency, MeasuredOn
-from deploy.report.model import Origin, ShownBlock, ShownDevice, ShownTiming
+from deploy.report.model import Origin, ShownBlock, ShownDevice, ShownStretch, ShownTiming
+from deploy.report.records import ComparedArm, PrintedComparison
+from deploy.results.compare import compare_bundles
 from deploy.results.judge import ArmReport, DeviceReport, judge
-from deploy.results.records import Arm, Block, Conditions, DeviceFacts, MeasuredBundle, Results
-from deploy.results.words import threads_text
+from deploy.results.records import (
+    Arm,
+    Block,
+    Conditions,
+    DeviceFacts,
+    MeasuredBundle,
+    Results,
+    Settings,
+)
+from deploy.results.sustained import StretchReport, levels_of
+from deploy.results.words import describe_stretch, duration, threads_text
 
 _MS, _MB, _GHZ_IN_KHZ = 1e6, 1e6, 1e6
+# Parts of a stretch in its picture.
+_WINDOWS = 120
 _UNTOLD = "choice.json does not say why"
 
 
@@ -23,14 +37,17 @@ class Sessions:
     def __init__(self, sessions: Mapping[str, tuple[Path, Results]]) -> None:
         self.devices: list[ShownDevice] = []
         self.bundles: dict[str, MeasuredBundle] = {}
+        self.comparisons: list[tuple[Path, PrintedComparison]] = []
         self._timings: dict[tuple[str, str], list[ShownTiming]] = defaultdict(list)
         # The keys of a file's devices, by where it really lies.
         self._of_file: dict[str, list[str]] = defaultdict(list)
         self._told: dict[MeasuredOn, str] = {}
         for path, results in sessions.values():
             self.bundles |= {bundle.id: bundle for bundle in results.bundles}
-            for report in judge(results):
+            reports = judge(results)
+            for report in reports:
                 self._add(path, results, report)
+            self._compare(path, reports)
 
     def timings(self, bundle: str | None, artifact: str) -> tuple[ShownTiming, ...]:
         """Of an artifact of the bundle with that id."""
@@ -71,13 +88,20 @@ class Sessions:
             for one in latencies
         )
 
+    def _compare(self, path: Path, reports: Sequence[DeviceReport]) -> None:
+        """The bundles of one session with each other, as `profile` prints it."""
+        found = [compared for report in reports for compared in compare_bundles(report)]
+        if found:
+            arms = tuple(ComparedArm.model_validate(compared.facts()) for compared in found)
+            self.comparisons.append((path, PrintedComparison(arms=arms, missing=(), notes=())))
+
     def _add(self, path: Path, results: Results, report: DeviceReport) -> None:
         key = f"d{len(self.devices) + 1}"
         self._of_file[os.path.realpath(path)].append(key)
         self.devices.append(
             ShownDevice(
                 key=key,
-                model=report.device.model,
+                model=_called(report),
                 origin=_origin(report.device.kind, report.device.virtual),
                 facts=(*_device_facts(report.device), *_session_facts(path, results)),
                 warnings=report.warnings,
@@ -91,7 +115,18 @@ class Sessions:
             )
         )
         for arm in report.arms:
-            self._timings[arm.bundle.id, arm.arm.artifact].append(_timing(key, arm))
+            timing = _timing(key, arm)
+            if arm.stretch:
+                timing = _of_stretch(timing, arm, arm.stretch, results.settings)
+            self._timings[arm.bundle.id, arm.arm.artifact].append(timing)
+
+
+def _called(report: DeviceReport) -> str:
+    """The device; what it gave without pauses is not what it gives in turns."""
+    if report.sustained is None:
+        return report.device.model
+    mode = " in sustained-performance mode" if report.sustained.mode else ""
+    return f"{report.device.model}, {duration(report.sustained.seconds)} without pauses{mode}"
 
 
 def _origin(kind: str | None, virtual: bool | None) -> Origin:
@@ -122,13 +157,19 @@ def _device_facts(device: DeviceFacts) -> list[tuple[str, str]]:
 
 def _session_facts(path: Path, results: Results) -> list[tuple[str, str]]:
     settings = results.settings
+    if settings.sustained:
+        measured = (
+            f"each arm for {duration(settings.sustained.seconds)} without pauses; its median is of "
+            "the last third, the sustained level"
+        )
+    else:
+        measured = (
+            f"{settings.rounds} rounds of {settings.iterations} inferences after {settings.warmup} "
+            "of warm-up, each block a fresh process, every arm in each round"
+        )
     return [
         ("session", f"{results.session}, {results.started}, by {results.tool.version}"),
-        (
-            "measured",
-            f"{settings.rounds} rounds of {settings.iterations} inferences after {settings.warmup} "
-            "of warm-up, each block a fresh process, every arm in each round",
-        ),
+        ("measured", measured),
         ("file", str(path)),
     ]
 
@@ -156,6 +197,36 @@ def _timing(device: str, report: ArmReport) -> ShownTiming:
         reasons=report.reasons,
         warnings=report.warnings,
         blocks=tuple(map(_block, report.arm.blocks)),
+    )
+
+
+def _of_stretch(
+    timing: ShownTiming, arm: ArmReport, found: StretchReport, settings: Settings
+) -> ShownTiming:
+    """The timing of an arm with its stretch, and the sustained level for its median."""
+    stretch = found.stretch
+    level = stretch.sustained
+    at = [(place + 0.5) * stretch.seconds / _WINDOWS for place in range(_WINDOWS)]
+    moments = [
+        next((one for one in reversed(found.moments) if one.from_s <= second), found.moments[0])
+        for second in at
+    ]
+    levels = levels_of(arm.arm, settings, windows=_WINDOWS)
+    return replace(
+        timing,
+        p50=level.value / _MS,
+        low=level.interval.low / _MS if level.interval else None,
+        high=level.interval.high / _MS if level.interval else None,
+        warnings=(describe_stretch(stretch), *timing.warnings),
+        stretch=ShownStretch(
+            minutes=stretch.seconds / 60,
+            ms=tuple(None if level is None else level / _MS for level in levels),
+            celsius=tuple(one.celsius for one in moments),
+            ghz=tuple(one.allowed_ghz for one in moments),
+            burst=stretch.burst.value / _MS,
+            sustained=stretch.sustained.value / _MS,
+            turn=stretch.turn.at_s / 60 if stretch.turn else None,
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,11 @@ from deploy.support.printable import printable
 # results.json of a hundred phones; nothing else comes near.
 _MOST_BYTES = 512 * 2**20
 _MOST_PROOFS = 16 * 2**20
+# As session files begin, which are too large to be read twice.
+_SESSION = re.compile(
+    rb'\s*\{\s*"schema_version"\s*:\s*\d+\s*,\s*"tool"\s*:\s*\{[^{}]*\}\s*,\s*"session"\s*:\s*"'
+)
+_BEGINNING = 4096
 # Below a folder that is named: sweeps in folders of a day in folders of a project.
 _DEPTH = 6
 _MOST_FILES = 20_000
@@ -84,10 +90,15 @@ def read_sources(paths: Sequence[Path]) -> Sources:
         reader.read(path)
     if reader.sources.is_empty():
         where = ", ".join(printable(str(path)) for path in paths)
-        raise UserError(f"there is nothing to report in {where}: {_REMEDY}")
+        why = f" ({'; '.join(reader.sources.notes[:1])})" if reader.sources.notes else ""
+        raise UserError(f"there is nothing to report in {where}{why}: {_REMEDY}")
     if len(paths) == 1 and os.path.isdir(paths[0]):
         reader.sources.title = paths[0].resolve().name
     return reader.sources
+
+
+class _NoJsonError(UserError):
+    """A file whose name says JSON, and which holds none."""
 
 
 class _Reader:
@@ -100,7 +111,11 @@ class _Reader:
         # os.path's are False, where Path's raise, for what cannot be looked at.
         if os.path.isdir(path):
             for found in _results_below(path):
-                self._file(found, named=False)
+                try:
+                    self._file(found, named=False)
+                except _NoJsonError as error:
+                    # Of somebody else, or half written: the rest can be shown without it.
+                    self.sources.notes.append(f"left out: {error}")
         else:
             self._file(path, named=True)
 
@@ -214,11 +229,16 @@ def _is_by_name(path: Path, *, named: bool) -> bool:
 
 def _is_versioned(path: Path) -> bool:
     """Whether a manifest.json is a bundle's: those of web pages have no version of a schema."""
-    return os.path.isfile(path) and "schema_version" in _object(path)
+    try:
+        return os.path.isfile(path) and "schema_version" in _object(path)
+    except _NoJsonError:  # Told where the file itself is read.
+        return False
 
 
 def _kind(path: Path) -> str | None:
     """Which of ours a file of JSON is, by the fields that only that one has."""
+    if _SESSION.match(read_input(path, _BEGINNING, _REMEDY)):
+        return "results"
     content = _object(path)
     fields = content.keys()
     for kind, own in (
@@ -238,7 +258,7 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise UserError(
+        raise _NoJsonError(
             f"{where} is not JSON ({printable(str(error))}): write it again, or remove it"
         ) from error
     return content if isinstance(content, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
 
 from deploy.results.instructions import CountComparison, shared_counts
@@ -33,6 +33,20 @@ class ArmComparison:
         """Whether both arms are to be believed, and so what they are to each other."""
         return self.a.valid and self.b.valid
 
+    def facts(self) -> dict[str, object]:
+        """As --json prints it and `report` reads it."""
+        return {
+            "device": self.device.id,
+            "model": self.device.model,
+            "key": self.key.model_dump(mode="json"),
+            "a": self.a.bundle.label,
+            "b": self.b.bundle.label,
+            "together": self.together,
+            "floor": self.floor,
+            "valid": self.valid,
+            **asdict(self.comparison),
+        }
+
     def slower_beyond(self, percent: float) -> bool:
         """Whether b is slower by more than `percent` with confidence: all of the interval is."""
         interval = self.comparison.interval
@@ -51,7 +65,10 @@ class FileComparison:
 
 
 def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
-    """The bundles of one session with each other, arm by arm: the first is the one to beat."""
+    """The bundles of one session with each other, arm by arm: the first is the one to beat. None of
+    a sustained session, whose arms took no turns."""
+    if report.sustained:
+        return []
     by_key: dict[ArmKey, list[ArmReport]] = {}
     for arm in report.arms:
         if arm.blocks:
@@ -79,6 +96,13 @@ def compare_results(
     Raises UserError as it does; of instructions, where they were counted by other emulators or of
     other runtimes, are in the first alone, or where only one of the two has measured arms.
     """
+    for place, results in (("first", before), ("second", after)):
+        if results.settings.sustained:
+            raise UserError(
+                f"the {place} was measured with --sustained: its levels are of one stretch without "
+                "pauses, whose blocks took no turns. Set them side by side with report, or compare "
+                "sessions without it"
+            )
     tolerance = _Tolerance(anyway=anyway)
     counts = tuple(shared_counts(before, after))
     for compared in counts:

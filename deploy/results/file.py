@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from deploy.bundle.parse import NewerSchemaError, strict_record
-from deploy.results.records import EMULATED_VERSION, MeasuredDevice, Results
+from deploy.results.records import NEWEST_VERSION, MeasuredDevice, Results
 from deploy.support.errors import UserError
 from deploy.support.input_file import read_input
 from deploy.support.output_file import write_output
@@ -58,7 +58,7 @@ def read_results(path: Path) -> Results:
     where = printable(str(path))
     data = read_input(path, _MAX_BYTES, "name a results.json")
     try:
-        results = strict_record(Results, data, _MAX_BYTES, EMULATED_VERSION)
+        results = strict_record(Results, data, _MAX_BYTES, NEWEST_VERSION)
     except NewerSchemaError:
         raise UserError(
             f"{where} is of a newer mobile-deploy: upgrade this one to read it"

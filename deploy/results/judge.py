@@ -20,7 +20,10 @@ from deploy.results.records import (
     MeasuredBundle,
     MeasuredDevice,
     Results,
+    Settings,
+    Sustained,
 )
+from deploy.results.sustained import StretchReport, judge_stretch
 from deploy.results.words import describe_sign
 from deploy.statistics import (
     LatencySummary,
@@ -48,7 +51,8 @@ _TIMES_ALONE = "throttling shows in the times alone"
 class ArmReport:
     """An arm in figures. It is valid where `reasons` is empty; `warnings` leave it so.
 
-    Times are in ns. `golden` is against the float network; None where no block answered.
+    Times are in ns. `golden` is against the float network; None where no block answered. Of a
+    stretch without pauses there is no `summary`, for it has no one level, but a `stretch`.
     """
 
     arm: Arm
@@ -62,6 +66,7 @@ class ArmReport:
     golden: ErrorStatistics | None
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
+    stretch: StretchReport | None = None
 
     @property
     def valid(self) -> bool:
@@ -82,7 +87,8 @@ class Recommendation:
 @dataclass(frozen=True, kw_only=True)
 class DeviceReport:
     """A device's arms in the order they were asked for; `wander` is by what share the session's
-    level moved while it ran."""
+    level moved while it ran. `sustained` is there where each arm had a stretch without pauses: what
+    that gives is never to be compared with what blocks give that took turns."""
 
     device: DeviceFacts
     arms: tuple[ArmReport, ...]
@@ -91,6 +97,7 @@ class DeviceReport:
     failure: str | None
     interrupted: bool
     wander: float
+    sustained: Sustained | None
 
 
 def check_rounds(rounds: int, otherwise: str = "") -> None:
@@ -106,23 +113,32 @@ def check_rounds(rounds: int, otherwise: str = "") -> None:
 def judge(results: Results) -> tuple[DeviceReport, ...]:
     """A report for each device."""
     bundles = {bundle.id: bundle for bundle in results.bundles}
-    return tuple(_device_report(device, bundles) for device in results.devices)
+    return tuple(_device_report(device, bundles, results.settings) for device in results.devices)
 
 
-def _device_report(device: MeasuredDevice, bundles: dict[str, MeasuredBundle]) -> DeviceReport:
-    arms = tuple(_arm_report(arm, bundles[arm.bundle], device.device) for arm in device.arms)
+def _device_report(
+    device: MeasuredDevice, bundles: dict[str, MeasuredBundle], settings: Settings
+) -> DeviceReport:
+    arms = tuple(
+        _arm_report(arm, bundles[arm.bundle], device.device, settings) for arm in device.arms
+    )
+    sustained = settings.sustained
     return DeviceReport(
         device=device.device,
         arms=arms,
-        recommended=tuple(_recommend(arms)),
+        # Of stretches, whose blocks took no turns, none is told to be faster.
+        recommended=() if sustained else tuple(_recommend(arms)),
         warnings=(*_of_conditions(device), *device.warnings),
         failure=device.failure.text if device.failure else None,
         interrupted=device.interrupted,
-        wander=wander([arm.blocks for arm in arms]),
+        wander=0.0 if sustained else wander([arm.blocks for arm in arms]),
+        sustained=sustained,
     )
 
 
-def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmReport:
+def _arm_report(
+    arm: Arm, bundle: MeasuredBundle, device: DeviceFacts, settings: Settings
+) -> ArmReport:
     artifact = next(made for made in bundle.artifacts if made.name == arm.artifact)
     answered = [block for block in arm.blocks if block.answer and block.answer.status == "ok"]
     answers = [block.answer for block in answered if block.answer]
@@ -132,13 +148,17 @@ def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmRep
         if block.answer
     )
     golden, wrong = check_answers(arm, bundle, artifact)
-    signs = _signs(arm, blocks, device)
+    stretch: StretchReport | None = None
+    if settings.sustained:
+        stretch, reasons, warnings = judge_stretch(arm, settings)
+    else:
+        reasons, warnings = _told(_signs(arm, blocks, device))
     failed = [block.failure.text for block in arm.blocks if block.failure]
     return ArmReport(
         arm=arm,
         bundle=bundle,
         blocks=blocks,
-        summary=summarize_times(blocks) if blocks else None,
+        summary=summarize_times(blocks) if blocks and not settings.sustained else None,
         load_ns=_median([answer.load_ns for answer in answers]),
         first_ns=_median([answer.first_ns for answer in answers]),
         memory_before_bytes=_median([answer.memory_before_bytes for answer in answers]),
@@ -151,9 +171,18 @@ def _arm_report(arm: Arm, bundle: MeasuredBundle, device: DeviceFacts) -> ArmRep
             *failed,
             *([] if blocks or failed else ["it was not measured"]),
             *wrong,
-            *(describe_sign(sign) for sign in signs if sign.invalidates),
+            *reasons,
         ),
-        warnings=tuple(describe_sign(sign) for sign in signs if not sign.invalidates),
+        warnings=tuple(warnings),
+        stretch=stretch,
+    )
+
+
+def _told(signs: Sequence[Sign]) -> tuple[list[str], list[str]]:
+    """What makes an arm INVALID, and what is to be known of it."""
+    return (
+        [describe_sign(sign) for sign in signs if sign.invalidates],
+        [describe_sign(sign) for sign in signs if not sign.invalidates],
     )
 
 
@@ -195,10 +224,11 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
         "it was charging, which heats it: connect by network": [then.charging for then in before],
         "battery saver was on: turn it off": [then.power_save for then in before],
         "the battery was low: some phones slow down then": [
-            then.battery_level is not None and then.battery_level < LOW_BATTERY for then in before
+            None if then.battery_level is None else then.battery_level < LOW_BATTERY
+            for then in before
         ],
         "other programs kept it busy": [
-            then.busy is not None and then.busy > BUSY_SHARE for then in before
+            None if then.busy is None else then.busy > BUSY_SHARE for then in before
         ],
         f"its heat is unknown: {_TIMES_ALONE}": [
             android and then.thermal_status is None for then in before
@@ -209,13 +239,18 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
         ],
     }
     told = [
-        f"{text} ({sum(map(bool, seen))} of {len(seen)} blocks)"
+        f"{text} ({sum(map(bool, seen))} of {_known(seen)} blocks)"
         for text, seen in conditions.items()
         if any(seen)
     ]
     if caps := describe_caps(device.device, before):
         told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
     return told
+
+
+def _known(seen: Sequence[bool | None]) -> int:
+    """Within a stretch only heat and clocks are looked at."""
+    return sum(state is not None for state in seen)
 
 
 def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:

@@ -8,11 +8,12 @@ kept in docs/schema/results.schema.json.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from deploy.backends import Precision, RunnerName
+from deploy.backends import InputForm, Precision, RunnerName
 from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
 from deploy.bundle.manifest import Engine, Format, Tool
 from deploy.protocol.messages import Answer, Nanoseconds
@@ -21,17 +22,34 @@ from deploy.support.json_text import json_text
 RESULTS_VERSION = 1
 EMULATED_VERSION = 2
 """Of results with counts of emulated processors: those without are as they were."""
+SUSTAINED_VERSION = 3
+"""Of results of `--sustained`: older readers would take them for rounds that took turns."""
+PIXELS_VERSION = 4
+"""Of results in which an artifact took pixels: of others, as before."""
+NEWEST_VERSION = PIXELS_VERSION
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
+class Sustained(Record):
+    """Each arm in a stretch of its own: blocks back to back, without pauses and without turns."""
+
+    seconds: Annotated[float, Field(gt=0)] = Field(description="How long a stretch lasts.")
+    mode: bool = Field(description="Whether Android's sustained-performance mode was asked for.")
+
+
 class Settings(Record):
     """What the session was asked to do."""
 
-    rounds: Positive = Field(description="Blocks of each arm.")
-    iterations: Positive = Field(description="Timed inferences of a block.")
+    rounds: Positive = Field(
+        description="Blocks of each arm; of a sustained session 1, for its one stretch."
+    )
+    iterations: Positive = Field(
+        description="Timed inferences of a block; of a sustained session those of a stretch's "
+        "first, which tells how many fill the others."
+    )
     warmup: Count = Field(description="Untimed inferences of a block, after the first.")
     cool_below_c: Celsius = Field(description="A block begins when the battery is below this.")
     cool_timeout_s: Annotated[float, Field(ge=0)] = Field(
@@ -39,6 +57,17 @@ class Settings(Record):
     )
     block_timeout_s: Annotated[float, Field(gt=0)] = Field(description="How long a block may take.")
     seed: Count = Field(description="Of the order of the arms in each round.")
+    sustained: Sustained | None = Field(
+        default=None, description="Since version 3; absent where arms took turns."
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Readers of versions 1 and 2 refuse fields that they do not know."""
+        fields: dict[str, object] = serialize(self)
+        if self.sustained is None:
+            del fields["sustained"]
+        return fields
 
 
 class MeasuredArtifact(Record):
@@ -73,6 +102,21 @@ class MeasuredBundle(Record):
     artifacts: tuple[MeasuredArtifact, ...] = Field(description="Those that were measured.")
 
 
+Taken = Annotated[
+    InputForm,
+    Field(
+        description="pixels, or tensor for all else, as of older files; since version 4, absent "
+        "where tensor.",
+    ),
+]
+
+
+def without_tensor(fields: dict[str, object]) -> dict[str, object]:
+    """A record's fields without what they took where that is a tensor: readers of version 3 refuse
+    fields that they do not know."""
+    return {k: v for k, v in fields.items() if (k, v) != ("input", "tensor")}
+
+
 class ArmKey(Record):
     """What makes an arm the same arm in two files."""
 
@@ -88,6 +132,11 @@ class ArmKey(Record):
         description="big, little or a hexadecimal mask that the process was held to; null: free. "
         "On iOS the compute units: all, cpu-only or cpu-and-neural-engine."
     )
+    input: Taken = "tensor"
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_tensor(serialize(self))
 
 
 class Cluster(Record):
@@ -162,12 +211,16 @@ class Failure(Record):
 class Block(Record):
     """One fresh process of one arm."""
 
-    round: Count = Field(description="Every arm has one block in each.")
+    round: Count = Field(
+        description="Every arm has one block in each; of a stretch, the number of the block."
+    )
     order: Count = Field(description="Place in the session, over all arms.")
     threads_seen: Count | None = Field(description="Threads of the process, where it was looked.")
     cores_seen: Line | None = Field(description="Cpus_allowed_list of the process, where looked.")
     waited_s: Annotated[float, Field(ge=0)] = Field(description="For the phone to cool.")
-    cooled: bool | None = Field(description="False: gave up waiting. null: heat unknown.")
+    cooled: bool | None = Field(
+        description="False: gave up waiting. null: heat unknown, or not waited for."
+    )
     before: Conditions = Field(description="Just before the process was started.")
     after: Conditions | None = Field(description="Just after it had answered.")
     answer: Answer | None = Field(description="The runner's, as it came; null without one.")
@@ -214,6 +267,11 @@ class CountedArm(Record):
     bundle: Sha256 = Field(description="`id` of its bundle.")
     artifact: Name = Field(description="`name` of its artifact in the bundle.")
     instructions: InstructionCounts = Field(description="Of one inference, in one thread.")
+    input: Taken = "tensor"
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_tensor(serialize(self))
 
 
 class EmulatedProcessor(Record):
@@ -239,11 +297,21 @@ class Results(Record):
         default=(), description="What it was counted on; since version 2, absent where on none."
     )
 
+    def with_devices(self, devices: tuple[MeasuredDevice, ...]) -> Results:
+        """The same with what was measured on `devices`."""
+        took = {arm.key.input for device in devices for arm in device.arms}
+        return self.model_copy(update={"devices": devices, "schema_version": self._version(took)})
+
     def with_counts(self, emulated: tuple[EmulatedProcessor, ...]) -> Results:
         """The same with counts, if there are any."""
         if not emulated:
             return self
-        return self.model_copy(update={"emulated": emulated, "schema_version": EMULATED_VERSION})
+        took = {arm.input for on in emulated for arm in on.arms}
+        version = max(EMULATED_VERSION, self._version(took))
+        return self.model_copy(update={"emulated": emulated, "schema_version": version})
+
+    def _version(self, took: Collection[InputForm]) -> int:
+        return PIXELS_VERSION if "pixels" in took else self.schema_version
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, exp, inf, log
+from math import ceil, exp, hypot, inf, log
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,10 @@ SESSION_FLOOR = 0.03
 # the next interval as wide. It is not: so many are needed on the least regular of the devices in
 # benchmarks/measuring.py, on calm ones it is then told 97 times in 100.
 _TOLD = 2.4
+
+# What two sessions differ by at the most is about two standard deviations of it; 9 times in 10 they
+# take less than 1.28 of them off a difference.
+_SESSIONS_TAKE = 1.28 / 2
 
 # What `profile` does unless told otherwise; fewer than 6 rounds never tell.
 _USUAL_ROUNDS = 10
@@ -98,7 +102,7 @@ def compare_apart(
     shift = shift_apart(np.log(medians(a)), np.log(medians(b)))
     step = _step(a, b)
     advice = _advice(step, margin, "profile both together")
-    return _compare(shift, log(1 + floor) + step, margin, advice)
+    return _compare(shift, step, margin, advice, sessions=log(1 + floor))
 
 
 def _step(a: Blocks, b: Blocks) -> float:
@@ -111,8 +115,13 @@ def _advice(step: float, margin: float, otherwise: Advice) -> Advice:
     return "a finer clock" if step >= log(1 + margin) else otherwise
 
 
-def _compare(shift: Shift, floor: float, margin: float, remedy: Advice) -> Comparison:
+def _compare(
+    shift: Shift, step: float, margin: float, remedy: Advice, *, sessions: float = 0.0
+) -> Comparison:
+    """What `shift` comes to where a `step` of the clock, and the `sessions` by themselves, may have
+    made so much of it, as logarithms."""
     interval = shift.interval()
+    floor = step + sessions
     low, high = (interval.low - floor, interval.high + floor) if interval else (-inf, inf)
     verdict: Verdict
     if low > 0:
@@ -130,8 +139,16 @@ def _compare(shift: Shift, floor: float, margin: float, remedy: Advice) -> Compa
         verdict=verdict,
         remedy=remedy if verdict == "cannot tell" else None,
         rounds=None,
-        smallest=exp(floor + _TOLD * (interval.high - interval.low) / 2) - 1 if interval else None,
+        smallest=_smallest(interval, floor, sessions) if interval else None,
     )
+
+
+def _smallest(interval: Interval, floor: float, sessions: float) -> float:
+    """The difference that would be told 9 times in 10: beyond the floor and half of an interval it
+    has to make good what chance, and what the sessions themselves, may take off it."""
+    half = (interval.high - interval.low) / 2
+    chance, theirs = (_TOLD - 1) * half, _SESSIONS_TAKE * sessions
+    return exp(floor + half + hypot(chance, theirs)) - 1
 
 
 def _rounds_needed(comparison: Comparison, rounds: int, margin: float) -> int:

@@ -50,6 +50,14 @@ def quantile_interval(blocks: Blocks, q: float) -> Interval | None:
     return Interval(low=float(low), high=float(high))
 
 
+def widened(interval: Interval | None, by: float) -> Interval | None:
+    """A step of the clock further out on both sides, for a clock may cut off."""
+    if interval is None:
+        return None
+    # No time is below 0, however coarse the clock.
+    return Interval(low=max(0.0, interval.low - by), high=interval.high + by)
+
+
 def student(degrees: int) -> float:
     """The 97.5 % quantile of Student's distribution, to four digits.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.statistics.block import Blocks, Floats, pooled
-from deploy.statistics.intervals import Interval, quantile_interval
+from deploy.statistics.intervals import Interval, quantile_interval, widened
 from deploy.statistics.quantiles import enough_for, median, quantile
 from deploy.statistics.resolution import resolution
 
@@ -57,7 +57,7 @@ def summarize_times(blocks: Blocks) -> LatencySummary:
     return LatencySummary(
         blocks=len(blocks),
         samples=len(times),
-        p50=Estimate(value=middle, interval=_widened(quantile_interval(blocks, 0.5), clock)),
+        p50=Estimate(value=middle, interval=widened(quantile_interval(blocks, 0.5), clock)),
         p90=_estimate(blocks, 0.9, clock),
         p99=_p99(times),
         minimum=float(np.min(times)),
@@ -71,7 +71,7 @@ def _estimate(blocks: Blocks, q: float, clock: float) -> Estimate | None:
     times = pooled(blocks)
     if not enough_for(q, len(times)):
         return None
-    interval = _widened(quantile_interval(blocks, q), clock)
+    interval = widened(quantile_interval(blocks, q), clock)
     return Estimate(value=quantile(times, q), interval=interval)
 
 
@@ -79,10 +79,3 @@ def _p99(times: Floats) -> Estimate | None:
     if not enough_for(0.99, len(times)):
         return None
     return Estimate(value=quantile(times, 0.99), interval=None)
-
-
-def _widened(interval: Interval | None, by: float) -> Interval | None:
-    if interval is None:
-        return None
-    # No time is below 0, however coarse the clock.
-    return Interval(low=max(0.0, interval.low - by), high=interval.high + by)

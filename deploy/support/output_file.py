@@ -10,6 +10,7 @@ import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedWriter, TextIOWrapper
 from pathlib import Path
 from typing import TextIO
 
@@ -56,44 +57,70 @@ def is_stream(path: Path) -> bool:
 
 def write_output(path: Path, data: bytes) -> None:
     """Write `data`: a file beside its place, then renamed. Raises StorageError."""
-    try:
+    with _telling(path):
         if is_stream(path):
             # Of its own position, and waited for as long as its reader takes.
             with path.open("wb") as stream:
                 stream.write(data)
         else:
             replace_file(_target(path), data)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {printable(str(path))} ({error.strerror}): write it elsewhere"
-        ) from error
 
 
 @contextmanager
 def streamed_output(path: Path) -> Iterator[TextIO]:
     """Text that is written bit by bit: a file beside its place, renamed where all of it was said.
 
-    In UTF-8; names of files that are in none come out as the bytes that they are.
-
-    Raises StorageError where the file system does not take it.
+    In UTF-8; names of files that are in none come out as the bytes that they are. Raises
+    StorageError where the file system does not take it; what else goes wrong meanwhile passes.
     """
-    where = printable(str(path))
-    try:
+    target = part = None
+    with _telling(path):
         if is_stream(path):
-            with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                yield stream
-            return
-        target = _target(path)
-        part = _part(target)
+            stream = _Stream(path.open("wb"), path)
+        else:
+            target = _target(path)
+            part = _part(target)
+            stream = _Stream(part.open("xb"), path)
+    try:
         try:
-            with part.open("x", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-                yield stream
-            _put_in_place(part, target)
-        finally:
+            yield stream
+        except BaseException:  # Ctrl-C too: it is not to be hidden by what closing says.
+            with suppress(StorageError):
+                stream.close()
+            raise
+        stream.close()
+        if part is not None and target is not None:
+            with _telling(path):
+                _put_in_place(part, target)
+    finally:
+        if part is not None:
             part.unlink(missing_ok=True)
+
+
+class _Stream(TextIOWrapper):
+    """Tells where it is not taken, apart from what else goes wrong while it is open."""
+
+    def __init__(self, opened: BufferedWriter, path: Path) -> None:
+        super().__init__(opened, encoding="utf-8", errors="surrogateescape", newline="")
+        self._path = path
+
+    def write(self, text: str, /) -> int:
+        with _telling(self._path):
+            return super().write(text)
+
+    def close(self) -> None:
+        with _telling(self._path):
+            super().close()
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """Make a StorageError of an OSError of the file's own."""
+    try:
+        yield
     except OSError as error:
         raise StorageError(
-            f"cannot write {where} ({error.strerror}): write it elsewhere"
+            f"cannot write {printable(str(path))} ({error.strerror or error}): write it elsewhere"
         ) from error
 
 

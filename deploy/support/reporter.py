@@ -6,7 +6,9 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from deploy.support.durations import WORTH_TELLING_S, about
 
 # Ours, and what stands between where a context manager of ours decorates a function.
 _OURS = (__name__.partition(".")[0], "contextlib")
@@ -24,6 +26,20 @@ class Reporter(Protocol):
 
     def warn(self, text: str) -> None:
         """Something that the user should know though the run goes on."""
+
+
+@runtime_checkable
+class Foretold(Protocol):
+    """A reporter that is told beforehand how long something takes, too; none has to be."""
+
+    def ahead(self, text: str) -> None:
+        """Such as "calibrating takes about 40 s"."""
+
+
+def foretell(reporter: Reporter, what: str, seconds: float) -> None:
+    """Say beforehand about how long `what` takes, where that is worth a line."""
+    if seconds >= WORTH_TELLING_S and isinstance(reporter, Foretold):
+        reporter.ahead(f"{what} takes about {about(seconds)}")
 
 
 class Silent:
@@ -59,6 +75,9 @@ class Logged:
     def progress(self, what: str, done: int, total: int | None) -> None:
         self._log.debug("%s: %s of %s", what, done, "?" if total is None else total)
 
+    def ahead(self, text: str) -> None:
+        self._log.info("%s", text)
+
     def warn(self, text: str) -> None:
         warnings.warn(text, DeployWarning, stacklevel=_levels_of_ours())
 
@@ -82,6 +101,10 @@ class Recorder:
     def warn(self, text: str) -> None:
         self.warnings.append(text)
         self._reporter.warn(text)
+
+    def ahead(self, text: str) -> None:
+        if isinstance(self._reporter, Foretold):
+            self._reporter.ahead(text)
 
     def warn_all(self, texts: Iterable[str]) -> None:
         for text in texts:

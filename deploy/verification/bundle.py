@@ -14,10 +14,11 @@ from deploy.bundle.manifest import QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.emulation.block import open_emulation
 from deploy.emulation.processors import processors_named
-from deploy.photos.images import crop, decode, normalize
+from deploy.photos.images import crop, decode
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
-from deploy.support.reporter import Logged, Reporter
+from deploy.support.durations import answer_seconds
+from deploy.support.reporter import Logged, Reporter, foretell
 from deploy.verification.emulated import EmulatedArtifact, EmulatedProof, prove_emulated
 from deploy.verification.gates import Check, judge_golden, judge_reasons
 
@@ -57,6 +58,13 @@ def verify(
     crops = bundle.golden_crops()
     checks = [_judge_preprocessing(bundle, crops)]
 
+    formats = [one.format for one in bundle.manifest.artifacts if one.verified]
+    macs = bundle.manifest.network.macs
+    foretell(
+        reporter,
+        "running the artifacts",
+        answer_seconds(formats, macs, photos=len(crops), photo_bytes=0),
+    )
     reporter.stage("running artifacts")
     reference = bundle.golden_logits_float()
     logits: dict[str, npt.NDArray[np.float32]] = {}
@@ -78,7 +86,6 @@ def verify(
             emulation,
             processors,
             [_candidate(bundle, artifact, logits) for artifact in artifacts],
-            normalize(crops, bundle.manifest.input.preprocessing()),
             reference,
             progress=reporter.progress,
         )
@@ -103,6 +110,7 @@ def _candidate(
         file=bundle.path_of(artifact),
         operators=frozenset({*artifact.operators.inside, *artifact.operators.outside}),
         written_by=artifact.runtime.version,
+        photos=bundle.golden_inputs(artifact),
         here=logits.get(artifact.name),
         own_program=_own_program(bundle, artifact),
     )

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.backends import BACKENDS
-from deploy.bundle.manifest import QUANTIZED, Artifact
+from deploy.bundle.manifest import MANIFEST_FILE, QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.labels import imagenet_wordnet_ids
 from deploy.photos import LabelledPhotos, find_labelled
 from deploy.photos.folder import none_readable, skipped
-from deploy.support.cores import processes_here
+from deploy.support.cores import cores_here, processes_here
+from deploy.support.durations import answer_seconds
 from deploy.support.errors import PhotosError, UserError
-from deploy.support.reporter import Logged, Progress, Reporter, silent
+from deploy.support.printable import printable
+from deploy.support.reporter import Logged, Progress, Reporter, foretell, silent
 from deploy.verification.answers import (
     BATCH,
     Answers,
@@ -32,6 +34,8 @@ from models.preprocessing import Preprocessing
 # What classifies as many pixels takes about as long as a process that classifies takes to start:
 # 40 photos at 224 x 224.
 _WORTH_A_PROCESS = 2_000_000
+# So many photos say how large they are.
+_LOOKED_AT = 32
 # Of a process that holds six artifacts and three runtimes, with room to spare.
 _PROCESS_BYTES = 2**30
 
@@ -85,6 +89,7 @@ def evaluate_bundle(
     if file is not None:
         check_answers_file(file)
     reporter.stage("checking files")
+    check_order(Path(folder), Path(photos))
     bundle = open_bundle(folder)
     reference = _reference(bundle)
     names = [artifact.name for artifact in _choose(bundle, artifacts, reference)]
@@ -97,6 +102,7 @@ def evaluate_bundle(
     jobs = min(
         jobs or _worthwhile(len(found.photos), preprocessing), -(-len(found.photos) // BATCH)
     )
+    foretell(reporter, "evaluating", _seconds(bundle, names, found, jobs))
     if jobs > 1:
         reporter.stage(f"loading artifacts and classifying in {jobs} processes")
         answered: Generator[Answers, None, None] = answer_side_by_side(
@@ -119,6 +125,15 @@ def evaluate_bundle(
     return evaluation
 
 
+def check_order(folder: Path, photos: Path) -> None:
+    """Raise UserError where the bundle was given for the photos, and they for it."""
+    if (photos / MANIFEST_FILE).is_file() and not (folder / MANIFEST_FILE).exists():
+        raise UserError(
+            f"{printable(str(folder))} is no bundle, but {printable(str(photos))} is: give the "
+            "bundle first, then the photos"
+        )
+
+
 def _kept_by_nobody(answers: Answers) -> None:
     pass
 
@@ -127,6 +142,19 @@ def _worthwhile(photos: int, preprocessing: Preprocessing) -> int:
     """How many processes gain more than their start takes."""
     height, width = preprocessing.crop
     return min(processes_here(_PROCESS_BYTES), photos * height * width // _WORTH_A_PROCESS)
+
+
+def _seconds(bundle: Bundle, names: Sequence[str], found: LabelledPhotos, jobs: int) -> float:
+    """About how long it takes, by a few of the photos' sizes."""
+    some = found.photos[:: max(1, len(found.photos) // _LOOKED_AT)]
+    sizes = [photo.path.stat().st_size for photo in some if photo.path.exists()]
+    return answer_seconds(
+        [bundle.artifact(name).format for name in names],
+        bundle.manifest.network.macs,
+        photos=len(found.photos),
+        photo_bytes=sum(sizes) / max(1, len(sizes)),
+        at_once=max(1, min(jobs, cores_here())),
+    )
 
 
 def _reference(bundle: Bundle) -> str | None:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from deploy.protocol.messages import (
+    PLAIN_VERSION,
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
@@ -25,6 +26,7 @@ from deploy.protocol.messages import (
 )
 from deploy.virtual_phone.device_model import work_of
 from deploy.virtual_phone.filesystem import APP, UserFiles
+from deploy.virtual_phone.heat import SUSTAINED_CLOCK
 from deploy.virtual_phone.processes import Process
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
 from deploy.virtual_phone.state import (
@@ -97,11 +99,15 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     if not await process.lives(half):
         return None
     times = phone.model.block(
-        work_of(artifact), threads=request.threads, cores=process.cores, executions=executions
+        work_of(artifact),
+        threads=request.threads,
+        cores=process.cores,
+        executions=executions,
+        clock=SUSTAINED_CLOCK if request.sustained else 1.0,
     )
     phone.end_block()
     return Answer(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=PLAIN_VERSION,
         id=request.id,
         status="ok",
         error=None,
@@ -128,9 +134,9 @@ async def infer(
     }
     if phone.faults.strike("operator-missing"):
         raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
-    form = request.artifact.format
+    form, shape, pixels = request.artifact.format, request.shape, request.pixels
     logits = {
-        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, request.shape)
+        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, shape, pixels)
         for index, data in inputs.items()
     }
     if phone.faults.strike("wrong-answers"):

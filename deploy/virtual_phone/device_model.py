@@ -15,6 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.virtual_phone.clock import PhoneClock
+from deploy.virtual_phone.heat import (
+    AMBIENT_C,
+    BATTERY_SHARE,
+    FAST_HEATING_C,
+    NEVER_COOLS_C,
+    STEPS,
+    Chip,
+)
 from deploy.virtual_phone.profiles import Profile
 
 # What the noise is made of: the issues of real phones, in shares of an inference's time.
@@ -24,15 +32,6 @@ AUTOCORRELATION = 0.5
 SPIKE_SHARE = 0.01
 SPIKE_MOST = 3.0
 
-AMBIENT_C = 27.0
-COOLING_S = 60.0
-# Degrees that the chip gains in a second of work on every core.
-HEATING_C_PER_S = 4.0
-# With the fault: degrees that it gains in one block, however short.
-FAST_HEATING_C = 34.0
-NEVER_COOLS_C = 45.0
-BATTERY_SHARE = 0.35
-
 _MS_PER_MB = 1.75
 _INT8_MS_PER_MB = 0.45 * 4 * _MS_PER_MB
 _FIXED_MS = 0.2
@@ -40,23 +39,6 @@ _FIXED_MS = 0.2
 _FLOAT_HEADS = [*range(0x3A, 0x40), *range(0xBA, 0xC0)]
 _SERIAL_SHARE = 0.08
 _MS_PER_THREAD = 0.03
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThrottleStep:
-    """From `above_c` degrees over the ambient: the thermal status and what is left of the clock."""
-
-    above_c: float
-    status: int
-    clock: float
-
-
-_STEPS = (
-    ThrottleStep(above_c=40.0, status=3, clock=0.5),
-    ThrottleStep(above_c=26.0, status=2, clock=0.65),
-    ThrottleStep(above_c=16.0, status=1, clock=0.8),
-)
-_CALM = ThrottleStep(above_c=-math.inf, status=0, clock=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,23 +94,25 @@ class DeviceModel:
         self._heats_fast = heats_fast
         self._never_cools = never_cools
         self._blocks = 0
-        self._heat = 0.0
+        self._chip = Chip()
+        if never_cools:
+            self._chip.set(NEVER_COOLS_C - AMBIENT_C)
         self._settled = clock.seconds()
 
     # --- heat ------------------------------------------------------------------------------
 
     def heat(self) -> float:
         """Degrees of the chip over the ambient, now."""
-        if self._never_cools:
-            return NEVER_COOLS_C - AMBIENT_C
         now = self._clock.seconds()
-        self._heat *= math.exp(-(now - self._settled) / COOLING_S)
+        if not self._never_cools:
+            self._chip.rest(now - self._settled)
         self._settled = now
-        return self._heat
+        return self._chip.degrees
 
     def thermal_status(self) -> int:
         """Android's, 0 (none) to 6 (shutdown)."""
-        return _step(self.heat()).status
+        self.heat()
+        return self._chip.step.status
 
     def chip_celsius(self) -> float:
         return AMBIENT_C + 4 + self.heat()
@@ -138,36 +122,47 @@ class DeviceModel:
 
     def headroom(self) -> float:
         """Share of the way to severe throttling."""
-        return round(0.4 + 0.6 * self.heat() / _STEPS[0].above_c, 3)
+        return round(0.4 + 0.6 * self.heat() / STEPS[-1].above_c, 3)
 
     def allowed_khz(self, cluster: int) -> int:
         """The highest clock that is allowed now; throttling spares the slowest of several."""
-        return int(self.profile.clusters[cluster].max_khz * self._share(cluster, self.heat()))
+        self.heat()
+        return int(self.profile.clusters[cluster].max_khz * self._share(cluster))
 
-    def _share(self, cluster: int, heat: float) -> float:
+    def _share(self, cluster: int, most: float = 1.0) -> float:
         spared = cluster == 0 and len(self.profile.clusters) > 1
-        return 1.0 if spared else _step(heat).clock
+        return 1.0 if spared else min(most, self._chip.step.clock)
 
     # --- time ------------------------------------------------------------------------------
 
     def block(
-        self, work: Workload, *, threads: int, cores: Sequence[int], executions: int
+        self,
+        work: Workload,
+        *,
+        threads: int,
+        cores: Sequence[int],
+        executions: int,
+        clock: float = 1.0,
     ) -> BlockTimes:
         """One fresh process: loading, then `executions` of which the first is slower.
 
-        `threads` 0 leaves the choice to the runtime: half of the cores. Warms the phone, and its
-        clock goes on by what the block took.
+        `threads` 0 leaves the choice to the runtime: half of the cores. `clock` is the most of the
+        highest clock that it is given. Warms the phone, and its clock goes on by what the block
+        took.
         """
         rng = random.Random(f"{self._seed} {self._blocks}")
         self._blocks += 1
         used = _used(self.profile, threads, cores)
-        heat = self.heat()
-        seconds = 0.0
+        self.heat()
         block_effect = rng.gauss(0, BLOCK_EFFECT)
         noise = rng.gauss(0, NOISE)
         times: list[int] = []
+        calm_at: dict[int, tuple[float, float]] = {}
         for index in range(executions):
-            calm = self._milliseconds(work, threads or len(used), used, heat)
+            status = self._chip.step.status
+            if status not in calm_at:
+                calm_at[status] = self._calm(work, threads or len(used), used, clock)
+            calm, speed = calm_at[status]
             noise = AUTOCORRELATION * noise + rng.gauss(0, NOISE) * _INNOVATION
             slowdown = (1 + block_effect) * (1 + noise)
             if rng.random() < SPIKE_SHARE:
@@ -176,40 +171,36 @@ class DeviceModel:
                 slowdown *= rng.uniform(1.6, 2.4)
             took = calm * slowdown
             times.append(max(1, round(took * 1e6)))
-            seconds += took / 1e3
-            heat += (
-                FAST_HEATING_C / executions
-                if self._heats_fast
-                else HEATING_C_PER_S * took / 1e3 * len(used) / self.profile.cores
-            )
+            if self._heats_fast:
+                self._chip.set(self._chip.degrees + FAST_HEATING_C / executions)
+            elif not self._never_cools:
+                self._chip.work(took / 1e3, speed=speed)
         load_ns = round((3 + work.bytes / 3e5) * 1e6 * rng.uniform(0.9, 1.2))
-        self._heat = heat
         result = BlockTimes(load_ns=load_ns, executions_ns=tuple(times))
         self._clock.advance(result.seconds)
         self._settled = self._clock.seconds()
         return result
 
-    def _milliseconds(
-        self, work: Workload, threads: int, used: Sequence[int], heat: float
-    ) -> float:
-        """All threads get equal shares, and wait for the slowest core, or one with two threads."""
-        speeds = [self._speed(core, heat) for core in used]
+    def _calm(
+        self, work: Workload, threads: int, used: Sequence[int], clock: float
+    ) -> tuple[float, float]:
+        """Milliseconds without noise, and the speed of one core that would warm the
+        chip as much.
+
+        All threads get equal shares, and wait for the slowest core, or one with two threads.
+        """
+        shares = [self._share(self.profile.cluster_of(core), clock) for core in used]
+        fullest = [self.profile.clusters[self.profile.cluster_of(core)].speed for core in used]
+        speeds = [speed * share for speed, share in zip(fullest, shares, strict=True)]
         rounds = math.ceil(threads / len(used))
         parallel = (1 - _SERIAL_SHARE) / threads * rounds / min(speeds)
         serial = _SERIAL_SHARE / max(speeds)
-        return work.milliseconds * (parallel + serial) + _MS_PER_THREAD * (threads - 1)
-
-    def _speed(self, core: int, heat: float) -> float:
-        cluster = self.profile.cluster_of(core)
-        return self.profile.clusters[cluster].speed * self._share(cluster, heat)
+        took = work.milliseconds * (parallel + serial) + _MS_PER_THREAD * (threads - 1)
+        return took, sum(speed * share**3 for speed, share in zip(fullest, shares, strict=True))
 
 
 # Keeps the noise's deviation at NOISE whatever its correlation.
 _INNOVATION = math.sqrt(1 - AUTOCORRELATION**2)
-
-
-def _step(heat: float) -> ThrottleStep:
-    return next((step for step in _STEPS if heat > step.above_c), _CALM)
 
 
 def _used(profile: Profile, threads: int, cores: Sequence[int]) -> list[int]:

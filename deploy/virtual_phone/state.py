@@ -25,7 +25,7 @@ APP_DATA = f"{APPS_FOLDER}/{PACKAGE}"
 MANUFACTURER = "mobile-deploy"
 
 # What our Android app is built with; the .onnx it must load are no newer.
-APP_ONNXRUNTIME = "1.22.0"
+APP_ONNXRUNTIME = "1.23.2"
 _ODD_NAME = "Virtual \"odd\" 'phone' $(touch /tmp/pwned) `id` 小米; rm -rf /"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
 import numpy as np
 import pytest
 from app_fixtures import FIXTURES, fixtures, protocol
+from app_photos import photos, sides
 from app_pictures import stored, upright
 from PIL import Image
 from pydantic import ValidationError
@@ -18,9 +20,12 @@ from deploy.bundle.parse import parse_manifest
 from deploy.photos import images
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
-from deploy.support.errors import BundleError
+from deploy.support.errors import BundleError, PhotosError
 
-FOLDERS = ("exif", "manifests", "order_statistics", "preprocessing", "protocol", "topk", "yuv")
+FOLDERS = (
+    *("exif", "manifests", "order_statistics", "packs"),
+    *("photos", "preprocessing", "protocol", "topk", "yuv"),
+)
 
 
 def cases(name: str) -> list[dict[str, Any]]:
@@ -46,7 +51,30 @@ def test_decoding_an_exif_picture_gives_the_upright_one(orientation: int) -> Non
     np.testing.assert_array_equal(Image.open(file), stored(orientation))
 
 
-@pytest.mark.parametrize("name", ["good", "user_network"])
+@pytest.mark.parametrize("case", photos(), ids=lambda case: case["name"])
+def test_photos_files_are_taken_or_refused_as_the_apps_do(case: dict[str, Any]) -> None:
+    data = base64.b64decode(case["file"])
+    says = {"heif": "HEIF", "unknown": "is empty|is not a picture"}
+    if case["fault"] in says:
+        with pytest.raises(PhotosError, match=says[case["fault"]]):
+            images.decode(data, "photo")
+    else:
+        turned = case["orientation"] in (5, 6, 7, 8)
+        assert images.decode(data, "photo").size == ((2, 3) if turned else (3, 2))
+
+
+@pytest.mark.parametrize("case", sides(), ids=lambda case: f"{case['width']}x{case['height']}")
+def test_sides_are_refused_as_the_apps_do(case: dict[str, Any]) -> None:
+    size = (case["width"], case["height"])
+    if case["fault"] is None:
+        images.check_size(size, "photo")
+    else:
+        says = {"narrow": "too narrow", "large": "megapixels"}[case["fault"]]
+        with pytest.raises(PhotosError, match=says):
+            images.check_size(size, "photo")
+
+
+@pytest.mark.parametrize("name", ["good", "user_network", "pixels"])
 def test_good_manifests_are_read(name: str) -> None:
     data = (FIXTURES / f"manifests/{name}.json").read_bytes()
     assert isinstance(parse_manifest(data, name), Manifest)
@@ -63,6 +91,7 @@ def test_requests_and_answers_are_those_of_the_code() -> None:
     texts = protocol()
     asked = Request.model_validate_json(texts["request_golden"])
     assert Request.model_validate_json(texts["request_seed"]).input.seed == 7
+    assert Request.model_validate_json(texts["request_pixels"]).pixels is not None
     answer = Answer.model_validate_json(texts["answer_ok"])
     assert answer.runner is not None
     assert parse_app_version(answer.runner.version) is not None

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shutil
+import subprocess
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,7 +183,7 @@ def test_the_project_is_the_repositorys_own_unless_another_is_given(
     with pytest.raises(UserError, match=r"has no app/build\.gradle\.kts"):
         projects.project_of(ANDROID, tmp_path)
     monkeypatch.setattr(projects, "_REPOSITORY", tmp_path / "site-packages")
-    with pytest.raises(UserError, match="give its folder android_demo with --project"):
+    with pytest.raises(UserError, match="with --project, or have one written with --new DIR"):
         projects.project_of(ANDROID, None)
 
 
@@ -201,4 +205,69 @@ def test_the_command_wants_one_thing_at_a_time(project: Path, bundle: Path) -> N
     for arguments in ([], [bundle, "--list"], ["--list", "--remove", "tiny"]):
         done = run("android", *arguments, "--project", project)
         assert done.exit_code == 2
-        assert "give bundles to put in, --list, or --remove NAME" in done.output
+        assert "give bundles to put in, --new DIR, --list, or --remove NAME" in done.output
+    done = run("android", bundle, "--new", project.parent / "mine", "--project", project)
+    assert done.exit_code == 2
+    assert "give no other option with it" in done.output
+
+
+@pytest.mark.usefixtures("hashes_alone")
+@pytest.mark.parametrize("app", projects.APPS.values(), ids=lambda app: app.name)
+def test_a_new_project_is_whole_with_its_bundle(
+    app: projects.App, bundle: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "mine"
+    done = run(app.name, bundle, "--new", new, "--json")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert (facts["project"], [each["name"] for each in facts["bundles"]]) == (str(new), ["tiny"])
+    assert projects.project_of(app, new) == new
+    assert [each.name for each in tmp_path.iterdir() if ".part" in each.name] == []
+    tracked = subprocess.run(
+        ["git", "ls-files", app.folder], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    if not tracked:
+        pytest.skip("git does not list this repository's files")
+    # All that is tracked but tests, pages and what formats the sources; and nothing else.
+    ours = {
+        file.partition("/")[2]
+        for file in tracked
+        if not re.search(r"/src/test/|/Tests/|README\.md$|\.swift-format$", file)
+    }
+    written = {name for name in files(new) if not name.startswith(f"{app.bundles}/tiny/")}
+    assert written == ours
+    for name in ours:
+        assert (new / name).read_bytes() == (ROOT / app.folder / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("hashes_alone")
+def test_a_new_project_without_a_bundle_has_the_default_one(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(bundle, tmp_path / "bundles/mobilenet_v2")
+    facts = json.loads(run("ios", "--new", "mine", "--json").stdout)
+    assert [each["name"] for each in facts["bundles"]] == ["mobilenet_v2"]
+
+
+@pytest.mark.usefixtures("hashes_alone")
+def test_a_new_project_replaces_nothing_and_is_written_whole_or_not_at_all(
+    bundle: Path, project: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="is there already: give --new another folder"):
+        run("android", bundle, "--new", project)
+    with pytest.raises(UserError, match="is the current folder"):
+        run("android", bundle, "--new", "")
+    (bundle / "tiny_fp32.onnx").write_bytes(b"x")
+    with pytest.raises(GateError):
+        run("android", bundle, "--new", tmp_path / "mine")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["project", "tiny"]
+
+
+def test_the_wheel_carries_what_a_new_project_needs() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {
+        f"{app.folder}/{file}": f"deploy/apps/{app.folder}/{file}"
+        for app in projects.APPS.values()
+        for file in app.files
+    }

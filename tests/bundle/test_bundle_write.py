@@ -6,7 +6,10 @@ import errno
 import fcntl
 import os
 import resource
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +20,7 @@ from bundles_in_place import NEW, NEWEST, OLD, alone, build, can_exchange, seed_
 
 from deploy.bundle import exchange
 from deploy.bundle.open import check_integrity, open_bundle
-from deploy.bundle.write import check_alone, check_target, staged, sweep
+from deploy.bundle.write import build_alone, check_alone, check_target, staged, sweep
 from deploy.support.errors import BundleError, StorageError
 
 
@@ -134,18 +137,40 @@ def test_a_living_build_is_not_swept_and_the_last_to_end_wins(target: Path) -> N
     assert alone(target)
 
 
-def test_a_second_build_of_a_target_can_be_told(target: Path) -> None:
-    check_alone(target)
-    with staged(target) as first:
-        check_alone(target, at_most=1)
-        with pytest.raises(BundleError, match=f"x is being built by process {os.getpid()}: wait"):
+def test_of_builds_of_one_target_that_start_at_once_one_wins(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    # Processes, as they are in life; each says what became of it once all have tried.
+    code = """
+import sys, time
+from pathlib import Path
+from deploy.bundle.write import build_alone
+from deploy.support.errors import BundleError
+time.sleep(max(0, float(sys.argv[2]) - time.time()))
+try:
+    with build_alone(Path(sys.argv[1])):
+        print("built", flush=True)
+        sys.stdin.read()
+except BundleError as error:
+    print(error, flush=True)
+"""
+    for _ in range(2):
+        begin = str(time.time() + 1)
+        command = [sys.executable, "-c", code, str(target), begin]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        started = [subprocess.Popen(command, **pipes) for _ in range(3)]  # type: ignore[call-overload]
+        said = [one.stdout.readline().strip() for one in started]
+        winner = started[said.index("built")]
+        told = f"{target} is being built by process {winner.pid}: wait for it to end, "
+        assert [line for line in said if not line.startswith(told)] == ["built"]
+        with pytest.raises(BundleError, match=f"by process {winner.pid}: wait"):
             check_alone(target)
-        with staged(target) as second:
-            make_bundle(second)
-            with pytest.raises(BundleError, match="is being built"):
-                check_alone(target, at_most=1)
-        make_bundle(first)
-    check_alone(target)
+        winner.kill()  # What it leaves is taken over.
+        for one in started:
+            one.communicate()
+        check_alone(target)
+    with build_alone(target), pytest.raises(BundleError, match=f"process {os.getpid()}: wait"):
+        check_alone(target)
+    assert not os.listdir(target.parent)
 
 
 def test_a_build_whose_lock_is_swept_before_it_is_held_takes_another(

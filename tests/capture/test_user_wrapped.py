@@ -6,6 +6,7 @@ import contextlib
 import io
 import shutil
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,15 @@ def test_half_precision_is_computed_in_float32_and_told() -> None:
     assert export_here("casts", location="several.py")["told"] == []
 
 
+class Ends(nn.Module):
+    def __init__(self, end: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.end = end
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.end(x)
+
+
 class SigmoidInPlace(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.sigmoid_()
@@ -130,6 +140,13 @@ class SigmoidInPlace(nn.Module):
         (nn.Sigmoid(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
         (SigmoidInPlace(), 4, ["ends in a sigmoid, which is taken off: classes are in the same"]),
         (nn.Sigmoid(), 1, ["ends in a sigmoid, which is taken off", "gives one logit"]),
+        (Ends(lambda z: z.double().softmax(1).float()), 4, ["ends in a softmax, which is taken"]),
+        (Ends(lambda z: z.softmax(1)[0].unsqueeze(0).type_as(z)), 4, ["ends in a softmax, which"]),
+        (Ends(lambda z: z[..., None].softmax(1).squeeze(-1)), 4, ["ends in a softmax, which is"]),
+        (Ends(lambda z: z.softmax(1).clamp(1e-7, 1 - 1e-7)), 4, ["ends in a softmax and clamp, "]),
+        (Ends(lambda z: z.log_softmax(1).exp_()), 4, ["ends in a log-softmax and exp, which is"]),
+        (Ends(lambda z: 100 * z.softmax(1) + 1e-6), 4, ["ends in a softmax and mul and add, "]),
+        (nn.LogSigmoid(), 1, ["ends in a log-sigmoid, which is taken", "gives one logit"]),
         (nn.Identity(), 1, ["gives one logit: class 0 is no, class 1 is yes"]),
         (nn.Softmax(0), 4, []),
         (nn.Identity(), 4, []),
@@ -149,6 +166,29 @@ def test_what_makes_probabilities_at_the_end_is_taken_off(
         assert torch.equal(logits[:, :1], torch.zeros(1, 1))
         logits = logits[:, 1:]
     assert torch.equal(logits, before if said else given(X))
+
+
+@pytest.mark.parametrize(
+    ("end", "name"),
+    [
+        (lambda z: z.softmax(1).clamp(0.1, 0.9), "softmax and then clamp"),
+        (lambda z: z.softmax(1).half().float(), "softmax and then to"),
+        (lambda z: (z.sigmoid() > 0.5).float(), "sigmoid and then gt"),
+        (lambda z: -z.log_softmax(1), "log-softmax and then neg"),
+    ],
+    ids=str,
+)
+def test_what_stands_behind_probabilities_and_changes_them_stays_and_is_told(
+    end: Callable[[Tensor], Tensor], name: str
+) -> None:
+    program = capture(network(Ends(end)), (1, 3, 8, 8))
+    assert end_in_logits(program) == (
+        program,
+        [
+            f"ends in a {name}, which cannot be taken off: what it gives is judged as it is; "
+            "return the logits instead, before both"
+        ],
+    )
 
 
 class Branches(nn.Module):

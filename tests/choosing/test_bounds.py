@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,6 +28,7 @@ class Device:
     def __init__(self) -> None:
         self.sessions: list[int] = []
         self.spoilt = self.lost = False
+        self.names: tuple[str, ...] = ("onnx-fp32", "executorch-int8")
 
     def measure(self, bundles: Sequence[Path], *_: object) -> SessionOutcome:
         self.sessions.append(len(bundles))
@@ -46,7 +48,7 @@ class Device:
                 valid=not self.spoilt,
                 reasons=("unstable",) if self.spoilt else (),
             )
-            for name in ("onnx-fp32", "executorch-int8")
+            for name in self.names
         ]
 
 
@@ -132,6 +134,26 @@ def test_from_a_session_that_is_not_to_be_believed_nothing_is_concluded(
     choice = run(builder, tmp_path, 5.0)
     assert len(builder.made) == 4
     assert choice.recommended is None
+
+
+def test_an_artifact_that_was_not_verified_in_what_is_smaller_may_be_quick_in_what_is_larger(
+    device: Device, tmp_path: Path
+) -> None:
+    class Unproven(Timed):
+        def build(self, recipe: Any) -> tuple[str, ...]:
+            said = super().build(recipe)
+            path = recipe.output / MANIFEST_FILE
+            content = json.loads(path.read_text())
+            for artifact in content["artifacts"]:
+                if artifact["name"] == "executorch-int8":
+                    artifact.update(verified=False, unverified_reason="no such runtime here")
+            path.write_text(json.dumps(content))
+            return said
+
+    device.names = ("onnx-fp32",)
+    builder = Unproven()
+    run(builder, tmp_path, 10.0)
+    assert len(builder.made) == 4
 
 
 def test_wider_at_fewer_pixels_is_neither_smaller_nor_larger() -> None:

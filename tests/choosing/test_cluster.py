@@ -70,6 +70,17 @@ def test_a_sweep_is_built_on_a_cluster(tmp_path: Path, monkeypatch: pytest.Monke
     ]
 
 
+def test_a_worker_that_hangs_is_told_by_name(tmp_path: Path) -> None:
+    with cluster(n_workers=1, processes=False) as one:
+        (address,) = one.scheduler_info["workers"]
+        hung = on_cluster(one.scheduler_address, answer_s=0.0)
+        with (
+            pytest.raises(UserError, match=f"worker {address} gives no answer within 0 s: start"),
+            hung(1, tmp_path),
+        ):
+            pass
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "nonsense", ""])
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

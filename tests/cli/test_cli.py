@@ -58,6 +58,12 @@ MISTAKES = {
     "buidl": "no such command: buidl (did you mean build?)",
     "xyz": "no such command: xyz: try mobile-deploy --help",
     "build": "NETWORK is missing: try mobile-deploy build --help",
+    "choose": "-o DIR is missing: try mobile-deploy choose --help",
+    "build net.pth": (
+        "unknown network 'net.pth': a file of weights goes with its network, as in mobilenet_v2 "
+        "--weights net.pth"
+    ),
+    "evaluate b p --jobs 1025": "--jobs: 1025 is not in the range 1<=x<=1024",
     "build mobilenet_v2 --photo x": "no such option: --photo (did you mean --photos or --rho?)",
     "build mobilenet_v2 x": ("got unexpected extra argument (x): try mobile-deploy build --help"),
     "build mobilenet_v2 --photos": (

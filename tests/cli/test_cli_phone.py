@@ -81,6 +81,7 @@ def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
     assert any(line.startswith("recommended: onnx-int8 with 4 threads") for line in lines)
     assert max(map(len, lines[1:])) <= 120
     assert "it is a virtual phone" in done.stderr
+    assert "about 15 s: 4 arms x 6 rounds" in done.stderr
     results = read_results(files[0])
     assert [len(arm.blocks) for arm in results.devices[0].arms] == [6] * 4
     assert len(files[1].read_text().splitlines()) == 1 + 4 * 6 * 8
@@ -113,6 +114,56 @@ def test_the_facts_are_saved_whatever_stdout_takes(
         assert "INVALID" in (tmp_path / "shown").read_text("latin-1")
     else:
         assert "error: cannot write to stdout (" in done.stderr
+
+
+@pytest.mark.nightly
+def test_a_stretch_without_pauses_shows_when_the_phone_slows_down(
+    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
+) -> None:
+    # At our own pace, else every pause of half a second is one of half a minute.
+    connected, file = phone(speed=1), tmp_path / "results.json"
+    done = command(
+        *("profile", str(phone_bundle), "--device", connected.serial, "--sustained", "1.5"),
+        *("--artifact", "onnx-int8", "--threads", "4", "--json", "-o", str(file)),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "about 90 s: 1 arm x 1.5 min without pauses" in done.stderr
+    (arm,) = json.loads(done.stdout)["devices"][0]["arms"]
+    found = arm["stretch"]
+    assert found["at_work"] > 0.9
+    assert found["stretch"]["turn"]["by"] == pytest.approx(0.2, abs=0.08)
+    assert found["moments"][-1]["clock"] == pytest.approx(0.8, abs=0.01)
+    assert read_results(file).settings.sustained is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sustained", "1", "--rounds", "8"), "--rounds has no effect with --sustained"),
+        (("--sustained", "1", "--per-op"), "--sustained has no effect with --per-op"),
+        (
+            ("--sustained", "1", "--device", "arm64"),
+            "--sustained has no effect with --device arm64",
+        ),
+        (("--sustained-mode", "--device", "host"), "--sustained-mode is for --sustained"),
+        (("--sustained", "0"), "0.5<=x<=240"),
+    ],
+)
+def test_what_has_no_meaning_with_stretches_is_refused(
+    options: tuple[str, ...], said: str, command: Command, phone_bundle: Path
+) -> None:
+    done = command("profile", str(phone_bundle), *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_this_computer_cannot_ask_for_sustained_performance_mode(
+    command: Command, phone_bundle: Path
+) -> None:
+    asked = ("--sustained", "1", "--sustained-mode", "--device", "host")
+    done = command("profile", str(phone_bundle), *asked, "--artifact", "onnx-int8")
+    assert done.returncode == 2
+    assert "--sustained-mode: only an Android app can ask for it, not the host" in done.stderr
 
 
 def test_two_bundles_are_compared_in_one_session(

@@ -15,7 +15,7 @@ from torch.nn import functional
 from deploy.backends import BACKENDS
 from deploy.capture.program import aten, capture, graph_module
 from deploy.capture.simplify import simplify
-from deploy.exporters import coreml, executorch
+from deploy.exporters import coreml, executorch, onnx
 from deploy.exporters.interface import Spec
 from deploy.exporters.rewrites.core_ml import for_core_ml
 from deploy.exporters.rewrites.rewriting import prove
@@ -273,3 +273,31 @@ def test_a_map_that_int8_flattens_is_proved_for_core_ml(tmp_path: Path) -> None:
     converted = coreml.export(quantized, tmp_path / "m.mlpackage", spec)
     checks = coreml.prove(converted, tmp_path / "m.mlpackage", spec, crops(2))
     assert [check.measured for check in checks if not check.passed] == []
+
+
+class Gated(nn.Module):
+    """A softmax of nearly equal logits, as of an untrained attention over branches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.gate = nn.Conv2d(3, 8, 3, 8, 1), nn.Linear(8, 2)
+        self.head = nn.Linear(2, len(LABELS), bias=False)
+        self.gate.weight.data /= 30
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.gate(self.stem(x).relu().mean((2, 3))).softmax(1))
+
+
+def test_onnxruntimes_own_int8_softmax_is_not_relied_on(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    program = simplify(capture(Gated(), (1, 3, SIDE, SIDE)))
+    quantized = write_program(program, decide(program, inputs(8)), onnx.DIALECT)
+    onnx.export(
+        quantized,
+        tmp_path / "m.onnx",
+        Spec(precision="int8", preprocessing=PREPROCESSING, labels=LABELS),
+    )
+    got = load("onnx", tmp_path / "m.onnx", PREPROCESSING).logits(crops(2))
+    with torch.no_grad():
+        right = torch.cat([graph_module(quantized)(photo[None]) for photo in inputs(2)])
+    np.testing.assert_allclose(got, right, rtol=0.02)

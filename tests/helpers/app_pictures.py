@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
-from deploy.photos.images import normalize
+from deploy.photos.images import cover, normalize
 from models.preprocessing import Preprocessing
 
 Pixels = npt.NDArray[np.uint8]
@@ -143,6 +144,38 @@ def stored(orientation: int) -> Pixels:
         turned[:, ::-1],
     )
     return np.ascontiguousarray(views[orientation - 1])
+
+
+def seen() -> list[dict[str, Any]]:
+    """Which part of pictures of some sizes the network sees: from the left and the top, width and
+    height, in shares of the picture's own."""
+    cases = []
+    for width, height, resize, crop in (
+        (640, 480, (256, 256), (224, 224)),
+        (480, 640, (256, 256), (224, 224)),
+        (1280, 720, (232, 232), (224, 224)),
+        (479, 641, (30, 46), (27, 41)),
+        (16, 16, (16, 16), (16, 16)),
+    ):
+        across, down = cover((width, height), resize)
+        left, top = round((across - crop[1]) / 2), round((down - crop[0]) / 2)
+        shares = (left / across, top / down, crop[1] / across, crop[0] / down)
+        part = [float(f"{share:.12g}") for share in shares]
+        cases.append(
+            {"width": width, "height": height, "resize": resize, "crop": crop, "part": part}
+        )
+    return cases
+
+
+def cmyk() -> dict[str, str]:
+    """Inks, four bytes a pixel, and the red, green and blue that Pillow makes of them.
+
+    Its arithmetic: what an ink leaves of the light that black leaves, rounded. No profile.
+    """
+    levels = np.array([0, 1, 50, 127, 128, 200, 254, 255], np.uint8)
+    inks = np.stack(np.meshgrid(levels, levels, levels, levels), -1).reshape(-1, 1, 4)
+    image = Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), inks.tobytes())
+    return {"cmyk": _base64(inks.tobytes()), "rgb": _base64(image.convert("RGB").tobytes())}
 
 
 def _base64(data: bytes) -> str:

@@ -12,6 +12,7 @@ from deploy.bundle.manifest import Tool
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, GoldenAnswer, RunnerFacts
 from deploy.results.records import (
     RESULTS_VERSION,
+    SUSTAINED_VERSION,
     Arm,
     ArmKey,
     Block,
@@ -24,6 +25,7 @@ from deploy.results.records import (
     MeasuredDevice,
     Results,
     Settings,
+    Sustained,
 )
 
 GOLDEN = np.random.default_rng(5).normal(size=(2, 3)).astype(np.float32)
@@ -189,4 +191,47 @@ def phone_facts(serial: str = "serial-1", *, clusters: Sequence[Cluster] = ()) -
         abi="arm64-v8a",
         ram_bytes=8 * 10**9,
         clusters=tuple(clusters),
+    )
+
+
+def sustained_session(
+    levels: Sequence[Sequence[float]], *, seed: int = 0, pause_s: float = 1.0, mode: bool = False
+) -> Results:
+    """One phone; an arm for each of `levels`, which are of its blocks of 10 s, with a pause after
+    each. Where a level is above 1, clocks are lowered and the phone is warmer by so much."""
+    plain = session([1.0] * len(levels), seed=seed, rounds=max(map(len, levels)))
+    (device,) = plain.devices
+    arms = []
+    for arm, slowdowns in zip(device.arms, levels, strict=True):
+        blocks = []
+        for number, (block, slower) in enumerate(zip(arm.blocks, slowdowns, strict=False)):
+            assert block.answer is not None
+            times = [round(ns * slower) for ns in block.answer.iterations_ns]
+            # As many as take 10 s.
+            times = times * max(1, round(10e9 / sum(times)))
+            at_s = number * (10 + pause_s)
+            clock = CoreClock(core=0, khz=None, allowed_khz=round(2_000_000 / slower))
+            heat = {"clocks": (clock,), "battery_celsius": 30 * slower}
+            blocks.append(
+                block.model_copy(
+                    update={
+                        "round": number,
+                        "cooled": None if number else True,
+                        "before": block.before.model_copy(update={"at_s": at_s, **heat}),
+                        "after": block.before.model_copy(update={"at_s": at_s + 10, **heat}),
+                        "answer": block.answer.model_copy(update={"iterations_ns": tuple(times)}),
+                    }
+                )
+            )
+        arms.append(arm.model_copy(update={"blocks": tuple(blocks)}))
+    seconds = (10 + pause_s) * max(map(len, levels))
+    settings = plain.settings.model_copy(
+        update={"rounds": 1, "sustained": Sustained(seconds=seconds, mode=mode)}
+    )
+    return plain.model_copy(
+        update={
+            "schema_version": SUSTAINED_VERSION,
+            "settings": settings,
+            "devices": (device.model_copy(update={"arms": tuple(arms)}),),
+        }
     )

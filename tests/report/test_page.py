@@ -15,11 +15,11 @@ import pytest
 from command_line import modules_loaded, run_here
 from report_files import HOSTILE, HOSTILE_WORDS, INT8, Words, write_sweep
 
-from deploy.report.markdown import escaped
 from deploy.report.page import render as render_module
 from deploy.report.page.render import LARGEST
 from deploy.report.pictures.points import pictures_of
 from deploy.report.write import read_report
+from deploy.support.markdown import escaped
 
 Captured = pytest.CaptureFixture[str]
 SVG = "{http://www.w3.org/2000/svg}"

@@ -75,6 +75,17 @@ def test_a_session_without_its_bundles_is_shown_alone(tmp_path: Path) -> None:
     (group,) = found.groups
     assert [variant.name for variant in group.variants] == ["bundle-0", "bundle-1"]
     assert group.quality is None
+    # And compared, as `profile` does.
+    ((path, compared),) = found.comparisons
+    assert Path(path).name == "before.json"
+    (arm,) = compared.arms
+    assert (arm.a, arm.b, arm.verdict) == ("bundle-0", "bundle-1", "slower")
+    assert arm.ratio == pytest.approx(1.1, rel=0.02)
+
+
+def test_the_bundles_of_a_sweep_are_not_compared_pair_by_pair(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "sweep", variants=2)
+    assert report_of(tmp_path / "sweep").comparisons == ()
 
 
 def test_a_sweep_that_was_moved_says_what_is_missing(tmp_path: Path) -> None:
@@ -101,6 +112,23 @@ def test_what_others_call_a_manifest_is_none(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(session().to_json(), encoding="utf-8")
     make_bundle(tmp_path / "below/bundle")
     assert [kind for _, kind, _ in report_of(tmp_path).files] == ["profile", "build"]
+
+
+def test_what_is_no_json_beside_results_is_left_out_by_name(
+    tmp_path: Path, capfd: Captured
+) -> None:
+    for name in ("tsconfig.json", "manifest.json"):
+        (tmp_path / name).write_text("{ // a comment\n}", encoding="utf-8")
+    done = run_here(capfd, "report", str(tmp_path), "--markdown")
+    assert done.returncode == 2
+    assert "nothing to report" in done.stderr
+    assert "manifest.json is not JSON" in done.stderr
+    (tmp_path / "a.json").write_text(session().to_json(), encoding="utf-8")
+    found = report_of(tmp_path)
+    assert [kind for _, kind, _ in found.files] == ["profile"]
+    assert [note for note in found.notes if "tsconfig.json is not JSON" in note]
+    done = run_here(capfd, "report", str(tmp_path / "tsconfig.json"), "--markdown")
+    assert (done.returncode, "is not JSON" in done.stderr) == (2, True)
 
 
 def test_a_bundle_built_anew_since_is_not_taken_for_the_one_chosen(tmp_path: Path) -> None:

@@ -47,8 +47,7 @@ COMMANDS = [
     if line.startswith("mobile-deploy ")
 ]
 # Run by night: of each another test runs the same command by day, on a network that takes seconds
-# (test_cli_build.py, test_sensitivity.py, test_cli_benchmark.py, and below the network of the user's
-# own).
+# (test_cli_build.py, test_sensitivity.py, test_cli_benchmark.py, and below the user's own network).
 LONG = (
     "sensitivity mobilenet_v2",
     "build mobilenet_v2 --photos my_photos",

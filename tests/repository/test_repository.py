@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from places import ROOT
 
 import deploy
+from deploy.apps.projects import APPS
 from deploy.photos.samples import SAMPLES
 from models.weights import SOURCES
 
@@ -84,6 +85,14 @@ def test_the_wheel_holds_all_packages_with_their_data(tmp_path: Path) -> None:
         if file.is_file() and "__pycache__" not in file.parts
     }
     assert "deploy/labels/imagenet.tsv" in needed
+    # The projects that `app --new` writes; their tables are compared in tests/apps.
+    needed |= {
+        f"deploy/apps/{app.folder}/{path.relative_to(ROOT / app.folder).as_posix()}"
+        for app in APPS.values()
+        for file in app.files
+        for path in [ROOT / app.folder / file, *(ROOT / app.folder / file).rglob("*")]
+        if path.is_file()
+    }
     assert needed <= members
     assert {name.split("/")[0] for name in members - needed} == {
         f"mobile_deploy-{deploy.__version__}.dist-info"

@@ -41,7 +41,7 @@ def test_compare_learns_the_floor_and_says_so(
     files = [str(tmp_path / name) for name in same(2)]
     assert run(commands, ["compare", *files, *words, "--json"]) == 0
     (arm,) = json.loads(capfd.readouterr().out)["arms"]
-    learnt = floor_of([session(seed=number, device=MOVING) for number in range(5)])
+    learnt = floor_of([(str(number), session(seed=number, device=MOVING)) for number in range(5)])
     assert arm["floor"] >= learnt > 0
     assert arm["valid"] is True
     assert run(commands, ["compare", *files, *words]) == 0
@@ -65,11 +65,18 @@ def test_what_cannot_be_learnt_from_is_one_line(
 
 
 def test_sessions_given_twice_or_of_other_phones_are_refused() -> None:
-    once = [session(seed=number) for number in range(4)]
-    with pytest.raises(UserError, match="given twice"):
-        floor_of([*once, once[0]])
+    once = [(f"{number}.json", session(seed=number)) for number in range(4)]
+    other = ("other.json", session(seed=9, phone="serial-2"))
+    with pytest.raises(UserError, match=r"again\.json and 0\.json are one session"):
+        floor_of([*once, ("again.json", once[0][1])])
     with pytest.raises(UserError, match="no VALID arm in common"):
-        floor_of([*once[:3], session(seed=9, phone="serial-2")])
+        floor_of([*once[:3], other])
+    of = (session(seed=10), session(seed=11))
+    with pytest.raises(UserError, match=r"other\.json is of Phone \(serial-2\), not of Phone"):
+        floor_of([*once, other], of)
+    with pytest.raises(UserError, match="A and B are of different devices"):
+        floor_of(once, (of[0], other[1]))
+    assert floor_of(once, of) > 0
 
 
 def test_a_session_that_moved_by_more_than_the_floor_sets_it() -> None:

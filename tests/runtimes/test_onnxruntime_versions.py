@@ -29,13 +29,14 @@ from deploy.quantization.write import write_program
 
 OLDEST = BACKENDS["onnx"].runtime.version
 # The last release of each minor version that files may ask for, and numpy for those that were built
-# before numpy 2. android_demo ships 1.22.
+# before numpy 2. android_demo ships the last.
 RELEASES = {
     "1.18": ("1.18.0", "numpy<2"),
     "1.19": ("1.19.2", None),
     "1.20": ("1.20.1", None),
     "1.21": ("1.21.1", None),
     "1.22": ("1.22.0", None),
+    "1.23": ("1.23.2", None),
 }
 
 # Run by an old onnxruntime: its own folder of packages comes before ours.

@@ -3,6 +3,7 @@ refused."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -12,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from deploy.support.errors import StorageError, UserError
-from deploy.support.output_file import check_output, is_stream, same_file, write_output
+from deploy.support.output_file import (
+    check_output,
+    is_stream,
+    same_file,
+    streamed_output,
+    write_output,
+)
 
 
 def test_a_file_is_replaced_and_nothing_lies_beside_it(tmp_path: Path) -> None:
@@ -92,3 +99,23 @@ def test_what_is_no_output_is_refused_before_any_work(
         with pytest.raises(StorageError, match="neither a file nor a stream"):
             write_output(Path("socket"), b"figures")
     assert sorted(os.listdir(tmp_path)) == sorted(["bad\x1b[2J", "loop", "socket"])
+
+
+def test_what_fails_while_text_is_streamed_is_told_as_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+
+    def stream(to: Path, text: str, error: Exception | None = None) -> None:
+        with streamed_output(to) as opened:
+            opened.write(text)
+            if error is not None:
+                raise error
+
+    with pytest.raises(PermissionError):
+        stream(path, "a", PermissionError(errno.EACCES, "no permission", "a photo"))
+    assert not os.listdir(tmp_path)
+    stream(path, "a\udcff")
+    assert path.read_bytes() == b"a\xff"
+    with pytest.raises(StorageError, match=r"cannot write /dev/full \(No space left"):
+        stream(Path("/dev/full"), "a" * 100_000)
+    with pytest.raises(StorageError, match=r"cannot write .*nowhere"):
+        stream(tmp_path / "nowhere" / "a.csv", "a")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.support.reporter import DeployWarning
+from deploy.support.reporter import DeployWarning, Recorder, Silent, foretell
 
 BUILD = """
 from contextlib import contextmanager
@@ -36,3 +36,16 @@ def test_a_warning_is_told_at_the_line_that_called_us(tmp_path: Path) -> None:
     with pytest.warns(DeployWarning, match="few photos") as told:
         ours.build()
     assert told[0].filename == __file__
+
+
+def test_what_takes_long_is_told_beforehand_where_a_reporter_takes_it() -> None:
+    told: list[str] = []
+
+    class Told(Silent):
+        def ahead(self, text: str) -> None:
+            told.append(text)
+
+    for reporter in (Told(), Recorder(Told()), Silent(), Recorder(Silent())):
+        foretell(reporter, "it", 63)
+        foretell(reporter, "it", 4.9)
+    assert told == ["it takes about 65 s"] * 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from deploy.virtual_phone.clock import PhoneClock
 from deploy.virtual_phone.device_model import DeviceModel, Workload, work_of
+from deploy.virtual_phone.heat import Chip
 from deploy.virtual_phone.profiles import profile_named
 
 
@@ -67,3 +69,45 @@ def test_a_calm_phone_does_not_throttle() -> None:
     for _ in range(20):
         median_ms(device, 4)
     assert device.thermal_status() == 0
+
+
+def worked(threads: int, *, clock: float = 1.0, minutes: float = 10) -> list[float]:
+    """The medians in ms of blocks without pauses."""
+    device, medians, seconds = model()[0], [], 0.0
+    while seconds < 60 * minutes:
+        block = device.block(
+            WORK, threads=threads, cores=tuple(range(8)), executions=400, clock=clock
+        )
+        medians.append(float(np.median(block.executions_ns)) / 1e6)
+        seconds += block.seconds
+    return medians
+
+
+def test_work_without_pauses_heats_until_clocks_fall_and_balance() -> None:
+    """Four threads come to 32 degrees over the room, past the 16 of the first limit; with 0.8 of
+    the clock, whose cube is half, they stay below the second and above where it is given back."""
+    times = np.array(worked(4))
+    assert np.ptp(times[: len(times) // 20]) < 0.05 * times[0]
+    assert np.ptp(times[len(times) // 4 :]) < 0.08 * times[-1]
+    assert times[-1] == pytest.approx(times[0] / 0.8, rel=0.06)
+
+
+@pytest.mark.parametrize(("threads", "clock"), [(1, 1.0), (4, 0.8)])
+def test_a_light_load_and_a_lower_clock_last(threads: int, clock: float) -> None:
+    times = np.array(worked(threads, clock=clock))
+    assert np.ptp(times) < 0.08 * times[0]
+
+
+def test_clocks_are_given_back_well_below_where_they_were_taken() -> None:
+    chip = Chip()
+    chip.set(16.5)
+    assert chip.step.status == 1
+    chip.rest(5.0)
+    assert 12 < chip.degrees < 16
+    assert chip.step.status == 1
+    chip.rest(30.0)
+    assert chip.step.status == 0
+    chip.set(41.0)
+    assert chip.step.status == 3
+    chip.set(0.0)
+    assert chip.step.status == 0

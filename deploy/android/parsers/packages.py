@@ -58,7 +58,7 @@ def parse_package(text: str, package: str) -> Package | None:
 def parse_app_version(name: str) -> AppVersion | None:
     """The parts of our app's version name; None for the name of another app's.
 
-    >>> parse_app_version("0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0").executorch
+    >>> parse_app_version("0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2").executorch
     '1.4.1'
     """
     matched = _APP_VERSION.fullmatch(name.strip())

@@ -7,97 +7,237 @@ between 0 and 1: so what the network applies is taken off, where it can be told 
 from __future__ import annotations
 
 import copy
+import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.export import ExportedProgram
-from torch.fx import Node
+from torch.fx import GraphModule, Node
 
 from deploy.capture.program import add_call, aten, filled, graph_module, input_shape, tidy
 from deploy.support.errors import GateError
 
-_SOFTMAXES: dict[object, str] = {
+_MAKERS: dict[object, str] = {
     aten.softmax.int: "softmax",
     aten._softmax.default: "softmax",
     aten.log_softmax.int: "log-softmax",
     aten._log_softmax.default: "log-softmax",
+    aten.sigmoid.default: "sigmoid",
+    aten.sigmoid_.default: "sigmoid",
+    aten.log_sigmoid.default: "log-sigmoid",
 }
-_SIGMOIDS = (aten.sigmoid.default, aten.sigmoid_.default)
-# What may stand behind it and changes nothing.
-_IDLE = (aten.clone.default, aten.contiguous.default, aten.alias.default, aten.detach.default)
+# What changes no number, or of probabilities none.
+_IDLE = {
+    getattr(aten, name).default
+    for name in ("clone", "contiguous", "alias", "detach", "detach_", "nan_to_num")
+}
+# What moves none where all axes but one are of size 1, as those of one photo's answer are.
+_VIEWS = {
+    aten.flatten.using_ints,
+    aten.permute.default,
+    aten.reshape.default,
+    aten.select.int,
+    aten.slice.Tensor,
+    aten.squeeze.default,
+    aten.squeeze.dim,
+    aten.squeeze.dims,
+    aten.transpose.int,
+    aten.unsqueeze.default,
+    aten.view.default,
+}
+_CASTS = {
+    aten.to.dtype,
+    aten.to.dtype_layout,
+    aten.to.device,
+    aten._to_copy.default,
+    aten.type_as.default,
+}
+_CLAMPS: dict[object, tuple[int | None, int | None]] = {
+    aten.clamp.default: (1, 2),
+    aten.clamp_.default: (1, 2),
+    aten.clip.default: (1, 2),
+    aten.clamp_min.default: (1, None),
+    aten.clamp_max.default: (None, 1),
+}
+_WIDE = (torch.float32, torch.float64)
+# Of probabilities: as much as a clamp or an epsilon may take or add.
 CLOSE = 1e-5
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Ending:
+    """`maker` makes probabilities, or their logarithms, of its first argument; `after` are the
+    names of what follows. What comes out is `scale` times the probabilities, or their logarithm."""
+
+    maker: Node
+    kind: str
+    after: tuple[str, ...]
+    scale: float
+    log: bool
+
+
 def end_in_logits(program: ExportedProgram) -> tuple[ExportedProgram, list[str]]:
-    """`program`, of one output (1, classes), without a softmax or sigmoid at its end.
+    """`program`, of one output (1, classes), without what makes probabilities at its end.
 
     And of one output (1, 1) with two: 0 and the logit, whose softmax is the sigmoid of the logit.
-    With what was done, in words. Raises GateError where that changes the probabilities.
+    With what was done, in words, and what could not be. Raises GateError where that changes the
+    probabilities.
     """
     module = copy.deepcopy(graph_module(program))
     (output,) = module.graph.find_nodes(op="output")
     (last,) = output.all_input_nodes
-    told = []
-    end = last
-    while end.target in _IDLE:
-        (end,) = end.all_input_nodes
-    ending = _ending(end)
+    ending, kept = _ending(last)
+    told = [] if kept is None else [kept]
     if ending is not None:
-        (logits, *_) = end.args
-        assert isinstance(logits, Node)
-        if ending == "sigmoid":
-            end.target = aten.sigmoid.default  # In place it would still write over the logits.
-        output.replace_input_with(last, logits)
-        last = logits
-        told.append(_words(ending, classes=_classes(logits)))
+        last = _take_off(module, output, last, ending)
+        told.append(_words(ending, classes=_classes(last)))
+    changed = ending is not None
     if _classes(last) == 1:
         with module.graph.inserting_before(output):
             zero = add_call(module, aten.mul.Tensor, (last, 0.0), like=last)
             both = add_call(module, aten.cat.default, ([zero, last], 1), like=last)
         output.replace_input_with(last, both)
         told.append("gives one logit: class 0 is no, class 1 is yes, whose softmax is its sigmoid")
-    if not told:
-        return program, []
+        changed = True
+    if not changed:
+        return program, told
     tidy(module)
     shape = input_shape(program)
-    changed = torch.export.export(module, (torch.zeros(shape),))
-    _prove(program, changed, ending, torch.randn(shape, generator=torch.Generator().manual_seed(1)))
-    return changed, told
+    exported = torch.export.export(module, (torch.zeros(shape),))
+    photo = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    _prove(program, exported, ending, photo)
+    return exported, told
 
 
-def _ending(node: Node) -> str | None:
-    if node.target in _SIGMOIDS:
-        return "sigmoid"
-    if (name := _SOFTMAXES.get(node.target)) is None:
+def _ending(last: Node) -> tuple[_Ending | None, str | None]:
+    """What makes probabilities at the end; or what is to be said where it cannot be taken off."""
+    after: list[Node] = []
+    node = last
+    while (kind := _MAKERS.get(node.target)) is None:
+        inputs = node.all_input_nodes[: 1 if node.target in _CASTS else None]
+        if node.op != "call_function" or len(inputs) != 1:
+            return None, None
+        (before,) = inputs
+        if not _is_of_one_photo(before):
+            return None, None
+        after.append(node)
+        node = before
+    if "sigmoid" not in kind and not _is_over_classes(node):
+        return None, None
+    after.reverse()
+    scale, log = 1.0, kind.startswith("log-")
+    for step in after:
+        if (found := _passed(step, scale, log=log)) is None:
+            return None, (
+                f"ends in a {kind} and then {_name(step)}, which cannot be taken off: what it "
+                "gives is judged as it is; return the logits instead, before both"
+            )
+        scale, log = found
+    named = [_name(step) for step in after if _is_told(step)]
+    return _Ending(maker=node, kind=kind, after=tuple(named), scale=scale, log=log), None
+
+
+def _is_told(node: Node) -> bool:
+    return node.target not in _IDLE | _VIEWS | _CASTS | {aten.dropout.default}
+
+
+def _passed(node: Node, scale: float, *, log: bool) -> tuple[float, bool] | None:
+    """What `scale` times a probability, or its logarithm, is behind `node`; None where it is no
+    such thing any more, but for less than `CLOSE`."""
+    if node.target in _IDLE or (node.target in _VIEWS and _is_of_one_photo(node)):
+        return scale, log
+    if node.target in _CASTS:
+        return (scale, log) if node.meta["val"].dtype in _WIDE else None
+    arguments = filled(node) if isinstance(node.target, OpOverload) else []
+    if node.target is aten.dropout.default:
+        return None if arguments[2] else (scale, log)
+    if (places := _CLAMPS.get(node.target)) is not None:
+        low, high = (None if place is None else arguments[place] for place in places)
+        # Of logarithms the lower bound is one of probabilities that nobody tells from 0.
+        least, most = (math.log(CLOSE), 0.0) if log else (CLOSE * scale, scale * (1 - CLOSE))
+        within = (low is None or low <= least) and (high is None or high >= most)
+        return (scale, log) if within else None
+    if node.target in (aten.exp.default, aten.exp_.default):
+        return (1.0, False) if log else None
+    if node.target in (aten.log.default, aten.log_.default):
+        return (1.0, True) if not log and scale == 1 else None
+    factor = arguments[1] if len(arguments) > 1 else None
+    if log or not isinstance(factor, (int, float)):
         return None
-    # Of the classes; along the photos it would be all ones.
-    return name if filled(node)[1] in (1, -1) and node.meta["val"].dim() == 2 else None
+    if node.target in (aten.mul.Tensor, aten.mul_.Tensor) and factor > 0:
+        return scale * factor, False
+    if node.target in (aten.div.Tensor, aten.div_.Tensor) and factor > 0:
+        return scale / factor, False
+    if node.target in (aten.add.Tensor, aten.add_.Tensor) and 0 <= factor <= CLOSE * scale:
+        return scale, False
+    return None
 
 
-def _words(ending: str, *, classes: int) -> str:
-    if ending == "sigmoid" and classes > 1:
+def _take_off(module: GraphModule, output: Node, last: Node, ending: _Ending) -> Node:
+    """Have `output` give what the ending's maker is given, as (1, classes), float32."""
+    (logits, *_) = ending.maker.args
+    assert isinstance(logits, Node)
+    while logits.target in _CASTS and logits.meta["val"].dtype != torch.float32:
+        logits = logits.all_input_nodes[0]
+    shape = last.meta["val"].shape
+    if ending.maker.target is aten.sigmoid_.default:
+        ending.maker.target = aten.sigmoid.default  # It would still write over the logits.
+    with module.graph.inserting_before(output):
+        result = logits
+        if result.meta["val"].dtype != torch.float32:
+            result = add_call(module, aten.to.dtype, (result, torch.float32), like=result)
+        if result.meta["val"].shape != shape:
+            result = add_call(module, aten.reshape.default, (result, list(shape)), like=result)
+    output.replace_input_with(last, result)
+    for node in reversed(module.graph.nodes):
+        # In place they count as something that is of use.
+        if node.op == "call_function" and not node.users and node.target is not None:
+            module.graph.erase_node(node)
+    return result
+
+
+def _is_of_one_photo(node: Node) -> bool:
+    """Whether all axes but one are of size 1."""
+    value = node.meta.get("val")
+    return isinstance(value, Tensor) and value.numel() == max(value.shape, default=1)
+
+
+def _is_over_classes(node: Node) -> bool:
+    value, axis = node.meta["val"], filled(node)[1]
+    return _is_of_one_photo(node) and value.shape[axis] == value.numel() > 1
+
+
+def _name(node: Node) -> str:
+    return str(node.target).removeprefix("aten.").partition(".")[0].strip("_")
+
+
+def _words(ending: _Ending, *, classes: int) -> str:
+    kind = " and ".join(dict.fromkeys([ending.kind, *ending.after]))
+    if "sigmoid" in ending.kind and classes > 1:
         return (
-            "ends in a sigmoid, which is taken off: classes are in the same order, but apps and "
+            f"ends in a {kind}, which is taken off: classes are in the same order, but apps and "
             "the Core ML artifact show a softmax, which sums to 1 over all of them"
         )
-    return f"ends in a {ending}, which is taken off: apps and the Core ML artifact apply one"
+    return f"ends in a {kind}, which is taken off: apps and the Core ML artifact apply a softmax"
 
 
 def _prove(
-    before: ExportedProgram, after: ExportedProgram, ending: str | None, photo: Tensor
+    before: ExportedProgram, after: ExportedProgram, ending: _Ending | None, photo: Tensor
 ) -> None:
     with torch.inference_mode():
         right, got = graph_module(before)(photo), graph_module(after)(photo)
     if got.shape[1] == 2 and right.shape[1] == 1:
-        got = got.softmax(1)[:, 1:] if ending == "sigmoid" else got[:, 1:]
-    elif ending == "sigmoid":
-        got = got.sigmoid()
-    elif ending is not None:
-        got = got.softmax(1) if ending == "softmax" else got.log_softmax(1)
-    if not torch.allclose(got, right, rtol=CLOSE, atol=CLOSE * float(right.abs().max())):
+        got = got[:, 1:]
+    if ending is not None:
+        # As probabilities: the logarithm of what nobody tells from 0 may be anything.
+        got = got.sigmoid() if "sigmoid" in ending.kind else got.softmax(1)
+        right = right.exp() if ending.log else right / ending.scale
+    if not torch.allclose(got, right, rtol=CLOSE, atol=CLOSE * max(1.0, float(right.abs().max()))):
         raise GateError(
-            f"taking the {ending} off this network's end changes what it computes: return the "
-            "logits instead, before it"
+            "taking what makes probabilities off this network's end changes what it computes: "
+            "return the logits instead, before it"
         )
 
 

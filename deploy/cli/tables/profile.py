@@ -30,27 +30,34 @@ _LEAST_HEIGHT = 0.25
 def show_devices(reports: Sequence[DeviceReport]) -> None:
     """A table for each device, with what spoils or qualifies its figures below."""
     for report in reports:
-        echo(_heading(report.device))
+        echo(heading(report.device))
         if not any(arm.arm.blocks for arm in report.arms):
             echo(f"not measured: {report.failure or 'interrupted'}\n")
             continue
-        print_table(*_without_empty([*_ARM, *_FIGURES, "verdict"], _arm_rows(report)))
-        _show_notes(report)
+        print_table(*without_empty([*_ARM, *_FIGURES, "verdict"], _arm_rows(report)))
+        show_notes(report)
         echo()
 
 
 def _arm_rows(report: DeviceReport) -> list[list[str]]:
-    several = len({arm.bundle.id for arm in report.arms}) > 1
     return [
         [
-            f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact,
-            _threads(arm.arm.key),
+            named(report, arm),
+            threads_of(arm.arm.key),
             arm.arm.key.cores or "-",
             *_figures(arm),
             verdict(arm),
         ]
         for arm in report.arms
     ]
+
+
+def named(report: DeviceReport, arm: ArmReport) -> str:
+    """The arm's artifact, with its bundle where there are several."""
+    from deploy.results.words import artifact_label
+
+    several = len({one.bundle.id for one in report.arms}) > 1
+    return f"{arm.bundle.label} " * several + artifact_label(arm.arm)
 
 
 def show_legend(reports: Sequence[DeviceReport]) -> None:
@@ -82,15 +89,17 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
         together = ", measured together" if group[0].together else ""
         echo(click.style(f"{model}, A: {a_label}, B: {b_label}{together}", bold=True))
         header = [*_ARM, "A ms", "B ms", "B/A", "95 %", "p", "B is"]
-        print_table(*_without_empty(header, [_comparison_row(compared) for compared in group]))
+        print_table(*without_empty(header, [_comparison_row(compared) for compared in group]))
         echo()
 
 
 def _comparison_row(compared: ArmComparison) -> list[str]:
+    from deploy.results.words import artifact_label
+
     key, found = compared.key, compared.comparison
     return [
-        compared.a.arm.artifact + (" (native)" if key.runner == "native" else ""),
-        _threads(key),
+        artifact_label(compared.a.arm) + (" (native)" if key.runner == "native" else ""),
+        threads_of(key),
         key.cores or "-",
         _p50(compared.a),
         _p50(compared.b),
@@ -121,6 +130,7 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
         "reasons": list(arm.reasons),
         "warnings": list(arm.warnings),
         "summary": asdict(arm.summary) if arm.summary else None,
+        **({"stretch": asdict(arm.stretch)} if arm.stretch else {}),
         "load_ns": arm.load_ns,
         "first_ns": arm.first_ns,
         "memory_before_bytes": arm.memory_before_bytes,
@@ -131,21 +141,7 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
     }
 
 
-def comparison_facts(compared: ArmComparison) -> dict[str, object]:
-    return {
-        "device": compared.device.id,
-        "model": compared.device.model,
-        "key": compared.key.model_dump(mode="json"),
-        "a": compared.a.bundle.label,
-        "b": compared.b.bundle.label,
-        "together": compared.together,
-        "floor": compared.floor,
-        "valid": compared.valid,
-        **asdict(compared.comparison),
-    }
-
-
-def _heading(device: DeviceFacts) -> str:
+def heading(device: DeviceFacts) -> str:
     clusters = " + ".join(
         f"{len(cluster.cores)} x {cluster.max_khz / _GHZ_IN_KHZ:.2f} GHz"
         if cluster.max_khz
@@ -163,14 +159,14 @@ def _figures(arm: ArmReport) -> list[str]:
     if summary is None:
         return ["-"] * len(_FIGURES)
     return [
-        _ms(summary.p50.value),
-        _ms_interval(summary.p50.interval),
+        in_ms(summary.p50.value),
+        ms_interval(summary.p50.interval),
         _quantile(summary.p90),
         _quantile(summary.p99),
-        _ms(summary.minimum),
+        in_ms(summary.minimum),
         f"{100 * summary.spread:.1f} %",
-        _ms(arm.load_ns),
-        _ms(arm.first_ns),
+        in_ms(arm.load_ns),
+        in_ms(arm.first_ns),
         "-" if arm.memory_peak_bytes is None else f"{arm.memory_peak_bytes / _MB:.0f}",
         f"{summary.throughput:.0f}",
         picture(arm),
@@ -179,9 +175,8 @@ def _figures(arm: ArmReport) -> list[str]:
 
 def picture(arm: ArmReport) -> str:
     """The medians of the blocks in time, as bars from the lowest up."""
-    import numpy as np
 
-    medians = [float(np.median(block.times)) for block in arm.blocks]
+    medians = [block.median for block in arm.blocks]
     low = min(medians)
     height = max(max(medians) - low, _LEAST_HEIGHT * low)
     # All of one kind: old code pages have two of the eight blocks.
@@ -189,7 +184,7 @@ def picture(arm: ArmReport) -> str:
     return "".join(bars[round((len(bars) - 1) * (middle - low) / height)] for middle in medians)
 
 
-def _show_notes(report: DeviceReport) -> None:
+def show_notes(report: DeviceReport) -> None:
     from deploy.results.words import arm_label, threads_text
 
     for warning in report.warnings:
@@ -203,18 +198,18 @@ def _show_notes(report: DeviceReport) -> None:
     for best in report.recommended:
         threads = threads_text(best.threads)
         cores = f" on cores {best.cores}" if best.cores else ""
-        echo(f"recommended: {best.artifact} with {threads}{cores}: {_ms(best.p50_ns)} ms")
+        echo(f"recommended: {best.artifact} with {threads}{cores}: {in_ms(best.p50_ns)} ms")
     if report.failure:
         echo(f"ended early: {report.failure}")
     if report.interrupted:
         echo("interrupted: these figures are of a part of the session")
 
 
-def _threads(key: ArmKey) -> str:
+def threads_of(key: ArmKey) -> str:
     return "-" if key.threads is None else str(key.threads or "default")
 
 
-def _without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+def without_empty(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
     """Without the columns in which nothing is known."""
     kept = [column for column in range(len(header)) if any(row[column] != "-" for row in rows)]
     return [header[column] for column in kept], [[row[column] for column in kept] for row in rows]
@@ -238,17 +233,17 @@ def _remark(compared: ArmComparison) -> str:
 
 
 def _p50(arm: ArmReport) -> str:
-    return _ms(arm.summary.p50.value if arm.summary else None)
+    return in_ms(arm.summary.p50.value if arm.summary else None)
 
 
 def _quantile(estimate: Estimate | None) -> str:
-    return _ms(estimate.value if estimate else None)
+    return in_ms(estimate.value if estimate else None)
 
 
-def _ms(ns: float | None) -> str:
+def in_ms(ns: float | None) -> str:
     """Three figures are what a median is good for.
 
-    >>> _ms(1234567), _ms(98_765_432), _ms(None)
+    >>> in_ms(1234567), in_ms(98_765_432), in_ms(None)
     ('1.23', '98.8', '-')
     """
     if ns is None:
@@ -260,15 +255,15 @@ def _ms(ns: float | None) -> str:
 def p50_cells(arm: ArmReport) -> list[str]:
     """The median in ms, its interval and the verdict."""
     p50 = arm.summary.p50 if arm.summary else None
-    return [_p50(arm), _ms_interval(p50.interval if p50 else None), verdict(arm)]
+    return [_p50(arm), ms_interval(p50.interval if p50 else None), verdict(arm)]
 
 
 def verdict(arm: ArmReport) -> str:
     return "VALID" if arm.valid else "INVALID"
 
 
-def _ms_interval(interval: Interval | None) -> str:
-    return "-" if interval is None else f"{_ms(interval.low)}-{_ms(interval.high)}"
+def ms_interval(interval: Interval | None) -> str:
+    return "-" if interval is None else f"{in_ms(interval.low)}-{in_ms(interval.high)}"
 
 
 def _ratio_interval(interval: Interval | None) -> str:

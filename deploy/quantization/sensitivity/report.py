@@ -19,7 +19,8 @@ from deploy.quantization.ptq import Decisions
 from deploy.quantization.sensitivity.parts import PricedPart, predicted_db, price_parts
 from deploy.quantization.simulate import simulate
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
-from deploy.support.reporter import Logged, Reporter
+from deploy.support.durations import price_seconds
+from deploy.support.reporter import Logged, Reporter, foretell
 from deploy.support.threads import one_thread
 
 
@@ -65,14 +66,15 @@ def measure_sensitivity(
     reporter = reporter or Logged()
     check_given(spec, photos)
     prepared = prepare(spec, photos, reporter)
+    foretell(reporter, "calibrating and pricing", price_seconds(prepared.cost.macs))
     float_logits = prepared.float_logits()
     quantized = quantize(
         prepared,
         effort=effort,
         target_agreement=target_agreement,
         reporter=reporter,
-    )
-    for text in warnings_of(quantized, prepared):
+    )["tensor"]
+    for text in warnings_of(quantized, "tensor", prepared):
         reporter.warn(text)
     assert quantized.mix is not None
     return report_sensitivity(

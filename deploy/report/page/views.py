@@ -10,6 +10,7 @@ from markupsafe import Markup
 from deploy.report import words
 from deploy.report.model import Report, ShownArtifact, ShownGroup, ShownTiming, ShownVariant
 from deploy.report.pictures.points import Picture, pictures_of
+from deploy.report.pictures.stretch import draw_stretches
 from deploy.report.pictures.theme import Styles, for_page
 from deploy.report.pictures.times import TimedArm, draw_times
 from deploy.report.records import CountedLayer, HurtPart, ProvedGate
@@ -62,6 +63,7 @@ class VariantView:
     gates: tuple[Gates, ...]
     arms: tuple[tuple[ShownArtifact, ShownTiming], ...]
     times: tuple[Markup, ...]
+    sustained: bool
     said: tuple[tuple[str, str], ...]
     opened: bool
 
@@ -143,6 +145,7 @@ def _variant_view(
         gates=tuple(_gates(variant)),
         arms=arms,
         times=tuple(_times(report, variant, arms, styles, dots=dots)),
+        sustained=any(timing.stretch for _, timing in arms),
         said=tuple(_said(arms)),
         opened=opened,
     )
@@ -238,7 +241,11 @@ def _times(
             for one, timing in arms
             if timing.device == key
         ]
-        raw = draw_times(timed[:_MOST_ARMS], origin=words.origin_words(device), dots=dots)
+        raw = (
+            draw_stretches(timed[:_MOST_ARMS], origin=words.origin_words(device))
+            if any(arm.timing.stretch for arm in timed)
+            else draw_times(timed[:_MOST_ARMS], origin=words.origin_words(device), dots=dots)
+        )
         if raw is not None:
             title = f"Each inference of {variant.name} in time, on {device.model}"
             yield Markup(for_page(raw, styles, name=f"{variant.key}-{key}", title=title))

@@ -105,7 +105,7 @@ def _draw_arm(axes: Axes, arm: TimedArm, *, every: bool) -> tuple[str, str]:
             dots += [(x, ms), (x, ms)]
         middle = median(block.ms)
         bars += [(block.round - 0.38, middle), (block.round + 0.38, middle)]
-    low, high = _range(_without_spikes([y for _, y in dots]))
+    low, high = range_of(_without_spikes([y for _, y in dots]))
     above = [(x, high) for x, y in dots[::2] if y > high]
     dots = [(x, y) for x, y in dots if y <= high]
     axes.set_ylim(low, high)
@@ -125,7 +125,7 @@ def _draw_arm(axes: Axes, arm: TimedArm, *, every: bool) -> tuple[str, str]:
     for block in timing.blocks:
         if block.failure:
             axes.axvline(block.round, color=BAD, linewidth=3, alpha=0.4)
-    axes.yaxis.set_major_locator(_few_ticks())
+    axes.yaxis.set_major_locator(few_ticks())
     far = f" ({len(above)} above)" if above else ""
     verdict = "" if timing.valid else "   INVALID"
     return f"{arm.name}, ms{far}{verdict}", INK if timing.valid else BAD
@@ -164,8 +164,8 @@ def _draw_around(axes: Axes, blocks: Sequence[ShownBlock], name: str, unit: str,
         line(allowed, "--")
         values = [*values, *allowed]
         title += ": now, and allowed (dashed)"
-    axes.set_ylim(*_range([value for value in values if value is not None]))
-    axes.yaxis.set_major_locator(_few_ticks())
+    axes.set_ylim(*range_of([value for value in values if value is not None]))
+    axes.yaxis.set_major_locator(few_ticks())
     return title
 
 
@@ -176,10 +176,10 @@ def _without_spikes(values: Sequence[float]) -> Sequence[float]:
     return [value for value in values if value <= highest]
 
 
-def _range(values: Sequence[float]) -> tuple[float, float]:
+def range_of(values: Sequence[float]) -> tuple[float, float]:
     """What an axis spans.
 
-    >>> _range([0.0, 0.0]), _range([-5.0, -5.0])
+    >>> range_of([0.0, 0.0]), range_of([-5.0, -5.0])
     ((0.0, 0.14), (-5.7, -4.3))
     """
     low, high = min(values), max(values)
@@ -191,7 +191,7 @@ def _range(values: Sequence[float]) -> tuple[float, float]:
     return bottom if low < 0 else max(0.0, bottom), high + lacking + pad
 
 
-def _few_ticks() -> Locator:
+def few_ticks() -> Locator:
     from matplotlib.ticker import MaxNLocator
 
     return MaxNLocator(3)

@@ -59,7 +59,7 @@ extension Phone {
     }
 
     /// Such as iPhone15,2.
-    private static var model: String {
+    static var model: String {
         let simulated = ProcessInfo.processInfo.environment["SIMULATOR_MODEL_IDENTIFIER"]
         return simulated ?? text("hw.machine") ?? "unknown"
     }

@@ -1,7 +1,18 @@
 @preconcurrency import AVFoundation
 import MobileDeployCore
 
-/// The back camera. Its work is done on a queue of its own: starting a session blocks.
+/// What the screen must know of the camera that is open.
+struct CameraFacts: Equatable, Sendable {
+    let hasLight: Bool
+    let hasOther: Bool
+    /// Of its upright frames in portrait, in pixels.
+    let size: PixelSize
+    /// Another one for each camera, so that the preview is made anew.
+    let id: String
+}
+
+/// The phone's cameras, of which one runs. Their work is done on a queue of their own: starting a
+/// session blocks.
 actor CaptureService {
     enum Problem: Error {
         case denied
@@ -15,25 +26,113 @@ actor CaptureService {
     private let frameQueue = DispatchQueue(label: "dev.mobiledeploy.demo.frames")
     private let receiver = FrameReceiver()
     private let output = AVCaptureVideoDataOutput()
+    private var input: AVCaptureDeviceInput?
+    private var position = AVCaptureDevice.Position.back
     private var rotation: AVCaptureDevice.RotationCoordinator?
     private var rotationObservation: NSKeyValueObservation?
     private var watchers = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { queue.asUnownedSerialExecutor() }
 
-    /// Upright frames, of which only the newest waits; each call of `start` needs one of `stop`
-    /// unless it throws, always `Problem`.
-    func start() async throws -> AsyncStream<RGBImage> {
+    /// Upright frames, one at first and then one for each `takeNext`. Each call of `start` needs
+    /// one of `stop` unless it throws, always `Problem`.
+    func start() async throws -> AsyncStream<Frame> {
         guard await CaptureService.isAllowed() else { throw Problem.denied }
-        if rotation == nil { try configure() }
+        if input == nil { try open() }
         watchers += 1
         if !session.isRunning { session.startRunning() }
         return receiver.frames()
     }
 
+    nonisolated func takeNext() {
+        receiver.takeNext()
+    }
+
     func stop() {
         watchers -= 1
         if watchers == 0 { session.stopRunning() }
+    }
+
+    /// Whether it runs again after the system has stopped it.
+    func restart() -> Bool {
+        if watchers > 0, !session.isRunning { session.startRunning() }
+        return session.isRunning
+    }
+
+    /// Take the other camera. Throws `Problem`.
+    func turn() throws -> CameraFacts {
+        position = position == .back ? .front : .back
+        try open()
+        return facts
+    }
+
+    var facts: CameraFacts {
+        let camera = input?.device
+        let format = camera.map {
+            CMVideoFormatDescriptionGetDimensions($0.activeFormat.formatDescription)
+        }
+        return CameraFacts(
+            hasLight: camera?.hasTorch ?? false,
+            hasOther: CaptureService.camera(at: position == .back ? .front : .back) != nil,
+            size: PixelSize(height: Int(format?.width ?? 16), width: Int(format?.height ?? 9)),
+            id: camera?.uniqueID ?? ""
+        )
+    }
+
+    /// Turn the light on or off, where there is one.
+    func shine(_ on: Bool) {
+        change { camera in
+            let mode: AVCaptureDevice.TorchMode = on ? .on : .off
+            if camera.hasTorch, camera.isTorchModeSupported(mode) { camera.torchMode = mode }
+        }
+    }
+
+    /// Focus and expose for a point, in shares of the picture as the sensor has it.
+    func focus(at point: CGPoint) {
+        change { camera in
+            if camera.isFocusPointOfInterestSupported, camera.isFocusModeSupported(.autoFocus) {
+                camera.focusPointOfInterest = point
+                camera.focusMode = .autoFocus
+            }
+            let exposure = AVCaptureDevice.ExposureMode.continuousAutoExposure
+            if camera.isExposurePointOfInterestSupported, camera.isExposureModeSupported(exposure) {
+                camera.exposurePointOfInterest = point
+                camera.exposureMode = exposure
+            }
+        }
+    }
+
+    /// One element whenever the system reports that the session has failed.
+    nonisolated static func errors(of session: AVCaptureSession) -> AsyncStream<Void> {
+        AsyncStream { continuation in
+            // Its constant has changed its name between versions of the SDK, and keeps its value.
+            let name = Notification.Name("AVCaptureSessionRuntimeErrorNotification")
+            let observer = NotificationCenter.default.addObserver(
+                forName: name, object: session, queue: nil
+            ) { _ in
+                continuation.yield()
+            }
+            let token = ObserverToken(observer: observer)
+            continuation.onTermination = { _ in
+                NotificationCenter.default.removeObserver(token.observer)
+            }
+        }
+    }
+
+    /// Unchecked: nobody looks into it, and the notification centre takes it from any thread.
+    private struct ObserverToken: @unchecked Sendable {
+        let observer: any NSObjectProtocol
+    }
+
+    private func change(_ work: (AVCaptureDevice) -> Void) {
+        guard let camera = input?.device, (try? camera.lockForConfiguration()) != nil
+        else { return }
+        work(camera)
+        camera.unlockForConfiguration()
+    }
+
+    private static func camera(at position: AVCaptureDevice.Position) -> AVCaptureDevice? {
+        AVCaptureDevice.default(.builtInWideAngleCamera, for: .video, position: position)
     }
 
     private static func isAllowed() async -> Bool {
@@ -44,28 +143,41 @@ actor CaptureService {
         }
     }
 
-    private func configure() throws {
-        guard
-            let camera = AVCaptureDevice.default(
-                .builtInWideAngleCamera, for: .video, position: .back),
-            let input = try? AVCaptureDeviceInput(device: camera)
+    /// Put the camera at `position` in place of the one that was open.
+    private func open() throws {
+        guard let camera = CaptureService.camera(at: position),
+            let next = try? AVCaptureDeviceInput(device: camera)
         else { throw Problem.unavailable }
         session.beginConfiguration()
         defer { session.commitConfiguration() }
+        if let input { session.removeInput(input) }
+        input = nil
         if session.canSetSessionPreset(.hd1280x720) { session.sessionPreset = .hd1280x720 }
-        output.videoSettings = [
-            kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_32BGRA
-        ]
-        output.alwaysDiscardsLateVideoFrames = true
-        output.setSampleBufferDelegate(receiver, queue: frameQueue)
-        guard session.canAddInput(input) else { throw Problem.unavailable }
-        session.addInput(input)
-        guard session.canAddOutput(output) else {
-            session.removeInput(input)
-            throw Problem.unavailable
+        guard session.canAddInput(next) else { throw Problem.unavailable }
+        session.addInput(next)
+        if session.outputs.isEmpty {
+            output.videoSettings = [
+                kCVPixelBufferPixelFormatTypeKey as String: kCVPixelFormatType_32BGRA
+            ]
+            output.alwaysDiscardsLateVideoFrames = true
+            output.setSampleBufferDelegate(receiver, queue: frameQueue)
+            guard session.canAddOutput(output) else {
+                session.removeInput(next)
+                throw Problem.unavailable
+            }
+            session.addOutput(output)
         }
-        session.addOutput(output)
+        input = next
+        mirror()
         follow(camera)
+    }
+
+    /// What a front camera sees is mirrored, as its preview is.
+    private func mirror() {
+        guard let connection = output.connection(with: .video), connection.isVideoMirroringSupported
+        else { return }
+        connection.automaticallyAdjustsVideoMirroring = false
+        connection.isVideoMirrored = position == .front
     }
 
     /// Turn the frames as the phone is turned, so that they always arrive upright.

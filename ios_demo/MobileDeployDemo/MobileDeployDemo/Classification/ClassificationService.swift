@@ -12,8 +12,7 @@ struct Recognition: Equatable, Sendable {
 
     /// The best classes, best first.
     let lines: [Line]
-    /// Of the inference alone.
-    let milliseconds: Double
+    let times: FrameTimes
 }
 
 /// Owns the one classifier in use. Its work is done on a queue of its own, where it may block.
@@ -54,18 +53,31 @@ actor ClassificationService {
         loaded = nil
     }
 
-    /// The best classes of an upright photo; nil while nothing is loaded.
-    func recognize(_ photo: RGBImage) throws -> Recognition? {
+    /// Free the network's memory. The next photo loads it again.
+    func release() {
+        loaded = nil
+    }
+
+    /// The best classes of an upright photo; nil while nothing is to be loaded. `conversion` is how
+    /// many milliseconds it took to come so far.
+    func recognize(_ photo: RGBImage, conversion: Double = 0) async throws -> Recognition? {
+        if loaded == nil, let wanted { try await load(wanted) }
         guard let loaded else { return nil }
-        try loaded.classifier.prepare(loaded.preprocessing.crop(photo))
-        let (_, ns) = try stopwatch.time { try loaded.classifier.run() }
+        let cropped = try stopwatch.time {
+            try loaded.classifier.prepare(loaded.preprocessing.crop(photo))
+        }
+        let ran = try stopwatch.time { try loaded.classifier.run() }
         let labels = loaded.arm.bundle.labels
-        let best = try loaded.classifier.logits().top(ClassificationService.shown)
+        let best = try stopwatch.time {
+            try loaded.classifier.logits().top(ClassificationService.shown)
+        }
         return Recognition(
-            lines: best.map {
+            lines: best.value.map {
                 Recognition.Line(id: $0.index, label: labels[$0.index], probability: $0.probability)
             },
-            milliseconds: Double(ns) / 1e6
+            times: FrameTimes(
+                crop: Double(cropped.ns) / 1e6, network: Double(ran.ns) / 1e6,
+                rest: conversion + Double(best.ns) / 1e6)
         )
     }
 

@@ -12,11 +12,6 @@ enum Classifiers {
         ])
     }()
 
-    /// What the app can load of a bundle, in the manifest's order.
-    static func artifacts(of bundle: ModelBundle) -> [Artifact] {
-        bundle.manifest.artifacts.filter { $0.format != .onnx }
-    }
-
     /// The file to load, checked against the manifest and, for Core ML, compiled. It may take long.
     static func file(for arm: Arm) async throws -> URL {
         switch arm.artifact.format {

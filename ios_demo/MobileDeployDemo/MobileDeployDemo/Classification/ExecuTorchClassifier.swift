@@ -26,7 +26,8 @@ final class ExecuTorchClassifier: Classifier {
         else {
             throw RunnerError(kind: .wrongShape, text: "\(artifact.name) takes another input")
         }
-        module = Module(filePath: file.path)
+        // Mapped: its weights are read as they are needed, and count as files and not as memory.
+        module = Module(filePath: file.path, loadMode: .mmap)
         do {
             try module.load("forward")
         } catch {
@@ -41,12 +42,8 @@ final class ExecuTorchClassifier: Classifier {
         guard crop.size == preprocessing.crop else {
             throw RunnerError(kind: .wrongShape, text: "the crop is not of the network's size")
         }
-        do {
-            try input.withUnsafeMutableBytes { (values: UnsafeMutableBufferPointer<Float>) in
-                preprocessing.normalize(crop, into: values)
-            }
-        } catch {
-            throw RunnerError(error, otherwise: .runFailed)
+        try input.withUnsafeMutableBytes { (values: UnsafeMutableBufferPointer<Float>) in
+            preprocessing.normalize(crop, into: values)
         }
     }
 

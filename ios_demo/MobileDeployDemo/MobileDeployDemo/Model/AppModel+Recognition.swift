@@ -1,6 +1,7 @@
 import Foundation
 import MobileDeployCore
 import MobileDeployRuntime
+import UIKit
 
 /// A photo, with what the network says of it.
 struct PhotoResult: Sendable {
@@ -12,26 +13,52 @@ extension AppModel {
     /// Recognize what the camera sees, until the task is cancelled.
     func watchCamera() async {
         camera = .working
-        let frames: AsyncStream<RGBImage>
+        let frames: AsyncStream<Frame>
         do {
             frames = try await capture.start()
         } catch {
             camera = .failed(error.localizedDescription)
             return
         }
-        camera = .ready
-        for await frame in frames { await look(at: frame) }
+        camera = .ready(await capture.facts)
+        // Nobody touches a phone that one holds before something.
+        UIApplication.shared.isIdleTimerDisabled = true
+        let repair = Task { await repairCamera() }
+        for await frame in frames {
+            await look(at: frame)
+            capture.takeNext()
+        }
+        repair.cancel()
+        if benchmarkTask == nil { UIApplication.shared.isIdleTimerDisabled = false }
         await capture.stop()
     }
 
+    /// Start the camera again when the system has stopped it, or say that it cannot be.
+    private func repairCamera() async {
+        for await _ in CaptureService.errors(of: capture.session) {
+            if await capture.restart() { continue }
+            camera = .failed("The camera has stopped. Leave the app and come back.")
+        }
+    }
+
+    /// The other camera, front or back.
+    func turnCamera() async {
+        do {
+            camera = .ready(try await capture.turn())
+        } catch {
+            camera = .failed(error.localizedDescription)
+        }
+    }
+
     /// A network that fails is shown as one that cannot be loaded; the camera runs on.
-    private func look(at frame: RGBImage) async {
+    private func look(at frame: Frame) async {
         let asked = arm
         do {
-            let recognition = try await classification.recognize(frame)
+            let recognition = try await classification.recognize(
+                frame.image, conversion: frame.milliseconds)
             guard let recognition, arm == asked, !Task.isCancelled else { return }
             live = recognition
-            liveTimes.add(recognition.milliseconds)
+            liveFrames.add(recognition.times, end: ProcessInfo.processInfo.systemUptime)
             if case .failed = loading { loading = .ready }
         } catch {
             if arm == asked, !Task.isCancelled { loading = .failed(error.localizedDescription) }
@@ -41,7 +68,7 @@ extension AppModel {
     /// Recognize a photo from the library; `load` gives its file.
     func recognize(_ load: @MainActor () async throws -> Data?) async {
         await fill(\.photo) { _ in
-            guard let data = try await load() else { throw PhotoDecoder.Problem.unreadable }
+            guard let data = try await load() else { throw PhotoProblem.damaged }
             let image = try await AppModel.decode(data)
             guard let recognition = try await classification.recognize(image) else {
                 throw RunnerError(kind: .loadFailed, text: "No network is loaded.")
@@ -70,6 +97,13 @@ extension AppModel {
             outcome = .failed(error.localizedDescription)
         }
         if arm == asked, !Task.isCancelled { self[keyPath: place] = outcome }
+    }
+
+    /// The bytes of a file that another app offers.
+    nonisolated static func read(_ offered: URL) async throws -> Data {
+        let isScoped = offered.startAccessingSecurityScopedResource()
+        defer { if isScoped { offered.stopAccessingSecurityScopedResource() } }
+        return try Data(contentsOf: offered)
     }
 
     private nonisolated static func decode(_ data: Data) async throws -> RGBImage {

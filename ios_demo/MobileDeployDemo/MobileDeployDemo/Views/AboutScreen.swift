@@ -1,19 +1,25 @@
 import MobileDeployCore
 import MobileDeployRuntime
 import SwiftUI
+import UniformTypeIdentifiers
 
 struct AboutScreen: View {
     let model: AppModel
+    @State private var isImporting = false
 
     var body: some View {
         NavigationStack {
             List {
+                if model.objections.isEmpty, let nothing = model.nothing {
+                    StatusLine(text: nothing, isProblem: true)
+                }
                 ForEach(model.objections, id: \.self) { StatusLine(text: $0, isProblem: true) }
                 if let arm = model.arm {
                     facts(of: arm)
                     proof
                     credits(of: arm.bundle)
                 }
+                bundles
                 Section("App") {
                     LabeledContent("Version", value: AppModel.version)
                     LabeledContent("ExecuTorch", value: ExecuTorchClassifier.version)
@@ -22,7 +28,22 @@ struct AboutScreen: View {
             .navigationTitle("About")
             .navigationBarTitleDisplayMode(.inline)
             .toolbar { ArtifactMenu(model: model) }
+            .fileImporter(isPresented: $isImporting, allowedContentTypes: [.zip]) { chosen in
+                if case .success(let file) = chosen { Task { await model.take(file) } }
+            }
         }
+    }
+
+    private var bundles: some View {
+        Section("Bundles") {
+            Button("Import a bundle", systemImage: "square.and.arrow.down") { isImporting = true }
+            ForEach(model.bundles.filter(Shelf.isImported)) { bundle in
+                Button("Remove \(bundle.name)", systemImage: "trash", role: .destructive) {
+                    Task { await model.remove(bundle) }
+                }
+            }
+        }
+        .disabled(model.benchmarkTask != nil)
     }
 
     private func facts(of arm: Arm) -> some View {

@@ -18,8 +18,11 @@ struct ArtifactMenu: View {
                 }
             }
         } label: {
+            // A toolbar would show the picture alone, and not which network answers.
             Label(model.arm?.artifact.name ?? "No network", systemImage: "cpu")
+                .labelStyle(.titleAndIcon)
         }
+        .accessibilityLabel("Network: \(model.arm?.artifact.name ?? "none")")
         .disabled(model.bundles.isEmpty || model.benchmarkTask != nil)
     }
 }

@@ -59,7 +59,6 @@ struct BenchmarkResults: View {
     }
 
     private func milliseconds(_ nanoseconds: Double?) -> String? {
-        guard let nanoseconds else { return nil }
-        return "\((nanoseconds / 1e6).formatted(.number.precision(.fractionLength(2)))) ms"
+        nanoseconds.map { Figures.milliseconds($0 / 1e6) }
     }
 }

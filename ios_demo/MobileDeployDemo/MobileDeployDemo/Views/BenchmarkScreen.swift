@@ -13,7 +13,8 @@ struct BenchmarkScreen: View {
                     run
                     forecast
                 } else {
-                    StatusLine(text: "No bundle is in the app.", isProblem: true)
+                    StatusLine(
+                        text: model.nothing ?? "Loading", isProblem: model.nothing != nil)
                 }
             }
             .navigationTitle("Benchmark")

@@ -1,8 +1,10 @@
+import MobileDeployCore
 import SwiftUI
 
 struct CameraScreen: View {
     let model: AppModel
     @Environment(\.scenePhase) private var phase
+    @State private var isLit = false
 
     var body: some View {
         NavigationStack {
@@ -15,20 +17,47 @@ struct CameraScreen: View {
             }
             .navigationTitle("Camera")
             .navigationBarTitleDisplayMode(.inline)
-            .toolbar { ArtifactMenu(model: model) }
+            .toolbar {
+                ToolbarItemGroup(placement: .topBarLeading) { switches }
+                ToolbarItem(placement: .topBarTrailing) { ArtifactMenu(model: model) }
+            }
         }
         // The camera rests while the app is in the background and while something is measured.
         .task(id: isWatching) {
+            isLit = false
             if isWatching { await model.watchCamera() }
+        }
+        .onChange(of: isLit) { Task { await model.capture.shine(isLit) } }
+    }
+
+    private var isWatching: Bool {
+        phase == .active && model.tab == .camera && model.benchmarkTask == nil
+    }
+
+    @ViewBuilder private var switches: some View {
+        if case .ready(let facts) = model.camera {
+            if facts.hasLight {
+                Toggle("Light", systemImage: "flashlight.on.fill", isOn: $isLit)
+            }
+            if facts.hasOther {
+                Button("Other camera", systemImage: "arrow.triangle.2.circlepath.camera") {
+                    isLit = false
+                    Task { await model.turnCamera() }
+                }
+            }
         }
     }
 
-    private var isWatching: Bool { phase == .active && model.benchmarkTask == nil }
-
     @ViewBuilder private var picture: some View {
         switch model.camera {
-        case .ready:
-            CameraPreview(session: model.capture.session).ignoresSafeArea(edges: .horizontal)
+        case .ready(let facts):
+            CameraPreview(
+                session: model.capture.session, facts: facts,
+                preprocessing: model.arm?.bundle.manifest.preprocessing,
+                focus: { point in Task { await model.capture.focus(at: point) } }
+            )
+            .background(Color.black)
+            .ignoresSafeArea(edges: .horizontal)
         case .failed(let problem):
             ContentUnavailableView {
                 Label("No camera", systemImage: "camera.fill")
@@ -45,12 +74,23 @@ struct CameraScreen: View {
     }
 
     @ViewBuilder private var answer: some View {
-        if case .failed(let problem) = model.loading {
+        if let nothing = model.nothing {
+            StatusLine(text: nothing, isProblem: true)
+        } else if case .failed(let problem) = model.loading {
             StatusLine(text: problem, isProblem: true)
         } else if let live = model.live {
-            RecognitionView(recognition: live, milliseconds: model.liveTimes.median)
+            VStack(alignment: .leading, spacing: 6) {
+                RecognitionView(recognition: live)
+                if let median = model.liveFrames.median { TimesView(times: median, note: note) }
+            }
         } else {
-            StatusLine(text: model.bundles.isEmpty ? "No bundle is in the app." : "Loading")
+            StatusLine(text: "Loading")
+        }
+    }
+
+    private var note: String? {
+        model.liveFrames.perSecond.map {
+            "\($0.formatted(.number.precision(.fractionLength(1)))) frames a second (last 30)"
         }
     }
 }

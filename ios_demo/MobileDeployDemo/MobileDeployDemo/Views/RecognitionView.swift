@@ -4,27 +4,43 @@ import SwiftUI
 /// The best classes with their probabilities.
 struct RecognitionView: View {
     let recognition: Recognition
-    /// Of the inference alone; nil where it would say nothing.
-    let milliseconds: Double?
 
     var body: some View {
         VStack(alignment: .leading, spacing: 6) {
             ForEach(recognition.lines) { line in
-                HStack {
-                    Text(line.label).lineLimit(1)
-                    Spacer()
-                    Text(line.probability, format: .percent.precision(.fractionLength(1)))
-                        .monospacedDigit()
+                VStack(spacing: 6) {
+                    HStack {
+                        Text(line.label).lineLimit(1)
+                        Spacer()
+                        Text(line.probability, format: .percent.precision(.fractionLength(1)))
+                            .monospacedDigit()
+                    }
+                    ProgressView(value: line.probability).accessibilityHidden(true)
                 }
-                ProgressView(value: line.probability)
-            }
-            if let milliseconds {
-                Text("\(milliseconds, format: .number.precision(.fractionLength(2))) ms")
-                    .font(.footnote)
-                    .monospacedDigit()
-                    .foregroundStyle(.secondary)
+                // VoiceOver reads the row as one: the class, then how probable it is.
+                .accessibilityElement(children: .combine)
             }
         }
+    }
+}
+
+/// How long it took, part by part.
+struct TimesView: View {
+    let times: FrameTimes
+    let note: String?
+
+    var body: some View {
+        VStack(alignment: .leading) {
+            Text(
+                "network \(Figures.milliseconds(times.network)), "
+                    + "crop \(Figures.milliseconds(times.crop)), "
+                    + "rest \(Figures.milliseconds(times.rest))")
+            if let note { Text(note) }
+        }
+        .font(.footnote)
+        .monospacedDigit()
+        .foregroundStyle(.secondary)
+        .accessibilityElement(children: .combine)
     }
 }
 

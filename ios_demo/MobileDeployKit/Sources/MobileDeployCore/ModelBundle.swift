@@ -94,9 +94,22 @@ public struct ModelBundle: Identifiable, Equatable, Sendable {
 extension ModelBundle {
     /// Every bundle in `folder` by its name, in order: opened, or what is wrong with it.
     public static func all(in folder: URL) -> [(name: String, bundle: Result<ModelBundle, Error>)] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.sorted().filter { !$0.hasPrefix(".") }.map { name in
-            (name, Result { try ModelBundle(opening: folder.appendingPathComponent(name)) })
+        all(in: [folder])
+    }
+
+    /// The same of several folders; a bundle hides one of its name in a later folder.
+    public static func all(
+        in folders: [URL]
+    ) -> [(name: String, bundle: Result<ModelBundle, Error>)] {
+        var places: [String: URL] = [:]
+        for folder in folders {
+            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+            for name in names where !name.hasPrefix(".") && places[name] == nil {
+                places[name] = folder.appendingPathComponent(name)
+            }
+        }
+        return places.sorted { $0.key < $1.key }.map { name, place in
+            (name, Result { try ModelBundle(opening: place) })
         }
     }
 }

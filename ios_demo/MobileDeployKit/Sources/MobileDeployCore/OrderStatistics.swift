@@ -27,20 +27,3 @@ public enum OrderStatistics {
         quantile(values, 0.5)
     }
 }
-
-/// The last times of a live display, of which it shows the median.
-public struct RecentTimes: Equatable, Sendable {
-    private let capacity: Int
-    private var times: [Double] = []
-
-    public init(capacity: Int = 30) {
-        self.capacity = capacity
-    }
-
-    public var median: Double? { OrderStatistics.median(times) }
-
-    public mutating func add(_ time: Double) {
-        if times.count == capacity { times.removeFirst() }
-        times.append(time)
-    }
-}

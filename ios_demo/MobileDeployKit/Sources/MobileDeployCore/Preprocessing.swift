@@ -1,3 +1,11 @@
+/// A part of a picture, in shares of its width and height.
+public struct PicturePart: Equatable, Sendable {
+    public let left: Double
+    public let top: Double
+    public let width: Double
+    public let height: Double
+}
+
 /// From an upright photo to the network's input, as the manifest's `input` says: scale until the
 /// photo just covers `resize`, cut `crop` from its centre, then `(x * scale - mean) / std`.
 public struct Preprocessing: Equatable, Sendable {
@@ -26,6 +34,18 @@ public struct Preprocessing: Equatable, Sendable {
             window: crop,
             top: halfToEven(covering.height - crop.height),
             left: halfToEven(covering.width - crop.width)
+        )
+    }
+
+    /// Which part of a picture of `size` that is, as nothing on a screen else tells.
+    public func part(of size: PixelSize) -> PicturePart {
+        let covering = cover(size)
+        let (width, height) = (Double(covering.width), Double(covering.height))
+        return PicturePart(
+            left: Double(halfToEven(covering.width - crop.width)) / width,
+            top: Double(halfToEven(covering.height - crop.height)) / height,
+            width: Double(crop.width) / width,
+            height: Double(crop.height) / height
         )
     }
 

@@ -84,6 +84,40 @@ extension RGBImage {
         }
     }
 
+    /// The same of a picture in inks, four bytes for each pixel; `inverted` where they say how much
+    /// light is left, as most files do. Pillow's arithmetic, which knows no profile.
+    public init(
+        copyingInks source: UnsafeRawBufferPointer, inverted: Bool, size: PixelSize,
+        bytesPerRow: Int
+    ) {
+        precondition(bytesPerRow >= size.width * RGBImage.stored)
+        precondition(
+            size.height == 0
+                || source.count >= (size.height - 1) * bytesPerRow + size.width * RGBImage.stored
+        )
+        let count = size.height * size.width * RGBImage.channels
+        let flip: UInt8 = inverted ? 0 : .max
+        self.size = size
+        pixels = [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
+            var to = 0
+            for row in 0..<size.height {
+                var from = row * bytesPerRow
+                for _ in 0..<size.width {
+                    let light = Int(source[from + RGBImage.channels] ^ flip)
+                    for channel in 0..<RGBImage.channels {
+                        let ink = Int(source[from + channel] ^ flip ^ .max)
+                        // Their product by 255, rounded without dividing.
+                        let product = ink * light + 128
+                        target[to] = UInt8(max(0, light - (product + product >> 8) >> 8))
+                        to += 1
+                    }
+                    from += RGBImage.stored
+                }
+            }
+            initialized = count
+        }
+    }
+
     /// Write the pixels, opaque, into rows that begin `bytesPerRow` bytes apart.
     public func copy(
         to target: UnsafeMutableRawBufferPointer, order: PixelOrder, bytesPerRow: Int

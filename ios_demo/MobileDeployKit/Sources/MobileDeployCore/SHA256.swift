@@ -1,7 +1,35 @@
+#if canImport(CryptoKit)
+import CryptoKit
+#endif
 import Foundation
 
-/// SHA-256 of FIPS 180-4, so that bundles are checked by the same code on every system.
+/// SHA-256 of FIPS 180-4: the system's where it has one, which is quick in a Debug build too.
 public struct SHA256 {
+    #if canImport(CryptoKit)
+    private var hash = CryptoKit.SHA256()
+    #else
+    private var hash = PortableSHA256()
+    #endif
+
+    public init() {}
+
+    public mutating func update(_ data: Data) {
+        hash.update(data: data)
+    }
+
+    /// 64 lower-case hex digits of all that was given to `update`.
+    public func finish() -> String {
+        hash.finalize()
+            .map { byte in
+                let text = String(byte, radix: 16)
+                return text.count == 1 ? "0" + text : text
+            }
+            .joined()
+    }
+}
+
+/// The same in Swift alone, for systems without CryptoKit.
+struct PortableSHA256 {
     private static let blockBytes = 64
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
@@ -10,37 +38,37 @@ public struct SHA256 {
     private var pending: [UInt8] = []
     private var length: UInt64 = 0
 
-    public init() {}
+    init() {}
 
-    public mutating func update(_ data: Data) {
+    mutating func update(data: Data) {
         length += UInt64(data.count)
         pending.append(contentsOf: data)
-        let whole = pending.count - pending.count % SHA256.blockBytes
+        let whole = pending.count - pending.count % PortableSHA256.blockBytes
         compress(pending[..<whole])
         pending.removeFirst(whole)
     }
 
-    /// 64 lower-case hex digits of all that was given to `update`.
-    public mutating func finish() -> String {
-        let zeros = (119 - pending.count) % SHA256.blockBytes
+    /// The 32 bytes of all that was given to `update`.
+    func finalize() -> [UInt8] {
+        var last = self
+        let zeros = (119 - pending.count) % PortableSHA256.blockBytes
         let bits = length &* 8
-        pending.append(0x80)
-        pending.append(contentsOf: repeatElement(0, count: zeros))
-        pending.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) })
-        compress(pending[...])
-        let digits = state.map { word in
-            let text = String(word, radix: 16)
-            return String(repeating: "0", count: 8 - text.count) + text
+        last.pending.append(0x80)
+        last.pending.append(contentsOf: repeatElement(0, count: zeros))
+        last.pending.append(
+            contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: bits >> (56 - 8 * $0)) })
+        last.compress(last.pending[...])
+        return last.state.flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: word >> (24 - 8 * $0)) }
         }
-        return digits.joined()
     }
 
     private mutating func compress(_ bytes: ArraySlice<UInt8>) {
         bytes.withUnsafeBufferPointer { source in
-            SHA256.constants.withUnsafeBufferPointer { constants in
+            PortableSHA256.constants.withUnsafeBufferPointer { constants in
                 var words = [UInt32](repeating: 0, count: 64)
-                for start in stride(from: 0, to: source.count, by: SHA256.blockBytes) {
-                    SHA256.compress(
+                for start in stride(from: 0, to: source.count, by: PortableSHA256.blockBytes) {
+                    PortableSHA256.compress(
                         source, from: start, words: &words, constants: constants, into: &state)
                 }
             }

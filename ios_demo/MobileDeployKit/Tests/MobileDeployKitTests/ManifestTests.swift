@@ -10,7 +10,7 @@ final class ManifestTests: XCTestCase {
 
     func testAManifestOfARealBuildIsRead() throws {
         let manifest = try ManifestReader.read(Fixtures.data("manifests/good.json"))
-        XCTAssertEqual(manifest.schemaVersion, ManifestReader.schemaVersion)
+        XCTAssertEqual(manifest.schemaVersion, 1)
         XCTAssertEqual(manifest.labels.count, manifest.network.classes)
         XCTAssertEqual(manifest.preprocessing.crop.height, manifest.network.resolution[0])
         let package = try XCTUnwrap(manifest.artifacts.first { $0.format == .coreml })
@@ -25,6 +25,16 @@ final class ManifestTests: XCTestCase {
         XCTAssertNil(manifest.network.width)
     }
 
+    func testPixelsAreReadAsTheManifestSaysThem() throws {
+        let manifest = try ManifestReader.read(Fixtures.data("manifests/pixels.json"))
+        XCTAssertEqual(manifest.schemaVersion, ManifestReader.schemaVersion)
+        for artifact in manifest.artifacts {
+            XCTAssertEqual(artifact.input.kind, .pixels)
+            let pixels = try XCTUnwrap(artifact.input.pixels)
+            XCTAssertEqual(pixels.dtype, artifact.format == .executorch ? .int8 : .uint8)
+        }
+    }
+
     func testWhatIsNoManifestIsRefused() throws {
         for each in try Fixtures.json("manifests/refused.json", as: [Refused].self) {
             let data = Data(each.text.utf8)
@@ -34,6 +44,29 @@ final class ManifestTests: XCTestCase {
                 case BundleProblem.malformed: XCTAssertEqual(each.problem, "broken", each.name)
                 default: XCTFail("\(each.name): \(error)")
                 }
+            }
+        }
+    }
+
+    func testBytesThatAreNoTextAreRefused() throws {
+        let good = try Fixtures.data("manifests/good.json")
+        // In a key, in a value and between them.
+        for place in [5, 20, 4] {
+            var altered = good
+            altered[place] = 0xff
+            XCTAssertThrowsError(try ManifestReader.read(altered), "\(place)") { error in
+                XCTAssertEqual(error as? BundleProblem, .malformed("the whole"))
+            }
+        }
+    }
+
+    func testNoManifestWithAByteAlteredEndsInAnythingButAnAnswer() throws {
+        let good = try Fixtures.data("manifests/user_network.json")
+        for place in stride(from: 0, to: good.count, by: 3) {
+            for value in [0x00, 0xc3] + Array("\"\\9{".utf8) {
+                var altered = good
+                altered[place] = value
+                _ = try? ManifestReader.read(altered)
             }
         }
     }

@@ -32,7 +32,7 @@ final class PhotoDecoderTests: XCTestCase {
 
     func testWhatIsNoPhotoIsRefused() {
         XCTAssertThrowsError(try PhotoDecoder.decode(Data("no photo".utf8))) { error in
-            XCTAssertEqual(error as? PhotoDecoder.Problem, .unreadable)
+            XCTAssertEqual(error as? PhotoProblem, .unknown)
         }
     }
 }

@@ -42,6 +42,25 @@ final class PreprocessingTests: XCTestCase {
         }
     }
 
+    private struct Seen: Decodable {
+        let width: Int
+        let height: Int
+        let resize: [Int]
+        let crop: [Int]
+        let part: [Double]
+    }
+
+    func testThePartThatTheNetworkSeesIsTold() throws {
+        for each in try Fixtures.json("photos/seen.json", as: [Seen].self) {
+            let part = preprocessing(Sizes(resize: each.resize, crop: each.crop))
+                .part(of: PixelSize(height: each.height, width: each.width))
+            let found = [part.left, part.top, part.width, part.height]
+            for (one, other) in zip(found, each.part) {
+                XCTAssertEqual(one, other, accuracy: 1e-11)
+            }
+        }
+    }
+
     func testNoPictureOfTheFolderIsLeftOut() throws {
         let files = try FileManager.default.contentsOfDirectory(
             atPath: Fixtures.folder.appendingPathComponent("preprocessing").path)
@@ -102,5 +121,22 @@ final class PreprocessingTests: XCTestCase {
             RGBImage(copyingGrey: $0, size: PixelSize(height: 2, width: 2), bytesPerRow: 4)
         }
         XCTAssertEqual(image.pixels, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
+    }
+
+    private struct Inks: Decodable {
+        let cmyk: Data
+        let rgb: Data
+    }
+
+    func testInksBecomeTheColoursThatPillowMakesOfThem() throws {
+        let inks = try Fixtures.json("photos/cmyk.json", as: Inks.self)
+        let size = PixelSize(height: inks.cmyk.count / 4, width: 1)
+        for inverted in [false, true] {
+            let stored = inks.cmyk.map { inverted ? 255 - $0 : $0 }
+            let image = stored.withUnsafeBytes {
+                RGBImage(copyingInks: $0, inverted: inverted, size: size, bytesPerRow: 4)
+            }
+            XCTAssertEqual(image.pixels, [UInt8](inks.rgb))
+        }
     }
 }

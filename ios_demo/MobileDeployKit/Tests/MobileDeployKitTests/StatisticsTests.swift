@@ -30,10 +30,20 @@ final class StatisticsTests: XCTestCase {
         }
     }
 
-    func testALiveDisplayForgetsOldTimes() {
-        var times = RecentTimes(capacity: 3)
-        XCTAssertNil(times.median)
-        for time in [100.0, 1, 2, 3] { times.add(time) }
-        XCTAssertEqual(times.median, 2)
+    func testALiveDisplayForgetsOldFrames() {
+        var frames = RecentFrames(capacity: 3)
+        XCTAssertNil(frames.median)
+        for (index, time) in [100.0, 1, 2, 3].enumerated() {
+            XCTAssertEqual(frames.perSecond, index < 2 ? nil : 4)
+            frames.add(
+                FrameTimes(crop: time, network: time * 2, rest: time * 3), end: Double(index) / 4)
+        }
+        XCTAssertEqual(frames.median, FrameTimes(crop: 2, network: 4, rest: 6))
+        XCTAssertEqual(frames.perSecond, 4)
+    }
+
+    func testTimesShortOfAMillisecondHaveADigitMore() {
+        let shown = [0.123456, 0.9951, 1.0049, 12.34, 123.4].map(Figures.milliseconds)
+        XCTAssertEqual(shown, ["0.12 ms", "1.00 ms", "1.0 ms", "12.3 ms", "123.4 ms"])
     }
 }

@@ -2,6 +2,7 @@ package dev.mobiledeploy.demo
 
 import android.Manifest.permission.CAMERA
 import android.app.Activity
+import android.app.AlertDialog
 import android.content.ActivityNotFoundException
 import android.content.Intent
 import android.content.pm.PackageManager.PERMISSION_DENIED
@@ -14,6 +15,7 @@ import android.view.ViewGroup
 import android.widget.RadioGroup
 import android.widget.TextView
 import android.widget.Toast
+import dev.mobiledeploy.demo.core.Outcome
 import dev.mobiledeploy.demo.session.SessionState
 import dev.mobiledeploy.demo.ui.AboutScreen
 import dev.mobiledeploy.demo.ui.BenchmarkScreen
@@ -64,6 +66,9 @@ class MainActivity : Activity() {
             tabs.check(it.getInt(TAB))
             explainable = it.getBoolean(EXPLAINABLE)
         }
+        findViewById<View>(R.id.session_import).setOnClickListener { askForBundle() }
+        // Made anew by the system: what was handed to us has been taken already.
+        if (savedInstanceState == null) take(intent)
     }
 
     override fun onStart() {
@@ -91,9 +96,10 @@ class MainActivity : Activity() {
         ready?.let(picker::draw)
         findViewById<View>(R.id.setup).visibility = visibleIf(ready != null)
         tabs.visibility = visibleIf(ready != null)
-        val message = findViewById<TextView>(R.id.session_message)
-        message.visibility = visibleIf(ready == null)
-        message.text = when (state) {
+        findViewById<View>(R.id.session_message).visibility = visibleIf(ready == null)
+        findViewById<View>(R.id.session_import).visibility =
+            visibleIf(state is SessionState.NoNetwork)
+        findViewById<TextView>(R.id.session_words).text = when (state) {
             is SessionState.Opening -> getString(R.string.opening)
             is SessionState.NoNetwork -> words.nothing(state.refused)
             is SessionState.Ready -> ""
@@ -148,8 +154,67 @@ class MainActivity : Activity() {
 
     override fun onActivityResult(code: Int, result: Int, data: Intent?) {
         super.onActivityResult(code, result, data)
-        val photo = data?.data
-        if (code == PHOTO_REQUEST && result == RESULT_OK && photo != null) app.gallery.open(photo)
+        val file = data?.data
+        if (result != RESULT_OK || file == null) return
+        when (code) {
+            PHOTO_REQUEST -> app.gallery.open(file)
+            BUNDLE_REQUEST -> import(file)
+        }
+    }
+
+    /** Let the user choose a file of `mobile-deploy pack`. */
+    fun askForBundle() {
+        val intent = Intent(Intent.ACTION_OPEN_DOCUMENT)
+            .addCategory(Intent.CATEGORY_OPENABLE)
+            .setType("*/*")
+            // Some apps that offer files know no better than the second.
+            .putExtra(Intent.EXTRA_MIME_TYPES, arrayOf(ZIP, "application/octet-stream"))
+        open(intent, BUNDLE_REQUEST)
+    }
+
+    private fun import(file: Uri) {
+        Toast.makeText(this, R.string.importing, Toast.LENGTH_SHORT).show()
+        app.session.import(file) { outcome ->
+            val words = when (outcome) {
+                is Outcome.Done -> getString(R.string.imported, outcome.value)
+                is Outcome.Failed -> words.failed(outcome)
+            }
+            // This activity may be gone by now, and a dialog with it.
+            if (isDestroyed) return@import
+            AlertDialog.Builder(this).setMessage(words)
+                .setPositiveButton(android.R.string.ok, null).show()
+        }
+    }
+
+    override fun onNewIntent(intent: Intent) {
+        super.onNewIntent(intent)
+        take(intent)
+    }
+
+    /** A photo or a bundle that another app hands us. */
+    private fun take(intent: Intent) {
+        val file = when (intent.action) {
+            Intent.ACTION_SEND -> stream(intent)
+            Intent.ACTION_VIEW -> intent.data
+            else -> return
+        }
+        // Our own files are nobody's to hand us.
+        val type = if (file?.scheme == "content") intent.type.orEmpty() else ""
+        when {
+            file != null && type.startsWith("image/") -> {
+                tabs.check(R.id.tab_gallery)
+                app.gallery.open(file)
+            }
+            file != null && type in listOf(ZIP, ZIP_TOO) -> import(file)
+            else -> Toast.makeText(this, R.string.shared_nothing, Toast.LENGTH_LONG).show()
+        }
+    }
+
+    @Suppress("DEPRECATION") // Its successor needs Android 13.
+    private fun stream(intent: Intent): Uri? = try {
+        intent.getParcelableExtra(Intent.EXTRA_STREAM) as? Uri
+    } catch (_: RuntimeException) { // What another app has put there may be of no class of ours.
+        null
     }
 
     private fun open(intent: Intent, code: Int) = try {
@@ -161,6 +226,9 @@ class MainActivity : Activity() {
     private companion object {
         const val CAMERA_REQUEST = 1
         const val PHOTO_REQUEST = 2
+        const val BUNDLE_REQUEST = 3
+        const val ZIP = "application/zip"
+        const val ZIP_TOO = "application/x-zip-compressed"
         const val REFUSED = "refused the camera for good"
         const val EXPLAINABLE = "explainable"
         const val TAB = "tab"

@@ -1,9 +1,7 @@
 package dev.mobiledeploy.demo
 
-import dev.mobiledeploy.demo.core.BundleSource
 import dev.mobiledeploy.demo.core.RgbImage
 import java.io.File
-import java.io.InputStream
 import javax.imageio.ImageIO
 import org.json.JSONArray
 import org.json.JSONObject
@@ -50,11 +48,3 @@ fun JSONArray.objects(): List<JSONObject> = List(length(), ::getJSONObject)
 fun JSONArray.ints(): List<Int> = List(length(), ::getInt)
 
 fun JSONArray.doubles(): List<Double> = List(length(), ::getDouble)
-
-/** Bundles that lie in a folder, as the app's assets do. */
-class FolderBundles(private val folder: File) : BundleSource {
-    override fun names(): List<String> = folder.list().orEmpty().sorted()
-
-    override fun open(name: String, file: String): InputStream =
-        File(folder, "$name/$file").inputStream()
-}

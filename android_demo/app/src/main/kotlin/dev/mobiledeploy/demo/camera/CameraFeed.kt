@@ -34,6 +34,8 @@ class CameraFeed(
     private val onFailure: (CameraFailure) -> Unit,
 ) {
     private var device: CameraDevice? = null
+    private var session: CameraCaptureSession? = null
+    private var light = false
 
     @Volatile
     private var closed = false
@@ -54,6 +56,12 @@ class CameraFeed(
             reader.setOnImageAvailableListener({ frameIsThere() }, framesHandler)
             attempt(::openDevice)
         }
+    }
+
+    /** Turn the camera's light on or off. */
+    fun shine(on: Boolean) = worker.run {
+        light = on
+        session?.let { attempt { request(it) } }
     }
 
     /** Give back camera and preview, once the frame at work is done. */
@@ -98,6 +106,7 @@ class CameraFeed(
     private fun fail(lost: CameraDevice, failure: CameraFailure) {
         lost.close()
         device = null
+        session = null
         onFailure(failure)
     }
 
@@ -106,18 +115,10 @@ class CameraFeed(
     private fun startSession(opened: CameraDevice) = opened.createCaptureSession(
         listOf(preview, reader.surface),
         object : CameraCaptureSession.StateCallback() {
-            override fun onConfigured(session: CameraCaptureSession) {
+            override fun onConfigured(configured: CameraCaptureSession) {
                 if (closed || device == null) return
-                attempt {
-                    val request = opened.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
-                    request.addTarget(preview)
-                    request.addTarget(reader.surface)
-                    request.set(
-                        CaptureRequest.CONTROL_AF_MODE,
-                        CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
-                    )
-                    session.setRepeatingRequest(request.build(), null, worker.handler)
-                }
+                session = configured
+                attempt { request(configured) }
             }
 
             override fun onConfigureFailed(session: CameraCaptureSession) =
@@ -125,6 +126,19 @@ class CameraFeed(
         },
         worker.handler,
     )
+
+    private fun request(session: CameraCaptureSession) {
+        if (closed || device == null) return
+        val request = session.device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
+        request.addTarget(preview)
+        request.addTarget(reader.surface)
+        request.set(
+            CaptureRequest.CONTROL_AF_MODE,
+            CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
+        )
+        if (light) request.set(CaptureRequest.FLASH_MODE, CaptureRequest.FLASH_MODE_TORCH)
+        session.setRepeatingRequest(request.build(), null, worker.handler)
+    }
 
     private fun frameIsThere() {
         val image = reader.acquireLatestImage() ?: return

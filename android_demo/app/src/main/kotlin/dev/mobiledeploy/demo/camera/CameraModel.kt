@@ -4,10 +4,11 @@ import android.content.Context
 import android.graphics.SurfaceTexture
 import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraManager
+import dev.mobiledeploy.demo.core.FrameTimes
 import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.Outcome
 import dev.mobiledeploy.demo.core.Prediction
-import dev.mobiledeploy.demo.core.RecentTimes
+import dev.mobiledeploy.demo.core.RecentFrames
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.core.YuvFrame
 import dev.mobiledeploy.demo.core.attempt
@@ -28,8 +29,8 @@ sealed interface CameraState {
     data class Live(val camera: Camera, val others: Boolean, val live: Outcome<Seen>?) : CameraState
 }
 
-/** What the network sees in a frame, and the median of its last times in nanoseconds. */
-class Seen(val prediction: Prediction, val median: Double)
+/** What the network sees in a frame, the medians of the last frames' times, how many come. */
+class Seen(val prediction: Prediction, val median: FrameTimes, val perSecond: Double?)
 
 /** The camera, opened and closed with its screen. */
 class CameraModel(context: Context, private val session: Session) {
@@ -39,7 +40,7 @@ class CameraModel(context: Context, private val session: Session) {
     private var facing = 0
 
     // The worker's own.
-    private val times = RecentTimes()
+    private val frames = RecentFrames()
     private var timed: Setup? = null
     private var failed: Pair<CameraFeed, Setup>? = null
 
@@ -77,6 +78,11 @@ class CameraModel(context: Context, private val session: Session) {
         state.value = CameraState.NoPermission
     }
 
+    /** Turn the light of the camera that is open on or off. */
+    fun shine(on: Boolean) {
+        feed?.shine(on)
+    }
+
     /** The next opening is of the next camera. */
     fun next() {
         facing++
@@ -99,12 +105,15 @@ class CameraModel(context: Context, private val session: Session) {
         val setup = session.setup ?: return
         if (failed == of to setup) return
         val outcome = attempt {
-            val photo = orientation.apply(frame.toRgb())
-            val prediction = session.engine.classify(setup, photo)
-            if (timed != setup) times.clear()
+            if (timed != setup) frames.clear()
             timed = setup
-            times.add(prediction.inference)
-            Seen(prediction, times.median() ?: 0.0)
+            val begin = System.nanoTime()
+            val prediction = session.engine.classify(setup, orientation.apply(frame.toRgb()))
+            val end = System.nanoTime()
+            val (crop, network) = prediction.crop.toDouble() to prediction.inference.toDouble()
+            val times = FrameTimes(crop, network, maxOf(end - begin - crop - network, 0.0))
+            frames.add(times, end)
+            Seen(prediction, frames.median() ?: times, frames.perSecond())
         }
         failed = (of to setup).takeIf { outcome is Outcome.Failed }
         session.worker.onMain {

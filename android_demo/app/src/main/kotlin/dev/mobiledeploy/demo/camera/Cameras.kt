@@ -8,8 +8,17 @@ import android.util.Size
 import dev.mobiledeploy.demo.core.Orientation
 import kotlin.math.abs
 
-/** A camera of the phone, [sensor] degrees being how it is built in. */
-data class Camera(val id: String, val front: Boolean, val sensor: Int, val size: Size) {
+/** A camera of the phone, [sensor] degrees being how it is built in; [light] if it has one. */
+data class Camera(
+    val id: String,
+    val front: Boolean,
+    val sensor: Int,
+    val size: Size,
+    val light: Boolean,
+) {
+    /** Whether its picture lies on its side on a display turned by [display] degrees. */
+    fun isSideways(display: Int): Boolean = (sensor - display).mod(180) == 90
+
     /** Of its frames on a display turned by [display] degrees. */
     fun orientation(display: Int): Orientation = Orientation.ofCamera(sensor, display, front)
 }
@@ -31,6 +40,7 @@ private fun camera(id: String, facts: CameraCharacteristics): Camera? {
                 CameraCharacteristics.LENS_FACING_FRONT,
             sensor = facts[CameraCharacteristics.SENSOR_ORIENTATION] ?: 0,
             size = it,
+            light = facts[CameraCharacteristics.FLASH_INFO_AVAILABLE] == true,
         )
     }
 }

@@ -10,8 +10,12 @@ import java.io.IOException
  * is there in full length is whole.
  */
 class ArtifactStore(private val folder: File) {
-    /** Throws [BundleException] where the bytes differ, IOException where the disk is full. */
+    /**
+     * Throws [BundleException] where the bytes differ or are missing, IOException where the disk is
+     * full. An imported bundle's artifacts are files already, and are taken where they lie.
+     */
     fun fileOf(bundle: Bundle, artifact: Artifact): File {
+        bundle.file(artifact)?.let { if (it.length() == artifact.bytes) return it }
         val file = File(folder, nameOf(artifact))
         if (file.length() != artifact.bytes) copy(bundle, artifact, file)
         return file

@@ -1,6 +1,7 @@
 package dev.mobiledeploy.demo.core
 
 import java.io.ByteArrayOutputStream
+import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
 import java.io.InputStream
@@ -14,6 +15,9 @@ interface BundleSource {
 
     /** Throws [FileNotFoundException] where the bundle has no such [file]. */
     fun open(name: String, file: String): InputStream
+
+    /** The same as a file that a runtime can load where it lies; null where it is none. */
+    fun file(name: String, file: String): File? = null
 }
 
 /** Why a bundle cannot be used. */
@@ -37,8 +41,19 @@ class Bundle private constructor(
     val labels: List<String>,
     private val source: BundleSource,
 ) {
-    /** The bytes of the artifact's file, not checked: [ArtifactStore] does while it copies. */
-    fun open(artifact: Artifact): InputStream = source.open(name, artifact.record.file)
+    /**
+     * The bytes of the artifact's file, not checked: [ArtifactStore] does while it copies.
+     *
+     * Throws [BundleException] where it is missing.
+     */
+    fun open(artifact: Artifact): InputStream = try {
+        source.open(name, artifact.record.file)
+    } catch (_: FileNotFoundException) {
+        throw broken("${artifact.record.file} is missing")
+    }
+
+    /** The artifact's file where it lies, checked when it came there; null where it is none. */
+    fun file(artifact: Artifact): File? = source.file(name, artifact.record.file)
 
     /** The golden photo [index] as the network sees it. */
     fun goldenCrop(index: Int): RgbImage {

@@ -9,9 +9,14 @@ data class RefusedBundle(val name: String, val problem: BundleProblem)
 data class Opened(val choices: List<Choice>, val refused: List<RefusedBundle>) {
     val bundles: List<Bundle> get() = choices.map(Choice::bundle).distinct()
 
-    /** int8 is the quick one on phones; else whatever there is first. */
-    val preferred: Choice? get() =
-        choices.find { it.artifact.precision == "int8" } ?: choices.firstOrNull()
+    /**
+     * What to begin with, of the bundle called [name] where it has something, else of all: int8 is
+     * the quick one on phones; without it whatever there is first.
+     */
+    fun preferred(name: String? = null): Choice? {
+        val among = choices.filter { it.bundle.name == name }.ifEmpty { choices }
+        return among.find { it.artifact.precision == "int8" } ?: among.firstOrNull()
+    }
 }
 
 /** Open every bundle of [source]; one that is broken does not keep the others from working. */
@@ -38,9 +43,17 @@ fun openAll(source: BundleSource, runtimes: List<Runtime>): Opened {
 
 private fun choicesOf(bundle: Bundle, runtimes: List<Runtime>): List<Choice> =
     bundle.manifest.artifacts
-        .filter { it.takesTensor && it.givesLogits }
-        .filter { it.inputShape == bundle.manifest.preprocessing.shape }
+        .filter { it.givesLogits && takesCrops(it, bundle.manifest.preprocessing) }
         .mapNotNull { artifact ->
             runtimes.find { it.format == artifact.format && artifact.runtime.isMetBy(it.version) }
                 ?.let { Choice(bundle, artifact, it) }
         }
+
+private fun takesCrops(artifact: Artifact, preprocessing: Preprocessing): Boolean {
+    if (artifact.takesTensor) return artifact.inputShape == preprocessing.shape
+    val crop = preprocessing.crop
+    val sides = listOf(crop.height, crop.width).map(Int::toLong)
+    val channels = PixelBytes.CHANNELS.toLong()
+    val shapes = listOf(listOf(1L) + sides + channels, listOf(1L, channels) + sides)
+    return artifact.pixels != null && artifact.inputShape in shapes
+}

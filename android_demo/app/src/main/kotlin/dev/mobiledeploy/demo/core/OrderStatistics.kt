@@ -16,18 +16,3 @@ fun quantile(values: List<Long>, q: Double): Double {
 
 /** The middle one, or the mean of the two in the middle. */
 fun median(values: List<Long>): Double = quantile(values, 0.5)
-
-/** The last [capacity] times, of which a live display shows the median. */
-class RecentTimes(private val capacity: Int = 30) {
-    private val times = ArrayDeque<Long>()
-
-    fun add(nanoseconds: Long) {
-        if (times.size == capacity) times.removeFirst()
-        times.addLast(nanoseconds)
-    }
-
-    fun clear() = times.clear()
-
-    /** In nanoseconds; null before the first. */
-    fun median(): Double? = if (times.isEmpty()) null else median(times)
-}

@@ -1,20 +1,22 @@
 package dev.mobiledeploy.demo.core
 
+import dev.mobiledeploy.demo.core.packs.PackException
 import java.io.IOException
 
 /** Something that worked, or why it did not. */
 sealed interface Outcome<out T> {
     data class Done<T>(val value: T) : Outcome<T>
 
-    /** [detail] is for those who built the bundle, in their runtime's words. */
-    data class Failed(val failure: Failure, val detail: String) : Outcome<Nothing>
+    /**
+     * [detail] is for those who built the bundle, in their runtime's words, or a photo's name;
+     * [photo] says why where it is a photo's fault.
+     */
+    data class Failed(val failure: Failure, val detail: String, val photo: PhotoFault? = null) :
+        Outcome<Nothing>
 }
 
 /** What a user can be told, each with words of its own. */
-enum class Failure { NETWORK, MEMORY, STORAGE, BUNDLE, PHOTO, CANCELLED }
-
-/** A photo that cannot be read. */
-class PhotoException(message: String) : Exception(message)
+enum class Failure { NETWORK, MEMORY, STORAGE, BUNDLE, PACK, PHOTO, CANCELLED }
 
 /** Do [work]; what it is known to throw becomes an outcome. */
 fun <T> attempt(work: () -> T): Outcome<T> = try {
@@ -31,7 +33,9 @@ fun <T> attempt(work: () -> T): Outcome<T> = try {
 } catch (error: BundleException) {
     Outcome.Failed(Failure.BUNDLE, "${error.message}")
 } catch (error: PhotoException) {
-    Outcome.Failed(Failure.PHOTO, "${error.message}")
+    Outcome.Failed(Failure.PHOTO, error.detail, error.fault)
+} catch (error: PackException) {
+    Outcome.Failed(Failure.PACK, "${error.message}")
 } catch (error: IOException) {
     Outcome.Failed(Failure.STORAGE, "${error.message}")
 }

@@ -5,6 +5,9 @@ import java.nio.FloatBuffer
 /** Height and width in pixels, in the manifest's order. */
 data class Size(val height: Int, val width: Int)
 
+/** A part of a picture, in shares of its width and height. */
+data class PicturePart(val left: Double, val top: Double, val width: Double, val height: Double)
+
 /**
  * From an upright photo to the network's input, as the manifest's `input` says: scale until the
  * photo covers [resize], cut [crop] from its centre, then `(x * scale - mean) / std`.
@@ -41,6 +44,39 @@ data class Preprocessing(
             window = crop,
             top = halfToEven(size.height - crop.height),
             left = halfToEven(size.width - crop.width),
+        )
+    }
+
+    /** Put a crop into [input] as it takes it: normalized, or its bytes with alpha. */
+    fun normalize(crop: RgbImage, input: NetworkInput) = when (input) {
+        is NetworkInput.Floats -> normalize(crop, input.numbers)
+        is NetworkInput.Pixels -> copy(crop, input)
+    }
+
+    private fun copy(crop: RgbImage, input: NetworkInput.Pixels) {
+        require(Size(crop.height, crop.width) == this.crop) { "the crop has another size" }
+        // Less 128, for a byte, is the highest bit turned over.
+        val flip = if (input.form.signed) 0x80 else 0
+        val alpha = (0xFF xor flip).toByte()
+        var to = 0
+        for (from in crop.pixels.indices step RgbImage.CHANNELS) {
+            for (channel in 0 until RgbImage.CHANNELS) {
+                val value = crop.pixels[from + channel].toInt() xor flip
+                input.bytes.put(to + channel, value.toByte())
+            }
+            input.bytes.put(to + RgbImage.CHANNELS, alpha)
+            to += PixelBytes.CHANNELS
+        }
+    }
+
+    /** Which part of a picture of [width] x [height] that is. */
+    fun partOf(width: Int, height: Int): PicturePart {
+        val size = cover(width, height)
+        return PicturePart(
+            left = halfToEven(size.width - crop.width).toDouble() / size.width,
+            top = halfToEven(size.height - crop.height).toDouble() / size.height,
+            width = crop.width.toDouble() / size.width,
+            height = crop.height.toDouble() / size.height,
         )
     }
 

@@ -4,59 +4,63 @@ import android.content.ContentResolver
 import android.graphics.Bitmap
 import android.graphics.BitmapFactory
 import android.graphics.Color
-import android.media.ExifInterface
 import android.net.Uri
-import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.PhotoException
+import dev.mobiledeploy.demo.core.PhotoFault
+import dev.mobiledeploy.demo.core.PhotoHeader
 import dev.mobiledeploy.demo.core.RgbImage
+import dev.mobiledeploy.demo.core.readAtMost
 import dev.mobiledeploy.demo.core.sampleSize
-import java.io.FileNotFoundException
+import dev.mobiledeploy.demo.session.nameOf
 import java.io.IOException
-import java.io.InputStream
 import java.nio.ByteBuffer
 
 /** Reads photos that other apps offer, upright and small enough for the phone's memory. */
 class PhotoReader(private val resolver: ContentResolver) {
-    /** Throws [PhotoException] for what is no photo or is no longer offered. */
-    fun read(photo: Uri): RgbImage {
-        val bounds = BitmapFactory.Options().apply { inJustDecodeBounds = true }
-        open(photo) { BitmapFactory.decodeStream(it, null, bounds) }
-        if (bounds.outWidth <= 0 || bounds.outHeight <= 0) throw PhotoException("not a picture")
-        val options = BitmapFactory.Options().apply {
-            inSampleSize = sampleSize(bounds.outWidth, bounds.outHeight)
+    /** Throws [PhotoException] with its name for what is no photo of ours or no longer offered. */
+    fun read(photo: Uri): RgbImage = try {
+        decoded(photo)
+    } catch (error: PhotoException) {
+        throw PhotoException(error.fault, resolver.nameOf(photo))
+    }
+
+    private fun decoded(photo: Uri): RgbImage {
+        val file = bytes(photo)
+        val orientation = PhotoHeader.orientation(file)
+        val options = BitmapFactory.Options().apply { inJustDecodeBounds = true }
+        decode(file, options)
+        PhotoHeader.check(options.outWidth, options.outHeight)
+        options.apply {
+            inJustDecodeBounds = false
+            inSampleSize = sampleSize(outWidth, outHeight)
             inPreferredConfig = Bitmap.Config.ARGB_8888
             // Alpha is laid over white below, which the decoder's own way would darken.
             inPremultiplied = false
         }
-        val bitmap = open(photo) { BitmapFactory.decodeStream(it, null, options) }
-            ?: throw PhotoException("the picture is damaged")
+        val bitmap = decode(file, options) ?: throw PhotoException(PhotoFault.DAMAGED)
         val stored = bitmap.toRgb()
         bitmap.recycle()
-        return orientation(photo).apply(stored)
+        return orientation.apply(stored)
     }
 
-    private fun orientation(photo: Uri): Orientation = try {
-        val tag = open(photo) { stream ->
-            ExifInterface(stream)
-                .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL)
-        }
-        Orientation.ofExif(tag)
-    } catch (_: IOException) {
-        // Formats without EXIF are as they are stored.
-        Orientation.UPRIGHT
+    private fun decode(file: ByteArray, options: BitmapFactory.Options): Bitmap? = try {
+        BitmapFactory.decodeByteArray(file, 0, file.size, options)
+    } catch (error: RuntimeException) { // What a decoder makes of a stranger's file.
+        throw PhotoException(PhotoFault.DAMAGED, "$error")
     }
 
-    private fun <T> open(photo: Uri, read: (InputStream) -> T): T = offered(photo).use(read)
+    private fun bytes(photo: Uri): ByteArray = try {
+        val stream = resolver.openInputStream(photo) ?: throw PhotoException(PhotoFault.GONE)
+        stream.use { it.readAtMost(MOST_BYTES) } ?: throw PhotoException(PhotoFault.LARGE)
+    } catch (error: IOException) {
+        throw PhotoException(PhotoFault.GONE, "${error.message}")
+    } catch (error: RuntimeException) { // Whatever the other app throws comes through to us.
+        throw PhotoException(PhotoFault.GONE, "$error")
+    }
 
-    private fun offered(photo: Uri): InputStream = try {
-        resolver.openInputStream(photo) ?: throw PhotoException("nothing is there")
-    } catch (error: SecurityException) {
-        throw PhotoException("the other app no longer offers it: ${error.message}")
-    } catch (error: FileNotFoundException) {
-        throw PhotoException("the other app does not find it: ${error.message}")
-    } catch (error: RuntimeException) {
-        // Whatever the other app throws comes through to us.
-        throw PhotoException("the other app failed: $error")
+    private companion object {
+        // The largest that phones take, of 200 megapixels, has less.
+        const val MOST_BYTES = 128 shl 20
     }
 }
 

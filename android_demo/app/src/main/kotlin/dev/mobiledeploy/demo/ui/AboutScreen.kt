@@ -3,6 +3,7 @@ package dev.mobiledeploy.demo.ui
 import android.view.LayoutInflater
 import android.view.View
 import android.view.ViewGroup
+import android.widget.Button
 import android.widget.TextView
 import dev.mobiledeploy.demo.MainActivity
 import dev.mobiledeploy.demo.R
@@ -18,7 +19,14 @@ class AboutScreen(activity: MainActivity, private val words: Words) : Screen {
 
     private val session = activity.app.session
     private val facts = view.findViewById<ViewGroup>(R.id.facts)
+    private val remove = view.findViewById<Button>(R.id.remove_bundle)
     private var unobserve: () -> Unit = {}
+
+    init {
+        view.findViewById<Button>(R.id.import_bundle).setOnClickListener {
+            activity.askForBundle()
+        }
+    }
 
     override fun show() {
         unobserve = session.state.observe { if (it is SessionState.Ready) draw(it) }
@@ -30,6 +38,9 @@ class AboutScreen(activity: MainActivity, private val words: Words) : Screen {
         val (bundle, artifact, runtime) = state.setup.choice
         val manifest = bundle.manifest
         val (crop, resize) = manifest.preprocessing.crop to manifest.preprocessing.resize
+        remove.visibility = visibleIf(session.isImported(bundle.name))
+        remove.text = text(R.string.remove_bundle, bundle.name)
+        remove.setOnClickListener { session.remove(bundle.name) }
         facts.removeAllViews()
         add(R.string.about_network, manifest.network.name)
         manifest.network.width?.let { add(R.string.about_width, "$it") }

@@ -8,11 +8,13 @@ import android.view.TextureView
 import android.view.View
 import android.widget.Button
 import android.widget.TextView
+import android.widget.ToggleButton
 import dev.mobiledeploy.demo.MainActivity
 import dev.mobiledeploy.demo.R
 import dev.mobiledeploy.demo.app
 import dev.mobiledeploy.demo.camera.CameraState
 import dev.mobiledeploy.demo.core.Outcome
+import dev.mobiledeploy.demo.core.fitted
 
 /** What the camera sees, live. */
 class CameraScreen(private val activity: MainActivity, private val words: Words) : Screen {
@@ -25,15 +27,18 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
     private val latency = view.findViewById<TextView>(R.id.latency)
     private val allow = view.findViewById<Button>(R.id.allow)
     private val turn = view.findViewById<Button>(R.id.turn)
+    private val light = view.findViewById<ToggleButton>(R.id.light)
+    private val frame = view.findViewById<CropFrame>(R.id.frame)
     private val results = view.findViewById<View>(R.id.results)
     private val predictions = PredictionsView(view.findViewById(R.id.predictions), words)
-    private var unobserve: () -> Unit = {}
+    private var unobserve: List<() -> Unit> = emptyList()
     private var seen = false
     private var transformed = 0
 
     init {
         preview.surfaceTextureListener = Surfaces()
         allow.setOnClickListener { activity.askForCamera() }
+        light.setOnCheckedChangeListener { _, on -> model.shine(on) }
         turn.setOnClickListener {
             model.next()
             open()
@@ -42,13 +47,17 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
 
     override fun show() {
         seen = true
-        unobserve = model.state.observe(::draw)
+        // Another network may see another part.
+        unobserve = listOf(
+            model.state.observe(::draw),
+            activity.app.session.state.observe { transform() },
+        )
         open()
     }
 
     override fun hide() {
         seen = false
-        unobserve()
+        unobserve.forEach { it() }
         model.close()
     }
 
@@ -59,6 +68,7 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
             !seen -> Unit
             activity.checkSelfPermission(CAMERA) != PERMISSION_GRANTED -> model.refused()
             texture != null -> {
+                light.isChecked = false
                 model.open(texture, activity::displayDegrees)
                 transform()
             }
@@ -70,14 +80,13 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
         allow.visibility = visibleIf(state is CameraState.NoPermission)
         val failed = state as? CameraState.Failed
         turn.visibility = visibleIf(live?.others == true || failed?.others == true)
+        light.visibility = visibleIf(live?.camera?.light == true)
+        frame.visibility = visibleIf(live != null)
         val outcome = live?.live
         results.visibility = visibleIf(outcome is Outcome.Done)
         if (outcome is Outcome.Done) {
             predictions.draw(outcome.value.prediction.top)
-            latency.text = activity.getString(
-                R.string.latency,
-                words.milliseconds(outcome.value.median),
-            )
+            latency.text = words.live(outcome.value.median, outcome.value.perSecond)
         }
         message.text = when (state) {
             is CameraState.Closed -> ""
@@ -99,6 +108,12 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
             previewTransform(live.camera, preview.width, preview.height, display),
         )
         transformed = display
+        val seen = activity.app.session.setup?.choice?.bundle?.manifest?.preprocessing ?: return
+        val (size, sideways) = live.camera.size to live.camera.isSideways(display)
+        val width = if (sideways) size.height else size.width
+        val height = if (sideways) size.width else size.height
+        frame.box =
+            fitted(width, height, preview.width, preview.height, seen.partOf(width, height))
     }
 
     private inner class Surfaces : TextureView.SurfaceTextureListener {

@@ -5,8 +5,8 @@ import android.graphics.RectF
 import dev.mobiledeploy.demo.camera.Camera
 
 /**
- * For a TextureView of [width] x [height]: fills it with the camera's picture, upright and in its
- * own proportions, cutting off what does not fit.
+ * For a TextureView of [width] x [height]: shows all of the camera's picture, upright and in its
+ * own proportions, at the view's top and left.
  *
  * By itself the view shows the picture as is right for the phone's own upright position, stretched
  * to its size.
@@ -20,13 +20,15 @@ fun previewTransform(camera: Camera, width: Int, height: Int, display: Int): Mat
     picture.offset(view.centerX() - picture.centerX(), view.centerY() - picture.centerY())
     val turned = display % 180 == 90
     val scale = if (turned) {
-        maxOf(height / pictureWidth, width / pictureHeight)
+        minOf(height / pictureWidth, width / pictureHeight)
     } else {
-        maxOf(width / pictureWidth, height / pictureHeight)
+        minOf(width / pictureWidth, height / pictureHeight)
     }
     return Matrix().apply {
         setRectToRect(view, picture, Matrix.ScaleToFit.FILL)
         postScale(scale, scale, view.centerX(), view.centerY())
         postRotate(-display.toFloat(), view.centerX(), view.centerY())
+        val shown = RectF(view).also(::mapRect)
+        postTranslate(-shown.left, -shown.top)
     }
 }

@@ -1,9 +1,12 @@
 package dev.mobiledeploy.demo.ui
 
+import android.content.Context
 import android.view.View
+import android.view.ViewGroup
 import android.widget.AdapterView
 import android.widget.ArrayAdapter
 import android.widget.Spinner
+import dev.mobiledeploy.demo.R
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.session.Session
 import dev.mobiledeploy.demo.session.SessionState
@@ -18,14 +21,16 @@ class SetupPicker(
     private var filled: SessionState.Ready? = null
 
     init {
-        threads.adapter = adapter(Session.THREADS.map(words::threads))
+        val numbers = Session.THREADS.map(words::threads)
+        threads.adapter = SpokenAdapter(threads.context, numbers, R.string.threads_spoken)
         choices.onItemSelectedListener = Chosen(::choose)
         threads.onItemSelectedListener = Chosen(::choose)
     }
 
     fun draw(ready: SessionState.Ready) {
         if (filled?.choices != ready.choices) {
-            choices.adapter = adapter(ready.choices.map(words::choice))
+            val names = ready.choices.map(words::choice)
+            choices.adapter = SpokenAdapter(choices.context, names, R.string.choice_spoken)
         }
         filled = ready
         choices.setSelection(ready.choices.indexOf(ready.setup.choice))
@@ -36,10 +41,21 @@ class SetupPicker(
         val choice = filled?.choices?.getOrNull(choices.selectedItemPosition) ?: return
         session.select(Setup(choice, Session.THREADS[threads.selectedItemPosition]))
     }
+}
 
-    private fun adapter(items: List<String>) =
-        ArrayAdapter(choices.context, android.R.layout.simple_spinner_item, items).apply {
-            setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
+/**
+ * A screen reader says what the value that is shown is of, and the value: a description of the
+ * spinner itself would hide it.
+ */
+private class SpokenAdapter(context: Context, items: List<String>, private val spoken: Int) :
+    ArrayAdapter<String>(context, android.R.layout.simple_spinner_item, items) {
+    init {
+        setDropDownViewResource(android.R.layout.simple_spinner_dropdown_item)
+    }
+
+    override fun getView(position: Int, convertView: View?, parent: ViewGroup): View =
+        super.getView(position, convertView, parent).apply {
+            contentDescription = context.getString(spoken, getItem(position))
         }
 }
 

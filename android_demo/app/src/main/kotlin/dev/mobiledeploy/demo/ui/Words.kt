@@ -7,7 +7,9 @@ import dev.mobiledeploy.demo.camera.CameraFailure
 import dev.mobiledeploy.demo.core.BundleProblem
 import dev.mobiledeploy.demo.core.Choice
 import dev.mobiledeploy.demo.core.Failure
+import dev.mobiledeploy.demo.core.FrameTimes
 import dev.mobiledeploy.demo.core.Outcome
+import dev.mobiledeploy.demo.core.PhotoFault
 import dev.mobiledeploy.demo.core.QuickResult
 import dev.mobiledeploy.demo.core.RefusedBundle
 import dev.mobiledeploy.demo.core.RuntimeNeeded
@@ -29,8 +31,22 @@ class Words(context: Context) {
     fun setup(setup: Setup): String =
         text(R.string.setup, choice(setup.choice), threads(setup.threads))
 
-    fun milliseconds(nanoseconds: Double): String =
-        text(R.string.milliseconds, nanoseconds / 1_000_000)
+    /** With two digits below a millisecond, where one would say nothing. */
+    fun milliseconds(nanoseconds: Double): String {
+        val value = nanoseconds / 1_000_000
+        return text(if (value < 1) R.string.milliseconds_short else R.string.milliseconds, value)
+    }
+
+    /** How long a frame takes, part by part, and how many come in a second. */
+    fun live(times: FrameTimes, perSecond: Double?): String {
+        val parts = text(
+            R.string.live_times,
+            milliseconds(times.network),
+            milliseconds(times.crop),
+            milliseconds(times.rest),
+        )
+        return if (perSecond == null) parts else text(R.string.live, parts, perSecond)
+    }
 
     fun percent(share: Double): String = text(R.string.percent, share * 100)
 
@@ -42,10 +58,21 @@ class Words(context: Context) {
             Failure.MEMORY -> R.string.failed_memory
             Failure.STORAGE -> R.string.failed_storage
             Failure.BUNDLE -> R.string.failed_bundle
-            Failure.PHOTO -> R.string.failed_photo
+            Failure.PACK -> R.string.failed_pack
+            Failure.PHOTO -> photo(failed.photo)
             Failure.CANCELLED -> R.string.failed_cancelled
         }
         return text(words, failed.detail)
+    }
+
+    private fun photo(fault: PhotoFault?): Int = when (fault) {
+        PhotoFault.HEIF -> R.string.photo_heif
+        PhotoFault.DEEP -> R.string.photo_deep
+        PhotoFault.UNKNOWN -> R.string.photo_unknown
+        PhotoFault.NARROW -> R.string.photo_narrow
+        PhotoFault.LARGE -> R.string.photo_large
+        PhotoFault.GONE -> R.string.photo_gone
+        PhotoFault.DAMAGED, null -> R.string.photo_damaged
     }
 
     fun failed(failure: CameraFailure): String = text(

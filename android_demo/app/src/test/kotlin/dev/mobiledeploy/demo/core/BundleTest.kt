@@ -1,6 +1,5 @@
 package dev.mobiledeploy.demo.core
 
-import dev.mobiledeploy.demo.FolderBundles
 import dev.mobiledeploy.demo.objects
 import java.io.File
 import kotlin.test.Test
@@ -32,8 +31,8 @@ class BundleTest {
         assertEquals(BundleProblem.Broken("labels.txt is not what the manifest says"), problem())
         source.files.remove("labels.txt")
         assertEquals(BundleProblem.Broken("labels.txt is missing"), problem())
-        source.files["manifest.json"] = """{"schema_version": 2}""".toByteArray()
-        assertEquals(BundleProblem.TooNew(2), problem())
+        source.files["manifest.json"] = """{"schema_version": 3}""".toByteArray()
+        assertEquals(BundleProblem.TooNew(3), problem())
         source.files.remove("manifest.json")
         assertEquals(BundleProblem.Broken("manifest.json is missing"), problem())
     }
@@ -71,6 +70,18 @@ class BundleTest {
     }
 
     @Test
+    fun `a missing artifact is the bundle's fault, not the storage's`() {
+        source.files.remove(MemoryBundle.NETWORK)
+        val bundle = Bundle.open(source, "whole")
+        val outcome = attempt {
+            ArtifactStore(folder.root).fileOf(bundle, bundle.manifest.artifacts.first())
+        }
+        val failed = outcome as Outcome.Failed
+        assertEquals(Failure.BUNDLE, failed.failure)
+        assertTrue("network is missing" in failed.detail)
+    }
+
+    @Test
     fun `an altered artifact leaves nothing behind`() {
         source.files[MemoryBundle.NETWORK] = "other bytes".toByteArray()
         val bundle = Bundle.open(source, "whole")
@@ -84,7 +95,7 @@ class BundleTest {
     fun `a broken bundle does not keep another from working`() {
         val opened = openAll(source, listOf(FakeRuntime(Format.EXECUTORCH, "1.4.1")))
         assertEquals(listOf("broken"), opened.refused.map(RefusedBundle::name))
-        assertEquals("executorch-int8", opened.preferred?.artifact?.name)
+        assertEquals("executorch-int8", opened.preferred()?.artifact?.name)
     }
 
     @Test
@@ -107,7 +118,7 @@ class BundleTest {
 
     @Test
     fun `a folder without bundles gives no choice`() {
-        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred)
+        assertNull(openAll(FolderBundles(File("/nowhere")), emptyList()).preferred())
     }
 
     private fun problem() =

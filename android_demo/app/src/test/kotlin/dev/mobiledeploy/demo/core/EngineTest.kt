@@ -1,5 +1,7 @@
 package dev.mobiledeploy.demo.core
 
+import dev.mobiledeploy.demo.core.packs.PackException
+import dev.mobiledeploy.demo.core.packs.PackFault
 import java.io.IOException
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -52,8 +54,9 @@ class EngineTest {
             RunnerException(ErrorKind.CANCELLED, "") to Failure.CANCELLED,
             OutOfMemoryError() to Failure.MEMORY,
             IOException() to Failure.STORAGE,
-            PhotoException("") to Failure.PHOTO,
+            PhotoException(PhotoFault.GONE) to Failure.PHOTO,
             BundleException(BundleProblem.TooNew(2)) to Failure.BUNDLE,
+            PackException(PackFault.NO_PACK, "") to Failure.PACK,
         )
         for ((thrown, failure) in failures) {
             val outcome = attempt<Unit> { throw thrown }
@@ -67,7 +70,7 @@ class EngineTest {
         FakeRuntime(Format.EXECUTORCH, "1.4.1", answer = { _, _ -> logits() })
 
     private fun setup(runtime: Runtime): Setup {
-        val choice = checkNotNull(openAll(MemoryBundle(), listOf(runtime)).preferred)
+        val choice = checkNotNull(openAll(MemoryBundle(), listOf(runtime)).preferred())
         return Setup(choice, 1)
     }
 }

@@ -37,19 +37,24 @@ class FiguresTest {
     }
 
     @Test
-    fun `recent times forget the oldest`() {
-        val times = RecentTimes(3)
-        assertNull(times.median())
-        listOf(1000L, 1L, 2L, 3L).forEach(times::add)
-        assertEquals(2.0, times.median())
-        times.clear()
-        assertNull(times.median())
+    fun `recent frames forget the oldest`() {
+        val frames = RecentFrames(3)
+        assertNull(frames.median())
+        for ((index, time) in listOf(1000.0, 1.0, 2.0, 3.0).withIndex()) {
+            assertEquals(if (index < 2) null else 4.0, frames.perSecond())
+            frames.add(FrameTimes(time, time * 2, time * 3), 7 + index * 250_000_000L)
+        }
+        assertEquals(FrameTimes(2.0, 4.0, 6.0), frames.median())
+        assertEquals(4.0, frames.perSecond())
+        frames.clear()
+        assertNull(frames.median())
+        assertNull(frames.perSecond())
     }
 
     @Test
     fun `the version name says what the app is made of`() {
-        val version = AppVersion.parse("0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0")
-        assertEquals(1, version.protocol)
+        val version = AppVersion.parse("0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0")
+        assertEquals(2, version.protocol)
         assertEquals("1.4.1", version.executorch)
         assertEquals("1.22.0", version.onnxruntime)
         assertFailsWith<IllegalArgumentException> { AppVersion.parse("1.0") }

@@ -42,6 +42,42 @@ class PreprocessingTest {
     }
 
     @Test
+    fun `pixels are the crop's bytes with alpha, and as int8 less 128`() {
+        val photo = RgbImage(2, 1, byteArrayOf(0, 127, -128, -1, 1, 2))
+        val preprocessing = preprocessing(Size(1, 2), Size(1, 2))
+        val expected = mapOf(
+            false to byteArrayOf(0, 127, -128, -1, -1, 1, 2, -1),
+            true to byteArrayOf(-128, -1, 0, 127, 127, -127, -126, 127),
+        )
+        for ((signed, bytes) in expected) {
+            val input = NetworkInput.Pixels(ByteBuffer.allocate(8), PixelBytes(signed))
+            preprocessing.normalize(photo, input)
+            assertContentEquals(bytes, input.bytes.array())
+        }
+    }
+
+    @Test
+    fun `the part that the network sees is told`() {
+        for (case in Fixtures.list("photos/seen.json")) {
+            val part = preprocessing(size(case, "resize"), size(case, "crop"))
+                .partOf(case.getInt("width"), case.getInt("height"))
+            val found = listOf(part.left, part.top, part.width, part.height)
+            for ((one, other) in found.zip(case.getJSONArray("part").doubles())) {
+                assertEquals(other, one, 1e-11)
+            }
+        }
+    }
+
+    @Test
+    fun `a picture is fitted to the top and the left of a view, and a part of it with it`() {
+        val whole = PicturePart(0.0, 0.0, 1.0, 1.0)
+        assertEquals(Box(0.0, 0.0, 300.0, 400.0), fitted(480, 640, 300, 700, whole))
+        assertEquals(Box(0.0, 0.0, 400.0, 300.0), fitted(640, 480, 700, 300, whole))
+        val part = PicturePart(0.25, 0.5, 0.5, 0.25)
+        assertEquals(Box(75.0, 200.0, 225.0, 300.0), fitted(480, 640, 300, 700, part))
+    }
+
+    @Test
     fun `photos are subsampled by powers of two, and small ones not at all`() {
         assertEquals(1, sampleSize(1, 1))
         assertEquals(1, sampleSize(2000, 2000))

@@ -1,15 +1,16 @@
 package dev.mobiledeploy.demo.runtimes
 
-import dev.mobiledeploy.demo.FolderBundles
 import dev.mobiledeploy.demo.core.ArtifactStore
 import dev.mobiledeploy.demo.core.Choice
 import dev.mobiledeploy.demo.core.ClassifierSpec
 import dev.mobiledeploy.demo.core.Engine
 import dev.mobiledeploy.demo.core.ErrorKind
+import dev.mobiledeploy.demo.core.FolderBundles
 import dev.mobiledeploy.demo.core.RunnerException
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.core.Stopwatch
 import dev.mobiledeploy.demo.core.openAll
+import dev.mobiledeploy.demo.core.packs.BundleImport
 import dev.mobiledeploy.demo.core.protocol.BlockRunner
 import dev.mobiledeploy.demo.core.protocol.Device
 import dev.mobiledeploy.demo.core.protocol.Mailbox
@@ -78,7 +79,9 @@ class RealBundleTest {
         val setup = Setup(choices.first(), 1)
         val artifact = setup.choice.artifact
         val bundle = setup.choice.bundle
-        val file = ArtifactStore(folder.root).fileOf(bundle, artifact)
+        // It is spoilt below.
+        val file = folder.newFile()
+        bundle.open(artifact).use { from -> file.outputStream().use { from.copyTo(it) } }
         val spec = ClassifierSpec(
             file,
             1,
@@ -100,6 +103,24 @@ class RealBundleTest {
         assertEquals(ErrorKind.LOAD_FAILED, error.kind, error.message)
     }
 
+    @Test
+    fun `a packed bundle is imported and answers from where it lies`() {
+        val named = System.getProperty("pack")
+        assumeTrue("-Dpack names no file of mobile-deploy pack", named != null)
+        val place = folder.newFolder()
+        val name = BundleImport(place, setOf(runtime.format)).take(File(named))
+        val opened = openAll(FolderBundles(place), listOf(runtime))
+        val choice = checkNotNull(opened.preferred(name))
+        assertEquals("int8", choice.artifact.precision)
+        val float = choice.bundle.goldenFloatLogits()
+        val own = decibels(float, checkNotNull(choice.bundle.goldenLogits(choice.artifact)))
+        assertTrue(decibels(float, logits(choice)) >= own - LOSS_DB)
+        // Not copied once more.
+        val artifact = choice.artifact.record.file
+        val store = ArtifactStore(folder.newFolder())
+        assertEquals(File(place, "$name/$artifact"), store.fileOf(choice.bundle, choice.artifact))
+    }
+
     /** What the harness has laid into the folder of -Dbench is answered; it judges the answers. */
     @Test
     fun `the harness's own requests are answered`() {
@@ -110,7 +131,7 @@ class RealBundleTest {
         val names = File(named).list().orEmpty()
         val ids = names.filter { it.endsWith(suffix) }.map { it.removeSuffix(suffix) }
         assertTrue(ids.isNotEmpty())
-        val version = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0"
+        val version = "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0"
         for (id in ids) {
             mailbox.answer(BlockRunner(mailbox, listOf(runtime), version, NoDevice).run(id))
         }
