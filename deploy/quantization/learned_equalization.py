@@ -12,7 +12,7 @@ learnable equivalent transformation; ranges as in Esser et al. 2019, LSQ, arXiv 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -90,7 +90,7 @@ def learn_equalization(
     def loss_held_out() -> float:
         with torch.no_grad():
             logits = torch.cat([student.run_int8(photo[None])[0] for photo in held_out])
-        return float(_relative(logits, targets))
+        return float((logits - targets).square().sum())
 
     best, kept = loss_held_out(), student.learned()
     waiting: list[int] = []
@@ -98,14 +98,8 @@ def learn_equalization(
         while len(waiting) < BATCH:
             waiting += torch.randperm(len(learning), generator=draw).tolist()
         batch, waiting = _mirrored(learning[waiting[:BATCH]], draw), waiting[BATCH:]
-        with torch.no_grad():
-            logits, features = student.run_float(batch)
-        own_logits, own_features = student.run_int8(batch)
-        loss = _relative(own_logits, logits)
-        if features is not None and own_features is not None:
-            loss = loss + FEATURE_SHARE * _relative(own_features, features)
         optimizer.zero_grad()
-        torch.autograd.backward(loss)
+        student.add_gradients(batch)
         optimizer.step()
         schedule.step()
         student.keep_exact()
@@ -170,16 +164,19 @@ class _Student:
             node.name: index for index, stream in enumerate(streams) for node in stream.tensors
         }
         measured = with_measured_ranges(module, decisions.kernels, decisions.sensitivity.moved)
+        clamped = {k.output: k.bounds for k in decisions.kernels if k.clamp is not None}
         self._scales: dict[str, Tensor] = {}
+        self._largest_scales: dict[str, float] = {}
         self._zero_points: dict[str, Tensor] = {}
         for name, q in decisions.activations.items():
             if name == self._source(name):
                 learns = name in measured
                 self._scales[name] = torch.zeros((), requires_grad=learns)
-                # Behind a ReLU nothing is below zero.
-                self._zero_points[name] = torch.tensor(
-                    float(q.zero_point), requires_grad=learns and q.zero_point > INT8_MIN
-                )
+                moves = learns and name not in clamped
+                self._zero_points[name] = torch.tensor(float(q.zero_point), requires_grad=moves)
+                if learns and name in clamped:
+                    largest_scale = _largest_saturating(q.zero_point, clamped[name])
+                    self._largest_scales[name] = math.log(max(largest_scale / q.scale, 1.0))
         self._runner = _Runner(module, decisions, self._round)
 
     def groups(self) -> list[dict[str, Any]]:
@@ -196,8 +193,10 @@ class _Student:
         ]
 
     def keep_exact(self) -> None:
-        """Bring gains back to where no clamp is reached."""
+        """Bring gains back to where no clamp is reached, ranges to where a clamp costs nothing."""
         with torch.no_grad():
+            for name, highest in self._largest_scales.items():
+                self._scales[name].clamp_(max=highest)
             for gain, (low, high) in zip(self._gains, self._bounds, strict=True):
                 gain.copy_(torch.minimum(torch.maximum(gain, low), high))
 
@@ -210,6 +209,22 @@ class _Student:
                 zero_point = round(float(self._zero_points[name].detach()))
                 ranges[name] = QParams(float(step), min(max(zero_point, INT8_MIN), INT8_MAX))
         return Learned(gains=tuple(gain.detach().exp() for gain in self._gains), ranges=ranges)
+
+    def add_gradients(self, photos: Tensor) -> None:
+        """Add those of the difference from float, over all of `photos` and relative to float.
+
+        One photo after another: the batch of one may be written into the program.
+        """
+        with torch.no_grad():
+            wanted = [self.run_float(photo[None]) for photo in photos]
+        energies = [_energy([each[i] for each in wanted]) for i in range(2)]
+        for photo, (logits, features) in zip(photos, wanted, strict=True):
+            own_logits, own_features = self.run_int8(photo[None])
+            loss = (own_logits - logits).square().sum() / energies[0]
+            if features is not None and own_features is not None:
+                of_features = (own_features - features).square().sum() / energies[1]
+                loss = loss + FEATURE_SHARE * of_features
+            torch.autograd.backward(loss)
 
     def run_float(self, photos: Tensor) -> tuple[Tensor, Tensor | None]:
         """Logits (N, classes) and the last feature map (N, C, H, W), where there is one."""
@@ -297,13 +312,23 @@ def _bounds(stream: Stream, largest: Mapping[str, Tensor]) -> tuple[Tensor, Tens
     return torch.zeros_like(high), high
 
 
+def _largest_saturating(zero_point: int, bounds: tuple[float, float]) -> float:
+    """The largest scale with which codes end where the clamp does, which is then for nothing."""
+    low, high = bounds
+    ends = [high / max(INT8_MAX - zero_point, 1), -low / max(zero_point - INT8_MIN, 1)]
+    if zero_point == INT8_MIN:
+        ends.pop()
+    return min(ends)
+
+
 def _tensors(module: GraphModule) -> list[str]:
     """What is computed from the photo, in order: the same of a program and of it equalized."""
     return [node.name for node in module.graph.nodes if not is_constant(node)]
 
 
-def _relative(value: Tensor, target: Tensor) -> Tensor:
-    return (value - target).square().sum() / target.square().sum().clamp_min(1e-12)
+def _energy(tensors: Iterable[Tensor | None]) -> float:
+    total = sum(float(tensor.square().sum()) for tensor in tensors if tensor is not None)
+    return max(total, 1e-12)
 
 
 def _rate(steps: int, step: int) -> float:

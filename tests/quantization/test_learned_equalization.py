@@ -19,6 +19,7 @@ from deploy.quantization.learned_equalization import (
     prove_learned,
 )
 from deploy.quantization.ptq import Decisions, decide
+from deploy.quantization.ranges import INT8_MIN, STEPS, QParams
 from deploy.quantization.simulate import simulate
 from deploy.support.errors import GateError
 
@@ -55,6 +56,19 @@ def test_gains_change_no_answer_in_float_and_are_the_same_every_time(
     assert decibels(run(program, photos), run(after, photos)) > 100
     assert ranges == equalize_as_learned(program, again)[1]
     assert all(torch.equal(a, b) for a, b in zip(learned.gains, again.gains, strict=True))
+
+
+def test_a_clamp_that_cost_nothing_still_does() -> None:
+    """Where codes go on beyond the clamp, onnxruntime leaves the whole convolution in float."""
+    program, photos = small_program(), inputs(8)
+    start = decide(program, photos)
+    clamped = {kernel.output: kernel.bounds for kernel in start.kernels if kernel.clamp}
+    largest = {name: 6 / STEPS if high == 6 else 1.0 for name, (_, high) in clamped.items()}
+    at_most = {name: QParams(largest[name], INT8_MIN) for name in clamped}
+    wide = replace(start, activations={**start.activations, **at_most})
+    ranges = learn_equalization(program, wide, photos, steps=8).ranges
+    assert clamped
+    assert all(ranges[name].saturates(bounds) for name, bounds in clamped.items())
 
 
 def test_a_gain_that_reaches_a_clamp_is_refused() -> None:
