@@ -66,7 +66,7 @@ def measure_sensitivity(
     reporter = reporter or Logged()
     check_given(spec, photos)
     prepared = prepare(spec, photos, reporter)
-    foretell(reporter, "what follows", price_seconds(prepared.cost.macs))
+    foretell(reporter, "calibrating and pricing", price_seconds(prepared.cost.macs))
     float_logits = prepared.float_logits()
     quantized = quantize(
         prepared,
@@ -74,8 +74,8 @@ def measure_sensitivity(
         effort=effort,
         target_agreement=target_agreement,
         reporter=reporter,
-    )
-    for text in warnings_of(quantized, prepared):
+    )["tensor"]
+    for text in warnings_of(quantized, "tensor", prepared):
         reporter.warn(text)
     assert quantized.mix is not None
     return report_sensitivity(
