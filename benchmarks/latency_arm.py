@@ -1,8 +1,9 @@
 """One artifact in one runtime, alone in its process: latency_arm.py RUNTIME FILE INPUT THREADS.
 
-Loads FILE and runs it once on the first input of INPUT, a .npy of float32 (N, 3, H, W). Its first
-line is the logits as JSON. Then each line "WARM-UP CALLS" on stdin is answered by the median
-latency of that many calls, in ms, after that many untimed ones.
+Loads FILE and runs it once on the first input of INPUT, a .npy of float32 (N, 3, H, W), or for a
+network of pixels of uint8 (N, H, W, 4). Its first line is the logits as JSON. Then each line
+"WARM-UP CALLS" on stdin is answered by the median latency of that many calls, in ms, after that
+many untimed ones.
 
 Imports nothing of the project, so that a peer's own virtual environment can run it.
 """
@@ -15,11 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 # One inference: the input is handed over and the logits are there to read.
 Call = Callable[[], Array]
 
@@ -33,6 +35,14 @@ def executorch(path: Path, image: Array, threads: int) -> Call:
     portable_lib._unsafe_reset_threadpool(threads)
     method = Runtime.get().load_program(path).load_method("forward")
     assert method is not None
+    if image.dtype == np.uint8:
+
+        def from_bytes() -> Array:
+            codes = torch.from_numpy((image ^ 128).view(np.int8)).permute(0, 3, 1, 2)
+            logits: Array = method.execute([codes])[0].numpy()
+            return logits
+
+        return from_bytes
     inputs = [torch.from_numpy(image)]
     return lambda: method.execute(inputs)[0].numpy()
 

@@ -16,6 +16,7 @@ import torch
 from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.spec import NetworkSpec
+from deploy.photos.images import with_alpha
 from deploy.pipeline.build import build
 from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.support.quiet import hidden_output
@@ -24,16 +25,20 @@ from deploy.support.reporter import Silent
 HERE = Path(__file__).parent
 # Enough for ranges: how quick an artifact is does not hang on them.
 CALIBRATION_INPUTS = 32
-NETWORK, INPUTS = "network.pt2", "inputs.npy"
+NETWORK, INPUTS, BITMAPS = "network.pt2", "inputs.npy", "bitmaps.npy"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """An artifact to measure; `python` is the interpreter whose environment has its runtime."""
+    """An artifact to measure; `python` is the interpreter whose environment has its runtime.
+
+    `input` is a file of photos beside the artifacts: normalized, or the bytes of bitmaps.
+    """
 
     name: str
     runtime: Literal["executorch", "onnx", "litert"]
     file: Path
+    input: str = INPUTS
     python: str = sys.executable
 
 
@@ -53,11 +58,19 @@ def make_arms(
         targets=make_targets(("executorch", "onnx"), ("int8",)),
         int8="auto",
     )
+    pixels = replace(
+        pure,
+        output=folder / "ours_pixels",
+        targets=make_targets(("executorch", "onnx"), ("int8",)),
+        input="pixels",
+    )
     with hidden_output():
-        if not (folder / INPUTS).exists():
+        if not (folder / BITMAPS).exists():
             prepared = prepare(pure.network, pure.photos, Silent())
             save_for_peers(prepared, prepared.calibration[:CALIBRATION_INPUTS], folder)
-        for recipe in (pure, auto):
+            bitmaps = with_alpha(prepared.calibration_crops[:CALIBRATION_INPUTS])
+            np.save(folder / BITMAPS, bitmaps)
+        for recipe in (pure, auto, pixels):
             if not (recipe.output / MANIFEST_FILE).exists():
                 build(recipe)
     ours = [
@@ -65,8 +78,9 @@ def make_arms(
             name=f"{target.format} {target.precision}, {name}",
             runtime="onnx" if target.format == "onnx" else "executorch",
             file=recipe.output / recipe.file_name(target),
+            input=BITMAPS if recipe.input == "pixels" else INPUTS,
         )
-        for recipe, name in ((pure, "ours"), (auto, "auto"))
+        for recipe, name in ((pure, "ours"), (auto, "auto"), (pixels, "pixels"))
         for target in recipe.targets
     ]
     stock = [

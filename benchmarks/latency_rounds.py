@@ -30,16 +30,19 @@ class Measured:
 
 
 def measure(
-    arms: Sequence[Arm], inputs: Path, *, threads: int, rounds: int, iterations: int
+    arms: Sequence[Arm], folder: Path, *, threads: int, rounds: int, iterations: int
 ) -> dict[str, Measured]:
     """Every arm in every round, by name; one computes at a time. Odd rounds go backwards.
+    Their inputs are in `folder`.
 
     All arms stay loaded from the first round to the last, so that none profits from the file or
     memory caches of a later start.
     """
     medians: dict[str, list[float]] = {arm.name: [] for arm in arms}
     with ExitStack() as stack:
-        running = [(arm, stack.enter_context(started(arm, inputs, threads))) for arm in arms]
+        running = [
+            (arm, stack.enter_context(started(arm, folder / arm.input, threads))) for arm in arms
+        ]
         logits = {arm.name: json.loads(process.answer()) for arm, process in running}
         for number in range(rounds):
             for arm, process in running[:: 1 if number % 2 == 0 else -1]:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 Precision = Literal["fp32", "fp16", "int8", "w8"]
+# What a network's .pte and .onnx take: normalized floats, or the bytes of a bitmap.
+InputForm = Literal["tensor", "pixels"]
+INPUT_FORMS: tuple[InputForm, ...] = get_args(InputForm)
 # What runs a block of a measurement: our app, our native runner, this computer's Python.
 RunnerName = Literal["app", "native", "host"]
 
@@ -50,7 +53,8 @@ class Backend:
     operators do not ask for a newer one. `effort` is about how long one takes to make and prove, so
     that the longest can be started first; `reference_rank` which float artifact `evaluate` compares
     with: the lowest, as the nearest to the float network. `runners` can measure it;
-    `ends_in_softmax` if it gives probabilities. `packages` are those it needs, `toolkit` the module
+    `ends_in_softmax` if it gives probabilities; `takes_pixels` if its artifacts can take bytes.
+    `packages` are those it needs, `toolkit` the module
     that takes seconds to import, `writer` a package, and a library in it without which it cannot
     write.
     """
@@ -70,6 +74,7 @@ class Backend:
     toolkit: str
     is_folder: bool = False
     ends_in_softmax: bool = False
+    takes_pixels: bool = False
     writer: tuple[str, str] | None = None
 
     @property
@@ -101,6 +106,7 @@ BACKENDS: dict[str, Backend] = {
             effort=3,
             reference_rank=1,
             runners=frozenset({"app", "native", "host"}),
+            takes_pixels=True,
             packages=("executorch",),
             toolkit="executorch.exir",
         ),
@@ -117,6 +123,7 @@ BACKENDS: dict[str, Backend] = {
             effort=1,
             reference_rank=0,
             runners=frozenset({"app", "host"}),
+            takes_pixels=True,
             packages=("onnx", "onnxruntime", "onnxscript"),
             toolkit="onnxscript",
         ),

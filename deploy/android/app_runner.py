@@ -20,7 +20,7 @@ from deploy.backends import RunnerName, loads_pte
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request
+from deploy.protocol.messages import PLAIN_VERSION, PROTOCOL_VERSION, Answer, Request
 from deploy.support.errors import PhoneError
 from deploy.support.temporary import temporary_folder
 
@@ -181,7 +181,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     if package is None:
         raise fault("app-missing", f"{PACKAGE} is not installed on {phone.serial}")
     version = parse_app_version(package.version_name or "")
-    if version is None or version.protocol != PROTOCOL_VERSION:
+    if version is None or not PLAIN_VERSION <= version.protocol <= PROTOCOL_VERSION:
         what = package.version_name or "of unknown version"
         raise fault(
             "app-old",

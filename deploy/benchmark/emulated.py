@@ -13,7 +13,6 @@ from deploy.emulation.emulator import PROGRAM
 from deploy.emulation.instructions import build_plugin, count_instructions
 from deploy.emulation.processors import DEFAULT_PROCESSOR, processors_named
 from deploy.native_runner.targets import EXECUTORCH
-from deploy.photos.images import normalize
 from deploy.results.records import CountedArm, EmulatedProcessor, InstructionCounts
 from deploy.support.errors import UserError
 from deploy.support.reporter import Reporter
@@ -42,12 +41,13 @@ def count_bundles(
         arms = []
         for opened, artifact in chosen:
             bundle = opened.bundle
-            photo = normalize(bundle.golden_crops()[:1], bundle.manifest.input.preprocessing())
+            photo = bundle.golden_inputs(artifact)[:1]
             found, _ = count_instructions(emulation, processor, bundle.path_of(artifact), photo)
             arms.append(
                 CountedArm(
                     network=network_text(bundle),
                     precision=artifact.precision,
+                    input=artifact.input.form,
                     bundle=opened.id,
                     artifact=artifact.name,
                     instructions=InstructionCounts(**asdict(found)),

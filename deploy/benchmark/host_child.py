@@ -7,6 +7,7 @@ logits. The answer is written beside its place and renamed.
 from __future__ import annotations
 
 import gc
+import math
 import os
 import resource
 import sys
@@ -14,24 +15,21 @@ import time
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import psutil
 
 import deploy
 from deploy.benchmark.parsers.process import parse_status
+from deploy.bundle.feeding import from_memory
 from deploy.protocol.messages import (
-    PROTOCOL_VERSION,
+    PLAIN_VERSION,
     Answer,
     GoldenAnswer,
     Request,
     RunnerErrorKind,
     RunnerFacts,
 )
-from deploy.runtimes import Inference, module_of
+from deploy.runtimes import Inference, Photo, module_of
 from deploy.support.hashing import sha256_file
-
-# As the network takes it.
-Photo = npt.NDArray[np.float32]
 
 
 class RefusedError(Exception):
@@ -60,7 +58,7 @@ def run_block(request: Request, folder: Path) -> Answer:
     if sha256_file(file) != request.artifact.sha256:
         raise RefusedError("file-differs", f"{request.artifact.file} has another hash")
     golden = {
-        photo.index: np.fromfile(folder / photo.file, "<f4").reshape(request.shape)
+        photo.index: from_memory((folder / photo.file).read_bytes(), request.shape, request.pixels)
         for photo in request.golden
     }
     image = golden[request.input.golden] if request.input.golden is not None else _seeded(request)
@@ -90,7 +88,7 @@ def run_block(request: Request, folder: Path) -> Answer:
     except Exception as error:  # As above.
         raise RefusedError("run-failed", str(error)) from error
     return Answer(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=PLAIN_VERSION,
         id=request.id,
         status="ok",
         error=None,
@@ -121,6 +119,9 @@ def timed(call: Inference, image: Photo) -> int:
 
 def _seeded(request: Request) -> Photo:
     generator = np.random.default_rng(request.input.seed)
+    if request.pixels is not None:
+        data = generator.bytes(math.prod(request.shape))
+        return from_memory(data, request.shape, request.pixels)
     return generator.uniform(-1, 1, request.shape).astype(np.float32)
 
 

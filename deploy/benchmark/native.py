@@ -11,7 +11,7 @@ from deploy.benchmark.staging import StagedBundle, stage_bundle
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
 from deploy.protocol.faults import fault
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.protocol.messages import Answer, Request, TimedInput, request_version
 from deploy.results.cores import cores_of
 from deploy.support.temporary import temporary_folder
 
@@ -63,14 +63,15 @@ def trace_block(
 def _traced(staged: StagedBundle, artifact: Artifact, threads: int, runs: int) -> Request:
     """The first inference and the last, for the answer, are among the runs."""
     return Request(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=request_version(artifact.input.pixels),
         id="trace",
         artifact=staged.artifacts[artifact.name],
         threads=threads,
         warmup=0,
         iterations=runs - 2,
-        shape=staged.bundle.manifest.input.shape,
+        shape=artifact.input.shape,
+        pixels=artifact.input.pixels,
         input=TimedInput(golden=0, seed=None),
-        golden=staged.golden[:1],
+        golden=staged.golden[artifact.name][:1],
         sustained=False,
     )

@@ -13,7 +13,6 @@ from deploy.benchmark.parsers.etdump import parse_etdump
 from deploy.benchmark.parsers.per_op import OperatorTime, parse_profile
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
-from deploy.photos.images import normalize
 from deploy.support.errors import UserError
 from deploy.support.temporary import temporary_folder
 
@@ -60,7 +59,7 @@ def _onnx_profile(bundle: Bundle, artifact: Artifact, threads: int) -> str:
 
     from deploy.runtimes.onnx_session import open_session
 
-    image = normalize(bundle.golden_crops()[:1], bundle.manifest.input.preprocessing())
+    image = bundle.golden_inputs(artifact)[:1]
     with temporary_folder() as folder:
         options = onnxruntime.SessionOptions()
         options.enable_profiling = True

@@ -56,6 +56,7 @@ def plan_arms(
                 runner=runner,
                 threads=count,
                 cores=arms.cores,
+                input=artifact.input.form,
             ),
             staged=files,
             bundle_id=opened.id,

@@ -83,7 +83,7 @@ def profile_targets(
         devices = tuple(
             sessions[target.label].measured() for target in targets if target.label in sessions
         )
-        return empty.model_copy(update={"devices": devices})
+        return empty.with_devices(devices)
 
     with temporary_folder() as local:
         staged = [

@@ -18,7 +18,7 @@ from deploy.benchmark.staging import StagedBundle
 from deploy.benchmark.stretch import MOST_SAMPLES, inferences_for, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.protocol.messages import Answer, Request, TimedInput, request_version
 from deploy.results.records import (
     Arm,
     ArmKey,
@@ -309,16 +309,17 @@ class Session:
 
     def _request(self, state: _ArmState, number: int, iterations: int) -> Request:
         """All golden inputs are answered in the first round, later the timed one alone."""
-        staged = state.plan.staged
-        golden = staged.golden if number == 0 else staged.golden[:1]
+        staged, artifact = state.plan.staged, state.plan.artifact
+        golden = staged.golden[artifact.name][: None if number == 0 else 1]
         return Request(
-            schema_version=PROTOCOL_VERSION,
+            schema_version=request_version(artifact.input.pixels),
             id=f"block-{self._order}-{secrets.token_hex(4)}",
-            artifact=staged.artifacts[state.plan.artifact.name],
+            artifact=staged.artifacts[artifact.name],
             threads=state.plan.key.threads or 0,
             warmup=self._settings.warmup,
             iterations=iterations,
-            shape=staged.bundle.manifest.input.shape,
+            shape=artifact.input.shape,
+            pixels=artifact.input.pixels,
             input=TimedInput(golden=golden[0].index, seed=None),
             golden=golden,
             sustained=bool(self._settings.sustained and self._settings.sustained.mode),

@@ -1,7 +1,7 @@
 """What is to be measured, as files with names of our own making.
 
-A phone is given the inputs as the network takes them, normalized float32: a runner then holds no
-preprocessing, and what is timed is inference alone.
+A phone is given the inputs as the network takes them, normalized float32 or the bytes of pixels: a
+runner then holds no preprocessing, and what is timed is inference alone.
 """
 
 from __future__ import annotations
@@ -11,43 +11,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from deploy.backends import BACKENDS
+from deploy.bundle.feeding import Taken, in_memory
 from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import Bundle
-from deploy.photos.images import normalize
 from deploy.protocol.messages import GoldenInput, RequestedArtifact
 
 
 @dataclass(frozen=True, kw_only=True)
 class StagedBundle:
-    """A bundle's files by their names on a device."""
+    """A bundle's files by their names on a device; artifacts and golden inputs by the names of the
+    artifacts."""
 
     bundle: Bundle
     artifacts: dict[str, RequestedArtifact]
-    golden: tuple[GoldenInput, ...]
+    golden: dict[str, tuple[GoldenInput, ...]]
     files: dict[str, Path]
 
     def files_for(self, artifact: Artifact) -> dict[str, Path]:
         """Name on the device to local file, of all that a block of `artifact` reads."""
-        names = [self.artifacts[artifact.name].file, *(photo.file for photo in self.golden)]
+        golden = (photo.file for photo in self.golden[artifact.name])
+        names = [self.artifacts[artifact.name].file, *golden]
         return {name: self.files[name] for name in names}
 
 
 def stage_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) -> StagedBundle:
     """Write the golden inputs of `bundle` to `folder` and name the artifacts for a device."""
     files: dict[str, Path] = {}
-    golden = []
-    for index, image in enumerate(
-        normalize(bundle.golden_crops(), bundle.manifest.input.preprocessing())
-    ):
-        data = image.astype("<f4").tobytes()
-        digest = hashlib.sha256(data).hexdigest()
-        name = f"golden-{index}-{digest[:12]}.f32"
-        files[name] = folder / name
-        files[name].write_bytes(data)
-        golden.append(GoldenInput(index=index, file=name, sha256=digest))
+    golden = {}
     requested = {}
     for artifact in artifacts:
+        golden[artifact.name] = tuple(
+            _golden(index, photo, folder, files)
+            for index, photo in enumerate(bundle.golden_inputs(artifact))
+        )
         name = f"network-{artifact.sha256[:12]}{BACKENDS[artifact.format].suffix}"
         files[name] = bundle.path_of(artifact)
         requested[artifact.name] = RequestedArtifact(
@@ -58,4 +57,15 @@ def stage_bundle(bundle: Bundle, artifacts: Sequence[Artifact], folder: Path) ->
             input=artifact.input.name,
             output=artifact.output.name,
         )
-    return StagedBundle(bundle=bundle, artifacts=requested, golden=tuple(golden), files=files)
+    return StagedBundle(bundle=bundle, artifacts=requested, golden=golden, files=files)
+
+
+def _golden(index: int, photo: Taken, folder: Path, files: dict[str, Path]) -> GoldenInput:
+    """A golden input in a file, which artifacts that take the same share."""
+    data = in_memory(photo)
+    digest = hashlib.sha256(data).hexdigest()
+    name = f"golden-{index}-{digest[:12]}.{'f32' if photo.dtype == np.float32 else 'u8'}"
+    if name not in files:
+        files[name] = folder / name
+        files[name].write_bytes(data)
+    return GoldenInput(index=index, file=name, sha256=digest)

@@ -9,9 +9,16 @@ import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+    model_validator,
+)
 
-from deploy.backends import BACKENDS, Precision
+from deploy.backends import BACKENDS, InputForm, Precision
 from deploy.bundle.fields import (
     Count,
     Line,
@@ -30,7 +37,9 @@ from deploy.bundle.fields import (
 from deploy.support.json_text import json_text
 from models.preprocessing import Preprocessing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PLAIN_VERSION = 1
+"""Of a bundle in which nothing takes pixels: it is as it was, for apps that know no newer one."""
 MANIFEST_FILE = "manifest.json"
 TOOL_NAME = "mobile-deploy"
 
@@ -181,14 +190,69 @@ class Runtime(Record):
     )
 
 
+class Pixels(Record):
+    """How the bytes of a bitmap are handed over: four for each pixel of the crop, row by row."""
+
+    dtype: Literal["uint8", "int8"] = Field(description="Type of each element.")
+    memory: Literal["NHWC"] = Field(
+        description="Order of the bytes: pixel by pixel, row by row, whatever the input's shape "
+        "says. A shape of 1, 4, height, width is channels-last."
+    )
+    channel_order: Literal["RGBA"] = Field(description="Order of the four bytes.")
+    alpha: Literal[255] = Field(description="The fourth byte of every pixel.")
+    zero: Literal[0, -128] = Field(
+        description="The element for a byte of 0: what is added to each, -128 by an XOR with 128."
+    )
+
+    @classmethod
+    def of(cls, dtype: Literal["uint8", "int8"]) -> Self:
+        """As runtimes take them: the bytes as they are, or as int8."""
+        return cls(
+            dtype=dtype,
+            memory="NHWC",
+            channel_order="RGBA",
+            alpha=255,
+            zero=0 if dtype == "uint8" else -128,
+        )
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        _require(self.zero == (0 if self.dtype == "uint8" else -128), "zero is not dtype's least")
+        return self
+
+
 class ArtifactInput(Record):
     """What the artifact takes."""
 
-    kind: Literal["tensor", "image"] = Field(
-        description="tensor: normalized by the app as `input` says; image: the crop itself."
+    kind: Literal["tensor", "image", "pixels"] = Field(
+        description="tensor: normalized by the app as `input` says; image: the crop itself; "
+        "pixels: its bytes with alpha, as `pixels` says."
     )
     name: Line = Field(description="Name of the input.")
     shape: tuple[Positive, ...] = Field(min_length=1, description="Sizes of the input.")
+    pixels: Pixels | None = Field(
+        default=None,
+        description="How bytes are handed over; since version 2, absent where kind is another.",
+    )
+
+    @property
+    def form(self) -> InputForm:
+        """What it takes of the two that a network can be built for; an image is as it always is."""
+        return "tensor" if self.pixels is None else "pixels"
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        described = self.pixels is not None
+        _require(described == (self.kind == "pixels"), "pixels are described where kind is pixels")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Readers of version 1 refuse fields that they do not know."""
+        fields: dict[str, object] = serialize(self)
+        if self.pixels is None:
+            del fields["pixels"]
+        return fields
 
 
 class ArtifactOutput(Record):
@@ -321,6 +385,12 @@ class Manifest(Record):
             set(answered) == quantized,
             "golden logits are for each int8 or w8 artifact and no other",
         )
+        version = schema_version_of(self.artifacts)
+        _require(self.schema_version >= version, f"pixels are of schema {version}")
+        height, width = self.input.crop
+        for taken in (artifact.input for artifact in self.artifacts):
+            fits = taken.shape in ((1, height, width, 4), (1, 4, height, width))
+            _require(taken.pixels is None or fits, "pixels are not four bytes for each of the crop")
         self._check_files()
         return self
 
@@ -341,6 +411,12 @@ class Manifest(Record):
             yield photo.rgb, photo.rgb_sha256
         for logits in (self.golden.logits_float, *self.golden.logits):
             yield logits.file, logits.sha256
+
+
+def schema_version_of(artifacts: Iterable[Artifact]) -> int:
+    """The oldest schema that can tell of `artifacts`."""
+    takes_pixels = any(artifact.input.kind == "pixels" for artifact in artifacts)
+    return SCHEMA_VERSION if takes_pixels else PLAIN_VERSION
 
 
 def heavy_in_float(*counts: Mapping[str, int]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deploy.bundle.feeding import Taken, as_taken
 from deploy.bundle.integrity import check_files, read_checked, read_regular
 from deploy.bundle.manifest import MANIFEST_FILE, Artifact, FileRecord, Manifest
 from deploy.bundle.parse import MAX_MANIFEST_BYTES, parse_manifest
@@ -51,6 +52,10 @@ class Bundle:
             for photo in self.manifest.golden.photos
         ]
         return np.stack(crops).reshape(-1, height, width, 3)
+
+    def golden_inputs(self, artifact: Artifact) -> Taken:
+        """The golden photos as `artifact` takes them, one by one: (photos, ...)."""
+        return as_taken(self.golden_crops(), artifact.input, self.manifest.input.preprocessing())
 
     def golden_logits_float(self) -> npt.NDArray[np.float32]:
         """The float network's logits for the golden photos: float32 (photos, classes)."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from torch.export import ExportedProgram
 
+from deploy.backends import InputForm
 from deploy.capture.network import Plan, make_network, plan_network
 from deploy.capture.program import capture
 from deploy.capture.proofs import prove_captured, prove_simplified
@@ -23,7 +24,7 @@ from deploy.capture.spec import NetworkSpec
 from deploy.capture.user.plan import UserPlan, capture_user_network, plan_user_network
 from deploy.capture.user.telling import telling_where
 from deploy.photos import PhotoSet, load_photos
-from deploy.photos.images import normalize
+from deploy.photos.images import feed, normalize
 from deploy.support.reporter import Reporter
 from models.cost import Cost, Layer, measure_cost
 
@@ -36,9 +37,9 @@ class Prepared:
     """A network that is ready to be quantized and exported.
 
     `layers` are what `cost` is made of. `captured` is the program as the network wrote it,
-    `program` the same in the few forms that all stages know. `calibration` are inputs (N, 3, H, W)
-    float32; `crops` (M, H, W, 3) the photos that calibration never sees: first the `held_back` ones
-    that judge, then the golden ones.
+    `program` the same in the few forms that all stages know. `calibration_crops` (N, H, W, 3) are
+    the photos to calibrate on, `crops` (M, H, W, 3) those that calibration never sees: first the
+    `held_back` ones that judge, then the golden ones.
     """
 
     plan: Plan
@@ -47,14 +48,23 @@ class Prepared:
     layers: tuple[Layer, ...]
     captured: ExportedProgram
     program: ExportedProgram
-    calibration: Floats
+    calibration_crops: Pixels
     crops: Pixels
     held_back: int
+
+    @cached_property
+    def calibration(self) -> Floats:
+        """`calibration_crops` as the network takes them: (N, 3, H, W)."""
+        return normalize(self.calibration_crops, self.plan.preprocessing)
 
     @cached_property
     def inputs(self) -> Floats:
         """`crops` as the network takes them: (M, 3, H, W)."""
         return normalize(self.crops, self.plan.preprocessing)
+
+    def fed(self, form: InputForm) -> Floats:
+        """`crops` as a program of `form` takes them: normalized, or as shares of 255."""
+        return self.inputs if form == "tensor" else feed(self.crops, self.plan.preprocessing, form)
 
     @property
     def judging(self) -> slice:
@@ -80,14 +90,13 @@ def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepa
     photo_set = load_photos(photos, plan.preprocessing, progress=reporter.progress)
     for text in photo_set.warnings:
         reporter.warn(text)
-    calibration = normalize(
-        np.stack([sample.crop for sample in photo_set.calibration]), plan.preprocessing
-    )
+    calibration_crops = np.stack([sample.crop for sample in photo_set.calibration])
     judging = [sample.crop for sample in photo_set.held_back]
 
     reporter.stage("capturing the network")
     with telling_where(spec.name, "captured"):
-        captured, cost, layers = capture_plan(spec, plan, calibration, reporter)
+        photos_taken = normalize(calibration_crops, plan.preprocessing)
+        captured, cost, layers = capture_plan(spec, plan, photos_taken, reporter)
         program = simplify(captured)
     return Prepared(
         plan=plan,
@@ -96,7 +105,7 @@ def prepare(spec: NetworkSpec, photos: Path | None, reporter: Reporter) -> Prepa
         layers=layers,
         captured=captured,
         program=program,
-        calibration=calibration,
+        calibration_crops=calibration_crops,
         crops=np.stack([*judging, *(photo.crop for photo in photo_set.golden)]),
         held_back=len(judging),
     )

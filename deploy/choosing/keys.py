@@ -39,6 +39,7 @@ def bundle_key(
         "preprocessing": repr(network.preprocessing),
         "seed": network.seed,
         "targets": sorted(target.name for target in recipe.targets),
+        "input": recipe.input,
         "int8": recipe.int8,
         "int8_effort": recipe.int8_effort,
         "min_agreement": recipe.min_agreement,

@@ -18,6 +18,7 @@ from deploy.cli.tables.foreseen import foreseen_facts, show_foreseen, weights_ta
 from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
+    from deploy.backends import InputForm
     from deploy.capture.spec import NetworkSpec
     from deploy.pipeline.build import Built
 
@@ -50,6 +51,15 @@ if TYPE_CHECKING:
     metavar="LIST",
     help="Of fp32, fp16, int8 and w8 (int8 weights alone, for coreml), with commas between.  "
     "[default: fp32 and int8, for coreml fp16 and int8]",
+)
+@click.option(
+    "--input",
+    "form",
+    default="tensor",
+    show_default=True,
+    metavar="tensor|pixels",
+    help="What .pte and .onnx take: normalized floats, or a bitmap's bytes, which spares the app a "
+    "loop over each frame and the network its conversion.",
 )
 @click.option(
     "--int8",
@@ -98,6 +108,7 @@ def build(
     photos: Path | None,
     formats: tuple[str, ...] | None,
     precisions: tuple[str, ...] | None,
+    form: InputForm,
     int8: str,
     int8_effort: str,
     min_agreement: float | None,
@@ -128,6 +139,7 @@ def build(
             output=output or default_output(spec),
             targets=make_targets(formats, precisions),
             photos=photos,
+            input=form,
             int8=int8,
             int8_effort=int8_effort,
             min_agreement=min_agreement,

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from deploy.backends import BACKENDS, loads_pte
+from deploy.bundle.feeding import Taken, in_memory, pixels_in
 from deploy.emulation.emulator import Emulator, find_emulator
 from deploy.emulation.processors import Processor
 from deploy.native_runner.build import build, command
 from deploy.native_runner.targets import EXECUTORCH, TargetName
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.messages import (
-    PROTOCOL_VERSION,
     Answer,
     GoldenInput,
     Request,
     RequestedArtifact,
     TimedInput,
+    request_version,
 )
 from deploy.support.errors import EmulationError, GateError
 from deploy.support.hashing import sha256_file
@@ -51,12 +51,12 @@ class Emulation:
         self,
         processor: Processor,
         file: Path,
-        photos: npt.NDArray[np.float32],
+        photos: Taken,
         *,
         iterations: int = 1,
         timeout: float | None = None,
     ) -> Answer:
-        """The answer for the .pte `file` and photos (N, 3, H, W) as the network takes them.
+        """The answer for the .pte `file` and photos (N, ...) as the network takes them.
 
         In one thread: the first photo once and then `iterations` times, then each photo once for
         its logits. Raises GateError where the runner refuses the file, EmulationError where the
@@ -68,7 +68,7 @@ class Emulation:
         self,
         processor: Processor,
         file: Path,
-        photos: npt.NDArray[np.float32],
+        photos: Taken,
         plugin: Path,
         *,
         iterations: int,
@@ -81,7 +81,7 @@ class Emulation:
         self,
         processor: Processor,
         file: Path,
-        photos: npt.NDArray[np.float32],
+        photos: Taken,
         iterations: int,
         timeout: float | None,
         *,
@@ -142,12 +142,13 @@ def why_not_run(format: str, written_by: str) -> str | None:
     return None
 
 
-def _stage(folder: Path, file: Path, photos: npt.NDArray[np.float32], iterations: int) -> Request:
+def _stage(folder: Path, file: Path, photos: Taken, iterations: int) -> Request:
     """Write the files of a block, and its request."""
+    pixels = pixels_in(photos)
     network = f"network{BACKENDS[FORMAT].suffix}"
     (folder / network).symlink_to(file.resolve())
     request = Request(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=request_version(pixels),
         id=_ID,
         artifact=RequestedArtifact(
             file=network,
@@ -162,6 +163,7 @@ def _stage(folder: Path, file: Path, photos: npt.NDArray[np.float32], iterations
         warmup=0,
         iterations=iterations,
         shape=(1, *photos.shape[1:]),
+        pixels=pixels,
         input=TimedInput(golden=0, seed=None),
         golden=tuple(_write_photo(folder, index, photo) for index, photo in enumerate(photos)),
         sustained=False,
@@ -170,8 +172,8 @@ def _stage(folder: Path, file: Path, photos: npt.NDArray[np.float32], iterations
     return request
 
 
-def _write_photo(folder: Path, index: int, photo: npt.NDArray[np.float32]) -> GoldenInput:
-    data = photo.astype("<f4").tobytes()
-    name = f"golden-{index}.f32"
+def _write_photo(folder: Path, index: int, photo: Taken) -> GoldenInput:
+    data = in_memory(photo)
+    name = f"golden-{index}.{'f32' if photo.dtype == np.float32 else 'u8'}"
     (folder / name).write_bytes(data)
     return GoldenInput(index=index, file=name, sha256=hashlib.sha256(data).hexdigest())

@@ -21,6 +21,7 @@ from deploy.capture.program import graph_module, input_shape, tidy
 from deploy.exporters.interface import Spec
 from deploy.exporters.lean_lowering import lean_lowering
 from deploy.exporters.operators import OperatorCount, Work
+from deploy.exporters.pixels import SIGNED_CHANNELS_LAST, artifact_input, take_bytes
 from deploy.exporters.rewrites.adaptive_pools import adaptive_pools_by_constants
 from deploy.exporters.rewrites.forms import (
     maxima_for_xnnpack,
@@ -46,6 +47,8 @@ def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     from executorch.exir import to_edge_transform_and_lower
 
     prepared = _prepared(program)
+    if spec.input == "pixels":
+        prepared = take_bytes(prepared, SIGNED_CHANNELS_LAST)
     with lean_lowering():
         lowered = to_edge_transform_and_lower(prepared, partitioner=[XnnpackPartitioner()])
     path.write_bytes(lowered.to_executorch().buffer)
@@ -78,7 +81,7 @@ def _prepared(program: ExportedProgram) -> ExportedProgram:
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:
     """Inputs and outputs of a .pte have positions; these names are for people."""
     return (
-        ArtifactInput(kind="tensor", name="input", shape=spec.input_shape),
+        artifact_input(spec, "input", SIGNED_CHANNELS_LAST),
         ArtifactOutput(name="logits", shape=spec.output_shape, kind="logits", label_output=None),
     )
 

@@ -8,7 +8,7 @@ An exporter is a module that a backend's row names:
     count_operators(path) -> OperatorCount      read from the finished file
     oldest_runtime(path) -> Runtime             optional: where it depends on the file
     prove_forms(program, photos)                optional: raises where its rewrites of a program are
-                                                wrong on normalized photos
+                                                wrong on photos as the program takes them
     prove(program, path, spec, crops) -> checks optional: proofs of its own
 """
 
@@ -16,17 +16,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deploy.backends import Precision
+from deploy.backends import InputForm, Precision
 from models.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What an artifact is made from, besides its program."""
+    """What an artifact is made from, besides its program.
+
+    A program of `pixels` takes shares of 255, (1, 4, H, W), and its artifact the bytes.
+    """
 
     precision: Precision
     preprocessing: Preprocessing
     labels: tuple[str, ...]
+    input: InputForm = "tensor"
 
     @property
     def input_shape(self) -> tuple[int, int, int, int]:

@@ -20,6 +20,7 @@ from deploy.capture.program import aten, calls, graph_module, input_shape, tidy
 from deploy.exporters.interface import Spec
 from deploy.exporters.onnx_minimum import oldest_runtime
 from deploy.exporters.operators import OperatorCount
+from deploy.exporters.pixels import UNSIGNED_ROWS, artifact_input, take_bytes
 from deploy.exporters.rewrites.adaptive_pools import adaptive_pools_by_constants
 from deploy.exporters.rewrites.forms import write_pools_out
 from deploy.exporters.rewrites.rewriting import concat_before_avg_pool, noise, pad_before_avg_pool
@@ -44,8 +45,11 @@ INPUT, OUTPUT = "input", "logits"
 
 def export(program: ExportedProgram, path: Path, spec: Spec) -> ExportedProgram:
     """Translate `program`, float or PT2E, and write it to `path`."""
+    prepared = _prepared(program)
+    if spec.input == "pixels":
+        prepared = take_bytes(prepared, UNSIGNED_ROWS)
     exported = torch.onnx.export(
-        _prepared(program),
+        prepared,
         dynamo=True,
         opset_version=OPSET,
         input_names=[INPUT],
@@ -108,7 +112,7 @@ def prove(
 
 def interface(spec: Spec) -> tuple[ArtifactInput, ArtifactOutput]:
     return (
-        ArtifactInput(kind="tensor", name=INPUT, shape=spec.input_shape),
+        artifact_input(spec, INPUT, UNSIGNED_ROWS),
         ArtifactOutput(name=OUTPUT, shape=spec.output_shape, kind="logits", label_output=None),
     )
 

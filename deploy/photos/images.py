@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from deploy.backends import InputForm
 from deploy.support.errors import PhotosError
 from deploy.support.printable import printable
 from models.preprocessing import Preprocessing
@@ -113,6 +114,31 @@ def normalize(
     std = np.array(preprocessing.std, np.float32)
     values = (crops.astype(np.float32) * np.float32(preprocessing.scale) - mean) / std
     return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def with_alpha(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Crops, uint8 (N, H, W, 3), as bitmaps have them: (N, H, W, 4), the fourth byte 255."""
+    return np.pad(crops, [(0, 0), (0, 0), (0, 0), (0, 1)], constant_values=255)
+
+
+def codes(crops: npt.NDArray[np.uint8], *, signed: bool) -> npt.NDArray[np.uint8 | np.int8]:
+    """Crops with alpha as a network of pixels takes them, (N, H, W, 4): the bytes as they are, or
+    as int8, each less 128."""
+    bitmaps = with_alpha(crops)
+    return (bitmaps ^ 128).view(np.int8) if signed else bitmaps
+
+
+def shares(crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Crops with alpha as shares of 255: uint8 (N, H, W, 3) to float32 (N, 4, H, W)."""
+    values = with_alpha(crops).astype(np.float32) / np.float32(255)
+    return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+
+
+def feed(
+    crops: npt.NDArray[np.uint8], preprocessing: Preprocessing, form: InputForm
+) -> npt.NDArray[np.float32]:
+    """Crops, uint8 (N, H, W, 3), as a program of `form` takes them: float32 (N, channels, H, W)."""
+    return normalize(crops, preprocessing) if form == "tensor" else shares(crops)
 
 
 def shrink_to(image: Image.Image, longest: int) -> Image.Image:

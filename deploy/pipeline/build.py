@@ -22,11 +22,12 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from deploy.backends import BACKENDS, Precision
+from deploy.backends import BACKENDS, InputForm, Precision
 from deploy.bundle.manifest import QUANTIZED, Manifest
 from deploy.bundle.write import build_alone, check_target, staged
 from deploy.capture.given import check_given
 from deploy.capture.macs import node_macs
+from deploy.capture.pixels import check_takes_pixels, take_pixels
 from deploy.capture.prepare import Prepared, prepare
 from deploy.capture.program import graph_module
 from deploy.emulation.block import open_emulation
@@ -98,11 +99,16 @@ def build(
         ) as pool,
     ):
         prepared = prepare(recipe.network, recipe.photos, recorder)
+        if "pixels" in map(recipe.form_of, recipe.targets):
+            check_takes_pixels(prepared.program)
         workshop = _Workshop(pool, recipe, prepared, folder, Path(scratch))
-        futures = workshop.export(prepared.program, {})
+        futures: dict[Future[Made], str] = {}
+        for form in recipe.forms(quantized=False):
+            futures |= workshop.export(_program(prepared, form), {}, form)
         # Of the network as captured: every artifact answers for our rewrites too.
         float_logits = prepared.float_logits()
-        quantized, decisions, parts = None, {}, list[PricedPart]()
+        mix, parts = None, list[PricedPart]()
+        decisions: dict[str, Decisions] = {}
         precisions = {target.precision for target in recipe.targets}
         if precisions & set(QUANTIZED):
             mixes = "int8" in precisions and recipe.int8 == "auto"
@@ -112,13 +118,22 @@ def build(
                 effort=recipe.int8_effort,
                 target_agreement=recipe.target_agreement if mixes else None,
                 reporter=recorder,
+                forms=recipe.forms(quantized=True),
             )
-            decisions = quantized.decisions
-            futures |= workshop.export(quantized.program, decisions)
+            decisions = {
+                target.name: quantized[recipe.form_of(target)].decisions[target.precision]
+                for target in recipe.targets
+                if target.precision in QUANTIZED
+            }
+            for form, one in quantized.items():
+                futures |= workshop.export(one.program, one.decisions, form)
             if "int8" in precisions:
-                recorder.warn_all(warnings_of(quantized, prepared))
-                kept = decisions["int8"].kernels
-                parts = price_parts(quantized.module, quantized.pure, kept)
+                # Of another form, Core ML's, the first layer and the mix alone differ.
+                form = recipe.input if recipe.input in quantized else "tensor"
+                asked = quantized[form]
+                recorder.warn_all(warnings_of(asked, form, prepared))
+                parts = price_parts(asked.module, asked.pure, asked.decisions["int8"].kernels)
+                mix = asked.mix
 
         recorder.stage("exporting and verifying")
         made = _collect(futures, recipe, recorder)
@@ -161,7 +176,7 @@ def build(
         manifest=manifest,
         checks=checks,
         warnings=tuple(recorder.warnings),
-        mix=quantized.mix if quantized else None,
+        mix=mix,
         emulated=emulated,
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},
@@ -179,9 +194,10 @@ class _Workshop:
         np.save(scratch / "crops.npy", prepared.crops)
 
     def export(
-        self, program: ExportedProgram, decisions: Mapping[Precision, Decisions]
+        self, program: ExportedProgram, decisions: Mapping[Precision, Decisions], form: InputForm
     ) -> dict[Future[Made], str]:
-        """Start what is to be made of `program`: what `decisions` quantize; float without any.
+        """Start what is to be made of `program`, which takes `form`: what `decisions` quantize;
+        float without any.
 
         By the names of the artifacts.
         """
@@ -189,10 +205,11 @@ class _Workshop:
             target
             for target in self._recipe.targets
             if (target.precision in QUANTIZED) == bool(decisions)
+            and self._recipe.form_of(target) == form
         ]
         if not targets:
             return {}
-        file = self._scratch / ("equalized.pt2" if decisions else "float.pt2")
+        file = self._scratch / f"{'equalized' if decisions else 'float'}_{form}.pt2"
         _save(program, file)
         plan = self._prepared.plan
         return {
@@ -209,12 +226,20 @@ class _Workshop:
                         precision=target.precision,
                         preprocessing=plan.preprocessing,
                         labels=plan.labels,
+                        input=form,
                     ),
                     allow_unverified=target.format in self._recipe.allow_unverified,
                 ),
             ): target.name
             for target in sorted(targets, key=lambda target: -BACKENDS[target.format].effort)
         }
+
+
+def _program(prepared: Prepared, form: InputForm) -> ExportedProgram:
+    """The float program that takes `form`."""
+    if form == "tensor":
+        return prepared.program
+    return take_pixels(prepared.program, prepared.plan.preprocessing, prepared.fed(form))
 
 
 def _save(program: ExportedProgram, path: Path) -> None:

@@ -11,10 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 import deploy
-from deploy.backends import BACKENDS, Precision, packages
+from deploy.backends import BACKENDS, packages
 from deploy.bundle.manifest import (
     QUANTIZED,
-    SCHEMA_VERSION,
     Artifact,
     Calibration,
     Golden,
@@ -27,6 +26,7 @@ from deploy.bundle.manifest import (
     Network,
     Operators,
     Tool,
+    schema_version_of,
 )
 from deploy.bundle.write import (
     file_record,
@@ -61,7 +61,7 @@ def write_contents(
     prepared: Prepared,
     judged: Sequence[Judged],
     golden_logits: npt.NDArray[np.float32],
-    decisions: Mapping[Precision, Decisions],
+    decisions: Mapping[str, Decisions],
     parts: Sequence[PricedPart] = (),
     emulated: Sequence[EmulatedProof] = (),
 ) -> Manifest:
@@ -75,8 +75,9 @@ def write_contents(
     write_json(
         folder / "verification.json", _verification(judged, emulated, prepared.layers, parts)
     )
+    artifacts = tuple(_artifact(folder, one, decisions) for one in judged)
     manifest = Manifest(
-        schema_version=SCHEMA_VERSION,
+        schema_version=schema_version_of(artifacts),
         tool=Tool(name="mobile-deploy", version=deploy.__version__),
         network=Network(
             name=spec.name,
@@ -103,7 +104,7 @@ def write_contents(
             split=SPLIT,
         ),
         toolkits={name: version(name) for name in packages()},
-        artifacts=tuple(_artifact(folder, one, decisions) for one in judged),
+        artifacts=artifacts,
         golden=_golden(folder, photos, judged, golden_logits),
         verification=file_record(folder, "verification.json"),
     )
@@ -111,9 +112,9 @@ def write_contents(
     return manifest
 
 
-def _artifact(folder: Path, judged: Judged, decisions: Mapping[Precision, Decisions]) -> Artifact:
+def _artifact(folder: Path, judged: Judged, decisions: Mapping[str, Decisions]) -> Artifact:
     made, path = judged.made, folder / judged.made.file
-    own = decisions.get(made.target.precision)
+    own = decisions.get(made.target.name)
     return Artifact(
         file=made.file,
         sha256=sha256_folder(path) if path.is_dir() else sha256_file(path),

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from deploy.bundle.feeding import as_taken
 from deploy.capture.prepare import Prepared
 from deploy.emulation.block import Emulation
 from deploy.emulation.processors import Processor
@@ -35,16 +36,16 @@ def prove_judged(
     return prove_emulated(
         emulation,
         processors,
-        [_candidate(one, folder, golden, float_logits) for one in judged],
-        prepared.inputs[golden],
+        [_candidate(one, folder, prepared, float_logits) for one in judged],
         float_logits[golden],
         progress=progress,
     )
 
 
 def _candidate(
-    judged: Judged, folder: Path, golden: slice, float_logits: npt.NDArray[np.float32]
+    judged: Judged, folder: Path, prepared: Prepared, float_logits: npt.NDArray[np.float32]
 ) -> EmulatedArtifact:
+    golden = slice(prepared.held_back, None)
     made, own = judged.made, judged.own_program
     return EmulatedArtifact(
         name=made.target.name,
@@ -53,6 +54,7 @@ def _candidate(
         file=folder / made.file,
         operators=frozenset({*made.operators.inside, *made.operators.outside}),
         written_by=made.runtime.version,
+        photos=as_taken(prepared.crops[golden], made.input, prepared.plan.preprocessing),
         here=None if made.logits is None else made.logits[golden],
         own_program=own and compare_logits(float_logits[golden], made.own_logits[golden]),
     )

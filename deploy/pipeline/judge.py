@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deploy.backends import Precision
 from deploy.pipeline.make import Made
 from deploy.quantization.ptq import Decisions
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
@@ -37,13 +36,13 @@ def judge_artifacts(
     made: Sequence[Made],
     float_logits: npt.NDArray[np.float32],
     held_back: int,
-    decisions: Mapping[Precision, Decisions],
+    decisions: Mapping[str, Decisions],
     *,
     min_agreement: float | None = None,
 ) -> list[Judged]:
     """Judge on the first `held_back` photos, and on the golden ones after them as `verify` will.
 
-    `decisions` are those of the quantized precisions. `min_agreement` is asked of int8 alone.
+    `decisions` are those of the quantized artifacts by name; `min_agreement` is asked of int8.
     """
     return [
         _judge(artifact, float_logits, held_back, decisions, min_agreement) for artifact in made
@@ -73,11 +72,11 @@ def _judge(
     made: Made,
     float_logits: npt.NDArray[np.float32],
     held_back: int,
-    decisions: Mapping[Precision, Decisions],
+    decisions: Mapping[str, Decisions],
     min_agreement: float | None,
 ) -> Judged:
     name, precision = made.target.name, made.target.precision
-    decided = decisions.get(precision)
+    decided = decisions.get(name)
     sides = (slice(held_back), slice(held_back, None))
     own, own_golden = (
         compare_logits(float_logits[side], made.own_logits[side]) if decided else None

@@ -24,7 +24,7 @@ from deploy.bundle.manifest import ArtifactInput, ArtifactOutput, Runtime
 from deploy.capture.program import run_program
 from deploy.exporters.interface import Spec
 from deploy.exporters.operators import OperatorCount
-from deploy.photos.images import normalize
+from deploy.photos.images import feed
 from deploy.pipeline.recipe import Target
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.write import write_program
@@ -88,7 +88,7 @@ def make(job: Job) -> Made:
     converted = _export(exporter, program, job)
     crops = np.load(job.crops)
     if hasattr(exporter, "prove_forms"):
-        photos = normalize(crops[:LOCKSTEP_PHOTOS], job.spec.preprocessing)
+        photos = feed(crops[:LOCKSTEP_PHOTOS], job.spec.preprocessing, job.spec.input)
         exporter.prove_forms(program, torch.from_numpy(photos))
     logits, checks, reason = None, [], None
     try:
@@ -111,7 +111,7 @@ def make(job: Job) -> Made:
         runtime=_oldest_runtime(exporter, job),
         checks=tuple(checks),
         logits=logits,
-        own_logits=run_program(program, normalize(crops, job.spec.preprocessing)),
+        own_logits=run_program(program, feed(crops, job.spec.preprocessing, job.spec.input)),
         unverified_reason=reason,
     )
 
@@ -143,7 +143,7 @@ def _oldest_runtime(exporter: ModuleType, job: Job) -> Runtime:
     return Runtime(**asdict(job.backend.runtime))
 
 
-@lru_cache(2)  # The float program and the equalized one.
+@lru_cache(2)  # The float program and the equalized one, of a form.
 def _load_program(path: Path) -> ExportedProgram:
     # By way of memory: torch takes no path that is not UTF-8.
     return torch.export.load(BytesIO(path.read_bytes()))

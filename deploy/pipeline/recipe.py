@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.backends import BACKENDS, Precision
+from deploy.backends import BACKENDS, INPUT_FORMS, InputForm, Precision
 from deploy.bundle.manifest import QUANTIZED
 from deploy.capture.spec import NetworkSpec
 from deploy.emulation.processors import processors_named
@@ -90,16 +90,19 @@ class Recipe:
     """All that `build` needs to know. Raises UserError for what cannot be built.
 
     `photos` is a folder, None for the bundled samples; `targets`, left out, are the defaults of
-    every format that can be written here. `int8` is "pure" for int8 alone, or "auto" to leave a few
-    parts in float as far as `target_agreement` needs it; `min_agreement` makes that a gate.
-    Artifacts of the formats in `allow_unverified` are written even where they cannot be run here.
-    The .pte ones are also proved on the emulated processors `prove_on`.
+    every format that can be written here. `input` is what those take whose format has the choice:
+    a normalized "tensor" of floats, or "pixels", the bytes of a bitmap. `int8` is "pure" for int8
+    alone, or "auto" to leave a few parts in float as far as `target_agreement` needs it;
+    `min_agreement` makes that a gate. Artifacts of the formats in `allow_unverified` are written
+    even where they cannot be run here. The .pte ones are also proved on the emulated processors
+    `prove_on`.
     """
 
     network: NetworkSpec
     output: Path
     targets: tuple[Target, ...] = field(default_factory=make_targets)
     photos: Path | None = None
+    input: InputForm = "tensor"
     int8: str = "auto"
     int8_effort: str = "normal"
     min_agreement: float | None = None
@@ -122,6 +125,7 @@ class Recipe:
                 target.precision,
                 BACKENDS[target.format].precisions,
             )
+        one_of("--input", "form", self.input, INPUT_FORMS)
         one_of("--int8", "mode", self.int8, MODES)
         one_of("--int8-effort", "effort", self.int8_effort, EFFORTS)
         if self.min_agreement is not None and not 0 < self.min_agreement <= 1:
@@ -137,6 +141,15 @@ class Recipe:
     def target_agreement(self) -> float:
         """What int8 is to reach, on the held-back photos."""
         return DEFAULT_AGREEMENT if self.min_agreement is None else self.min_agreement
+
+    def form_of(self, target: Target) -> InputForm:
+        """What the program of `target` takes; Core ML's is made an image input by its exporter."""
+        return self.input if BACKENDS[target.format].takes_pixels else "tensor"
+
+    def forms(self, *, quantized: bool) -> tuple[InputForm, ...]:
+        """What the programs take of targets in int8 or w8, or of those in float."""
+        targets = (t for t in self.targets if (t.precision in QUANTIZED) == quantized)
+        return tuple(dict.fromkeys(map(self.form_of, targets)))
 
     def file_name(self, target: Target) -> str:
         """Such as `mobilenet_v2_int8.pte`."""

@@ -15,14 +15,16 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from deploy.backends import RunnerName
 from deploy.bundle.fields import Count, Line, Positive, Record, Sha256
-from deploy.bundle.manifest import Engine, Format
+from deploy.bundle.manifest import Engine, Format, Pixels
 from deploy.support.json_text import json_text
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
+PLAIN_VERSION = 1
+"""Of answers, and of requests of networks that take floats: runners know it that know no pixels."""
 
 # Names on the device are made by the harness: nothing in them could mean anything to a shell.
 DeviceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
@@ -49,7 +51,8 @@ RunnerErrorKind = Literal[
 
 
 class GoldenInput(Record):
-    """One golden photo as the network takes it: float32 little-endian, NCHW, normalized."""
+    """One golden photo as the network takes it: float32 little-endian, NCHW, normalized; or the
+    bytes of its pixels."""
 
     index: Count = Field(description="Which of the bundle's golden photos.")
     file: DeviceName = Field(description="A file beside the request.")
@@ -71,7 +74,9 @@ class TimedInput(Record):
     """What the timed inferences are given: a golden photo, or numbers made from a seed."""
 
     golden: Count | None = Field(description="Index of one of `golden`; null for a seed.")
-    seed: Count | None = Field(description="Seed of uniform numbers in -1..1; null for a golden.")
+    seed: Count | None = Field(
+        description="Seed of uniform numbers in -1..1, or of uniform bytes; null for a golden."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -91,7 +96,12 @@ class Request(Record):
     )
     warmup: Count = Field(description="Inferences after the first that are not timed.")
     iterations: Positive = Field(description="Timed inferences.")
-    shape: tuple[Positive, ...] = Field(min_length=1, description="Shape of the float32 input.")
+    shape: tuple[Positive, ...] = Field(min_length=1, description="Shape of the input.")
+    pixels: Pixels | None = Field(
+        default=None,
+        description="How the golden files hold pixels; since version 2, absent where they hold "
+        "float32.",
+    )
     input: TimedInput = Field(description="What the timed inferences are given.")
     golden: tuple[GoldenInput, ...] = Field(
         description="Golden inputs whose logits the answer gives, run after the timing; one that "
@@ -106,7 +116,22 @@ class Request(Record):
             raise ValueError("a golden input is there twice")
         if self.input.golden is not None and self.input.golden not in indices:
             raise ValueError("the timed golden input is not among the golden inputs")
+        if self.schema_version < request_version(self.pixels):
+            raise ValueError(f"pixels are of version {PROTOCOL_VERSION}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Runners of version 1 refuse fields that they do not know."""
+        fields: dict[str, object] = serialize(self)
+        if self.pixels is None:
+            del fields["pixels"]
+        return fields
+
+
+def request_version(pixels: Pixels | None) -> int:
+    """The oldest protocol that can ask for it."""
+    return PLAIN_VERSION if pixels is None else PROTOCOL_VERSION
 
 
 class RunnerError(Record):
@@ -199,7 +224,7 @@ class Answer(Record):
     def failed(cls, id: str, kind: RunnerErrorKind, text: str) -> Self:
         """The answer of a runner that has no figures, and why."""
         return cls(
-            schema_version=PROTOCOL_VERSION,
+            schema_version=PLAIN_VERSION,
             id=id,
             status="error",
             error=RunnerError(kind=kind, text=text[:4000]),

@@ -19,8 +19,9 @@ from PIL import Image
 from torch import Tensor
 from torch.export import ExportedProgram
 
+from deploy.backends import InputForm
 from deploy.capture.program import graph_module
-from deploy.photos.images import normalize
+from deploy.photos.images import feed
 from deploy.photos.load import PhotoSet
 from deploy.photos.read import Sample
 from deploy.quantization.activations import HARDSWISH_ZERO
@@ -80,14 +81,19 @@ class _Seen:
 
 
 def check_calibration(
-    program: ExportedProgram, decisions: Decisions, photos: PhotoSet, preprocessing: Preprocessing
+    program: ExportedProgram,
+    decisions: Decisions,
+    photos: PhotoSet,
+    preprocessing: Preprocessing,
+    form: InputForm = "tensor",
 ) -> list[str]:
     """Warnings about the photos that `decisions` were taken on, one line each; none is well.
 
-    `program` is the float program that `decisions` belong to. Runs 16 photos of either side.
+    `program` is the float program of `form` that `decisions` belong to. Runs 16 photos of either
+    side.
     """
     calibration, held_back = (
-        _observe(program, decisions, _inputs(samples[:PHOTOS], preprocessing))
+        _observe(program, decisions, _inputs(samples[:PHOTOS], preprocessing, form))
         for samples in (photos.calibration, photos.held_back)
     )
     return [
@@ -183,8 +189,9 @@ def _thumbnail(crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return pixels
 
 
-def _inputs(samples: Sequence[Sample], preprocessing: Preprocessing) -> Tensor:
-    return torch.from_numpy(normalize(np.stack([sample.crop for sample in samples]), preprocessing))
+def _inputs(samples: Sequence[Sample], preprocessing: Preprocessing, form: InputForm) -> Tensor:
+    crops = np.stack([sample.crop for sample in samples])
+    return torch.from_numpy(feed(crops, preprocessing, form))
 
 
 def _observe(program: ExportedProgram, decisions: Decisions, inputs: Tensor) -> dict[str, _Seen]:

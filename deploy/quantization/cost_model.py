@@ -36,9 +36,17 @@ class _Work:
 
 
 class CostModel:
-    """Of the float program `module`, whose int8 kernels are `kernels`."""
+    """Of the float program `module`, whose int8 kernels are `kernels`; the tensors `given` are int8
+    by themselves."""
 
-    def __init__(self, module: GraphModule, kernels: Iterable[Kernel]) -> None:
+    def __init__(
+        self,
+        module: GraphModule,
+        kernels: Iterable[Kernel],
+        *,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
+        self._given = given
         nodes = {node.name: node for node in module.graph.nodes}
         self._computing = [kernel for kernel in kernels if kernel.kind != "pass"]
         self._work = {
@@ -67,7 +75,7 @@ class CostModel:
 
     def _cost(self, kernels: Iterable[Kernel]) -> float:
         in_int8 = {kernel.node for kernel in kernels}
-        made = {True: set[str](), False: set[str]()}
+        made = {True: set(self._given), False: set[str]()}
         read = {True: set[str](), False: set[str]()}
         total = 0.0
         for kernel in self._computing:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,32 +12,35 @@ import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
-from deploy.backends import Precision
+from deploy.backends import InputForm, Precision
+from deploy.capture.pixels import take_pixels
 from deploy.capture.prepare import Prepared
 from deploy.capture.program import graph_module
+from deploy.photos.images import shares
 from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
 from deploy.quantization.mixed_precision import Mix, leave_in_float
+from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.share import short_of_int8
 from deploy.support.reporter import Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantized:
-    """`program` is the float program with its channels equalized, which all decisions are about,
-    and `module` the same to be called.
+class InForm:
+    """Int8 of the network with one form of input.
 
-    `pure` puts all of it into int8 that has a kernel, `mix` leaves a few parts in float; None where
-    that was not asked for.
+    `program` is the float program with its channels equalized, which all decisions are about, and
+    `module` the same to be called. `pure` puts all of it into int8 that has a kernel, `mix` leaves
+    a few parts in float; None where that was not asked for.
     """
 
     program: ExportedProgram
     module: GraphModule
     pure: Decisions
-    mix: Mix | None
+    mix: Mix | None = None
 
     @cached_property
     def decisions(self) -> dict[Precision, Decisions]:
@@ -47,6 +51,13 @@ class Quantized:
         }
 
 
+Quantized = Mapping[InputForm, InForm]
+"""The same for each form of input that was asked for."""
+
+
+TENSOR_ALONE: tuple[InputForm, ...] = ("tensor",)
+
+
 def quantize(
     prepared: Prepared,
     float_logits: npt.NDArray[np.float32],
@@ -54,6 +65,7 @@ def quantize(
     effort: str,
     target_agreement: float | None,
     reporter: Reporter,
+    forms: Sequence[InputForm] = TENSOR_ALONE,
 ) -> Quantized:
     """Calibrate int8; leave as little of it in float as `target_agreement` needs (None: nothing).
 
@@ -70,27 +82,49 @@ def quantize(
         effort=EFFORTS[effort],
         progress=reporter.progress,
     )
-    module, mix = graph_module(program), None
-    if target_agreement is not None:
-        reporter.stage("mixing int8 and float")
-        mix = leave_in_float(
-            module,
-            pure,
-            torch.from_numpy(prepared.inputs[judging]),
-            torch.from_numpy(float_logits[judging]),
-            target=target_agreement,
+    tensor = InForm(program=program, module=graph_module(program), pure=pure)
+    # Everything but the first layer is decided on normalized photos.
+    made = {
+        form: tensor if form == "tensor" else _of_pixels(prepared, tensor, effort) for form in forms
+    }
+    if target_agreement is None:
+        return made
+    reporter.stage("mixing int8 and float")
+    return {
+        form: replace(
+            one,
+            mix=leave_in_float(
+                one.module,
+                one.pure,
+                torch.from_numpy(prepared.fed(form)[judging]),
+                torch.from_numpy(float_logits[judging]),
+                target=target_agreement,
+            ),
         )
-    return Quantized(program=program, module=module, pure=pure, mix=mix)
+        for form, one in made.items()
+    }
 
 
-def warnings_of(quantized: Quantized, prepared: Prepared) -> list[str]:
+def _of_pixels(prepared: Prepared, tensor: InForm, effort: str) -> InForm:
+    program = take_pixels(tensor.program, prepared.plan.preprocessing, prepared.fed("pixels"))
+    pure = take_pixels_in_int8(
+        program,
+        tensor.pure,
+        torch.from_numpy(shares(prepared.calibration_crops)),
+        effort=EFFORTS[effort],
+    )
+    return InForm(program=program, module=graph_module(program), pure=pure)
+
+
+def warnings_of(one: InForm, form: InputForm, prepared: Prepared) -> list[str]:
     """What int8 does not cover of the network, and what the photos do not cover for int8."""
     return [
-        *short_of_int8(quantized.module, find_kernels(quantized.module)),
+        *short_of_int8(one.module, find_kernels(one.module)),
         *check_calibration(
-            quantized.program,
-            quantized.decisions["int8"],
+            one.program,
+            one.decisions["int8"],
             prepared.photos,
             prepared.plan.preprocessing,
+            form,
         ),
     ]

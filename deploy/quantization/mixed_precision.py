@@ -110,8 +110,9 @@ def greedy_steps(
     Each step is the one that takes most error out of the logits, to first order, for the time and
     bytes it costs, of those that `budget` still allows.
     """
-    sensitivity, cost = decisions.sensitivity, CostModel(module, decisions.kernels)
-    moves, between = _moves(decisions.kernels), _between(module, decisions.kernels)
+    sensitivity, given = decisions.sensitivity, decisions.given
+    cost = CostModel(module, decisions.kernels, given=given)
+    moves, between = _moves(decisions.kernels), _between(module, decisions.kernels, given)
     left_out: frozenset[str] = frozenset()
     whole = error = sensitivity.energy(decisions.kernels)
     slowdown = paid = 1.0
@@ -127,7 +128,7 @@ def greedy_steps(
                 continue
             if cost.float_share(kernels) > LARGEST_FLOAT_SHARE:
                 continue
-            in_int8 = {kernel.node for kernel in kernels}
+            in_int8 = {kernel.node for kernel in kernels} | given
             if any(product.is_float_between_int8(in_int8) for product in between):
                 continue
             price = new + PRICE_OF_SIZE * (cost.growth(kernels) - 1)
@@ -140,9 +141,12 @@ def greedy_steps(
         left_out |= move
 
 
-def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
+def _between(
+    module: GraphModule, kernels: Iterable[Kernel], given: frozenset[str]
+) -> list[_Between]:
     """Of each convolution and linear, which kernel's values it reads and which kernels read its
-    own, by way of whatever is no kernel: transposes and the like."""
+    own, by way of whatever is no kernel: transposes and the like. `given` are int8 by themselves.
+    """
     makers = {kernel.output: kernel.node for kernel in kernels}
     readers: dict[tuple[str, str], str] = {
         (name, kernel.reader): kernel.node for kernel in kernels for name in kernel.inputs
@@ -151,6 +155,8 @@ def _between(module: GraphModule, kernels: Iterable[Kernel]) -> list[_Between]:
 
     def source(node: Node) -> str | None:
         while node.name not in makers:
+            if node.name in given:
+                return node.name
             data = [argument for argument in node.all_input_nodes if not is_constant(argument)]
             if len(data) != 1:
                 return None

@@ -60,7 +60,7 @@ class Decisions:
 
     Plain data, so that it can travel between processes. `in_float` are the heavy operators
     (convolutions and the like) that no kernel covers, with what they are called; `sensitivity`
-    what each part costs.
+    what each part costs. The tensors `given` come as int8 codes, whoever reads them.
     """
 
     kernels: tuple[Kernel, ...]
@@ -68,6 +68,7 @@ class Decisions:
     weights: dict[str, QuantizedWeights]
     in_float: dict[str, str]
     sensitivity: Sensitivity
+    given: frozenset[str] = frozenset()
 
     def heavy_in_float(self) -> dict[str, int]:
         """How many of each heavy operator an artifact must compute in float, by name."""

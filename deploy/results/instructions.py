@@ -10,8 +10,8 @@ from deploy.results.records import CountedArm, EmulatedProcessor, Results
 
 @dataclass(frozen=True, kw_only=True)
 class CountComparison:
-    """Artifact `b` with artifact `a`: the same network in the same precision, on the same
-    processor; `a_on` and `b_on` say how each was emulated."""
+    """Artifact `b` with artifact `a`: the same network in the same precision, with the same input,
+    on the same processor; `a_on` and `b_on` say how each was emulated."""
 
     a: CountedArm
     b: CountedArm
@@ -51,7 +51,7 @@ def shared_counts(before: Results, after: Results) -> list[CountComparison]:
     ]
 
 
-_Key = tuple[str, str, str, str | None]
+_Key = tuple[str, str, str, str, str | None]
 
 
 def _by_key(results: Results) -> dict[_Key, tuple[EmulatedProcessor, CountedArm]]:
@@ -59,10 +59,13 @@ def _by_key(results: Results) -> dict[_Key, tuple[EmulatedProcessor, CountedArm]
     labels = {bundle.id: bundle.label for bundle in results.bundles}
     several = len({arm.bundle for on in results.emulated for arm in on.arms}) > 1
     return {
-        (on.processor, arm.network, arm.precision, labels[arm.bundle] if several else None): (
-            on,
-            arm,
-        )
+        (
+            on.processor,
+            arm.network,
+            arm.precision,
+            arm.input,
+            labels[arm.bundle] if several else None,
+        ): (on, arm)
         for on in results.emulated
         for arm in on.arms
     }

@@ -8,11 +8,12 @@ kept in docs/schema/results.schema.json.
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
-from deploy.backends import Precision, RunnerName
+from deploy.backends import InputForm, Precision, RunnerName
 from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
 from deploy.bundle.manifest import Engine, Format, Tool
 from deploy.protocol.messages import Answer, Nanoseconds
@@ -23,7 +24,9 @@ EMULATED_VERSION = 2
 """Of results with counts of emulated processors: those without are as they were."""
 SUSTAINED_VERSION = 3
 """Of results of `--sustained`: older readers would take them for rounds that took turns."""
-NEWEST_VERSION = SUSTAINED_VERSION
+PIXELS_VERSION = 4
+"""Of results in which an artifact took pixels: of others, as before."""
+NEWEST_VERSION = PIXELS_VERSION
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
@@ -99,6 +102,21 @@ class MeasuredBundle(Record):
     artifacts: tuple[MeasuredArtifact, ...] = Field(description="Those that were measured.")
 
 
+Taken = Annotated[
+    InputForm,
+    Field(
+        description="pixels, or tensor for all else, as of older files; since version 4, absent "
+        "where tensor.",
+    ),
+]
+
+
+def without_tensor(fields: dict[str, object]) -> dict[str, object]:
+    """A record's fields without what they took where that is a tensor: readers of version 3 refuse
+    fields that they do not know."""
+    return {k: v for k, v in fields.items() if (k, v) != ("input", "tensor")}
+
+
 class ArmKey(Record):
     """What makes an arm the same arm in two files."""
 
@@ -114,6 +132,11 @@ class ArmKey(Record):
         description="big, little or a hexadecimal mask that the process was held to; null: free. "
         "On iOS the compute units: all, cpu-only or cpu-and-neural-engine."
     )
+    input: Taken = "tensor"
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_tensor(serialize(self))
 
 
 class Cluster(Record):
@@ -244,6 +267,11 @@ class CountedArm(Record):
     bundle: Sha256 = Field(description="`id` of its bundle.")
     artifact: Name = Field(description="`name` of its artifact in the bundle.")
     instructions: InstructionCounts = Field(description="Of one inference, in one thread.")
+    input: Taken = "tensor"
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        return without_tensor(serialize(self))
 
 
 class EmulatedProcessor(Record):
@@ -269,11 +297,21 @@ class Results(Record):
         default=(), description="What it was counted on; since version 2, absent where on none."
     )
 
+    def with_devices(self, devices: tuple[MeasuredDevice, ...]) -> Results:
+        """The same with what was measured on `devices`."""
+        took = {arm.key.input for device in devices for arm in device.arms}
+        return self.model_copy(update={"devices": devices, "schema_version": self._version(took)})
+
     def with_counts(self, emulated: tuple[EmulatedProcessor, ...]) -> Results:
         """The same with counts, if there are any."""
         if not emulated:
             return self
-        return self.model_copy(update={"emulated": emulated, "schema_version": EMULATED_VERSION})
+        took = {arm.input for on in emulated for arm in on.arms}
+        version = max(EMULATED_VERSION, self._version(took))
+        return self.model_copy(update={"emulated": emulated, "schema_version": version})
+
+    def _version(self, took: Collection[InputForm]) -> int:
+        return PIXELS_VERSION if "pixels" in took else self.schema_version
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:

@@ -33,7 +33,12 @@ def arm_label(arm: Arm) -> str:
     key = arm.key
     threads = [] if key.threads is None else [threads_text(key.threads)]
     cores = [f"cores {key.cores}"] if key.cores else []
-    return ", ".join([arm.artifact, *threads, *cores])
+    return ", ".join([artifact_label(arm), *threads, *cores])
+
+
+def artifact_label(arm: Arm) -> str:
+    """Such as "onnx-int8", or "onnx-int8 (pixels)"."""
+    return arm.artifact + (" (pixels)" if arm.key.input == "pixels" else "")
 
 
 def threads_text(threads: int | None) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from deploy.backends import BACKENDS
 
@@ -30,9 +30,10 @@ class Classifier(Protocol):
         """Crops, uint8 (N, H, W, 3) RGB -> logits, float32 (N, classes)."""
 
 
-# One inference: a photo, float32 (1, 3, H, W), to logits, float32 (classes,), which the next one
-# may overwrite.
-Inference = Callable[["npt.NDArray[np.float32]"], "npt.NDArray[np.float32]"]
+# A photo as an artifact takes it: float32 (1, 3, H, W), or the codes of a bitmap's bytes.
+Photo: TypeAlias = "npt.NDArray[Any]"
+# One inference: a photo to logits, float32 (classes,), which the next one may overwrite.
+Inference = Callable[[Photo], "npt.NDArray[np.float32]"]
 
 
 class Opener(Protocol):

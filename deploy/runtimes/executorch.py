@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from deploy.runtimes import Inference, Timed
+from deploy.runtimes import Inference, Photo, Timed
 from deploy.support.errors import GateError
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Of the flatbuffer of a program, behind the offset of its root.
 IDENTIFIER = b"ET12"
+# torch's number of int8, as the runtime gives the type of an input.
+_INT8 = 1
 
 
 def load(path: Path, preprocessing: Preprocessing) -> ExecuTorchClassifier:
@@ -37,7 +39,7 @@ def timed() -> Timed:
         method = runtime.load_program(file).load_method("forward")
         assert method is not None
 
-        def infer(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        def infer(photo: Photo) -> npt.NDArray[np.float32]:
             logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(photo)])[0].numpy()
             return logits.ravel()
 
@@ -47,7 +49,7 @@ def timed() -> Timed:
 
 
 class ExecuTorchClassifier:
-    """A loaded .pte. `preprocessing` makes its tensor input of crops."""
+    """A loaded .pte. `preprocessing` makes its input of crops; of bytes, it takes the crop's."""
 
     def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
         """Raises GateError when the runtime does not load the file."""
@@ -68,12 +70,17 @@ class ExecuTorchClassifier:
             ) from error
         assert method is not None
         self._method = method
+        self._takes_bytes = method.metadata.input_tensor_meta(0).dtype() == _INT8
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
-        from deploy.photos.images import normalize  # Not where a block is timed: it takes memory.
+        # Not where a block is timed: it takes memory.
+        from deploy.photos.images import codes, normalize
 
-        inputs = torch.from_numpy(normalize(crops, self._preprocessing))
+        if self._takes_bytes:
+            inputs = torch.from_numpy(codes(crops, signed=True)).permute(0, 3, 1, 2)
+        else:
+            inputs = torch.from_numpy(normalize(crops, self._preprocessing))
         # The runtime reuses the memory of its output: each must be copied out.
         rows = [self._method.execute([row[None]])[0].numpy().copy() for row in inputs]
         return np.concatenate(rows)

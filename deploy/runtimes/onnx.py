@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from deploy.runtimes import Inference, Timed
+from deploy.runtimes import Inference, Photo, Timed
 from deploy.runtimes.onnx_session import open_session
 from deploy.support.errors import GateError
 
@@ -26,7 +26,7 @@ def timed() -> Timed:
     def open_timed(file: Path, *, threads: int, input: str, output: str) -> Inference:
         session = open_session(file, threads=threads)
 
-        def infer(photo: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        def infer(photo: Photo) -> npt.NDArray[np.float32]:
             logits: npt.NDArray[np.float32] = session.run([output], {input: photo})[0]
             return logits.ravel()
 
@@ -36,7 +36,7 @@ def timed() -> Timed:
 
 
 class OnnxClassifier:
-    """A loaded .onnx. `preprocessing` makes its tensor input of crops."""
+    """A loaded .onnx. `preprocessing` makes its input of crops; of bytes, it takes the crop's."""
 
     def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
         """Raises GateError when onnxruntime does not load the file."""
@@ -49,11 +49,14 @@ class OnnxClassifier:
                 f"onnxruntime cannot load {path.name} ({str(error).splitlines()[0]}): "
                 "build it again"
             ) from error
-        (self._input,) = (value.name for value in self._session.get_inputs())
+        (taken,) = self._session.get_inputs()
+        self._input, self._takes_bytes = taken.name, taken.type == "tensor(uint8)"
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
-        from deploy.photos.images import normalize  # Not where a block is timed: it takes memory.
+        # Not where a block is timed: it takes memory.
+        from deploy.photos.images import codes, normalize
 
-        inputs = normalize(crops, self._preprocessing)
+        bytes_taken = codes(crops, signed=False) if self._takes_bytes else None
+        inputs = normalize(crops, self._preprocessing) if bytes_taken is None else bytes_taken
         return np.concatenate([self._session.run(None, {self._input: x[None]})[0] for x in inputs])

@@ -14,7 +14,7 @@ from deploy.bundle.manifest import QUANTIZED, Artifact
 from deploy.bundle.open import Bundle, check_integrity, open_bundle
 from deploy.emulation.block import open_emulation
 from deploy.emulation.processors import processors_named
-from deploy.photos.images import crop, decode, normalize
+from deploy.photos.images import crop, decode
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
 from deploy.support.durations import answer_seconds
@@ -86,7 +86,6 @@ def verify(
             emulation,
             processors,
             [_candidate(bundle, artifact, logits) for artifact in artifacts],
-            normalize(crops, bundle.manifest.input.preprocessing()),
             reference,
             progress=reporter.progress,
         )
@@ -111,6 +110,7 @@ def _candidate(
         file=bundle.path_of(artifact),
         operators=frozenset({*artifact.operators.inside, *artifact.operators.outside}),
         written_by=artifact.runtime.version,
+        photos=bundle.golden_inputs(artifact),
         here=logits.get(artifact.name),
         own_program=_own_program(bundle, artifact),
     )

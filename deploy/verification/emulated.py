@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deploy.backends import Precision
+from deploy.bundle.feeding import Taken
 from deploy.emulation.block import Emulation, why_not_run
 from deploy.emulation.processors import Processor
 from deploy.statistics.error_statistics import ErrorStatistics, compare_logits
@@ -24,8 +25,9 @@ from deploy.verification.gates import Check, judge_golden
 @dataclass(frozen=True, kw_only=True)
 class EmulatedArtifact:
     """An artifact to prove: `operators` are the keys of its counted operators, `written_by` the
-    version of its runtime, `here` (N, classes) its golden logits on this computer, None where it
-    was not run; `own_program` is how far the program of an int8 one is from the float network."""
+    version of its runtime, `photos` (N, ...) the golden ones as it takes them; `here` (N, classes)
+    its golden logits on this computer, None where it was not run; `own_program` is how far the
+    program of an int8 one is from the float network."""
 
     name: str
     format: str
@@ -33,6 +35,7 @@ class EmulatedArtifact:
     file: Path
     operators: frozenset[str]
     written_by: str
+    photos: Taken
     here: npt.NDArray[np.float32] | None
     own_program: ErrorStatistics | None
 
@@ -55,23 +58,22 @@ def prove_emulated(
     emulation: Emulation,
     processors: Sequence[Processor],
     candidates: Sequence[EmulatedArtifact],
-    photos: npt.NDArray[np.float32],
     float_logits: npt.NDArray[np.float32],
     *,
     progress: Progress = silent,
 ) -> tuple[EmulatedProof, ...]:
     """Every candidate on every processor, in that order.
 
-    `photos` (N, 3, H, W) are the golden ones as the network takes them, `float_logits` (N, classes)
-    the float network's. The checks are to be judged by `gates.require`. Raises GateError where the
-    runner refuses an artifact, EmulationError where the emulator fails.
+    `float_logits` (N, classes) are the float network's of the golden photos. The checks are to be
+    judged by `gates.require`. Raises GateError where the runner refuses an artifact, EmulationError
+    where the emulator fails.
     """
     pairs = [(candidate, processor) for candidate in candidates for processor in processors]
     proofs = []
     for done, (candidate, processor) in enumerate(pairs, start=1):
         reason = why_not_run(candidate.format, candidate.written_by)
         if reason is None:
-            answer = emulation.run(processor, candidate.file, photos)
+            answer = emulation.run(processor, candidate.file, candidate.photos)
             logits = np.stack([golden.values() for golden in answer.logits])
             proofs.append(_judge(candidate, processor, logits, float_logits))
         else:

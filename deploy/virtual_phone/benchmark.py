@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from deploy.protocol.messages import (
+    PLAIN_VERSION,
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
@@ -106,7 +107,7 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     )
     phone.end_block()
     return Answer(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=PLAIN_VERSION,
         id=request.id,
         status="ok",
         error=None,
@@ -133,9 +134,9 @@ async def infer(
     }
     if phone.faults.strike("operator-missing"):
         raise RuntimeFailureError("operator-missing", "Missing operator: [7] demo::hard_swish.out")
-    form = request.artifact.format
+    form, shape, pixels = request.artifact.format, request.shape, request.pixels
     logits = {
-        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, request.shape)
+        index: await asyncio.to_thread(SHARED.logits, form, artifact, data, shape, pixels)
         for index, data in inputs.items()
     }
     if phone.faults.strike("wrong-answers"):

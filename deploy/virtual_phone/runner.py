@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from deploy.native_runner.build import VERSION
 from deploy.native_runner.targets import EXECUTORCH
 from deploy.protocol.messages import (
-    PROTOCOL_VERSION,
+    PLAIN_VERSION,
     Answer,
     RunnerFacts,
 )
@@ -170,7 +170,7 @@ async def _answer(call: Call, arguments: _Arguments, process: Process) -> Answer
         files.write(arguments.etdump, await asyncio.to_thread(etdump_of, times.executions_ns))
     phone.end_block()
     return Answer(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=PLAIN_VERSION,
         id=request.id,
         status="ok",
         error=None,

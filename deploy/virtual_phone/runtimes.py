@@ -1,4 +1,4 @@
-"""Real logits: an artifact run once in this computer's own runtimes, on raw float32 inputs."""
+"""Real logits: an artifact run once in this computer's own runtimes, on inputs from files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deploy.bundle.feeding import Taken, from_memory
+from deploy.bundle.manifest import Pixels
 from deploy.protocol.messages import RunnerErrorKind
 
 Array = npt.NDArray[np.float32]
@@ -31,10 +33,10 @@ class RuntimeFailureError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """`run` takes float32 of `shape` and gives logits; -1 in the shape is any size."""
+    """`run` takes an input of `shape` and gives logits; -1 in the shape is any size."""
 
     shape: tuple[int, ...]
-    run: Callable[[Array], Array]
+    run: Callable[[Taken], Array]
 
 
 class HostRuntimes:
@@ -45,8 +47,15 @@ class HostRuntimes:
         self._logits: dict[tuple[str, str], Array] = {}
         self._lock = threading.Lock()
 
-    def logits(self, form: str, artifact: bytes, data: bytes, shape: tuple[int, ...]) -> Array:
-        """Logits, float32 (classes,), of one input of `shape`: float32 little-endian.
+    def logits(
+        self,
+        form: str,
+        artifact: bytes,
+        data: bytes,
+        shape: tuple[int, ...],
+        pixels: Pixels | None = None,
+    ) -> Array:
+        """Logits, float32 (classes,), of one input of `shape`: float32 little-endian, or pixels.
 
         Raises RuntimeFailureError.
         """
@@ -58,19 +67,19 @@ class HostRuntimes:
                     while len(self._models) >= _MOST_MODELS:
                         self._models.pop(next(iter(self._models)))
                     self._models[model_hash] = _load(form, artifact)
-                self._logits[key] = _run(self._models[model_hash], data, shape)
+                self._logits[key] = _run(self._models[model_hash], data, shape, pixels)
             return self._logits[key]
 
 
-def _run(model: Model, data: bytes, shape: tuple[int, ...]) -> Array:
+def _run(model: Model, data: bytes, shape: tuple[int, ...], pixels: Pixels | None) -> Array:
     fits = len(shape) == len(model.shape) and all(
         own in (-1, given) for own, given in zip(model.shape, shape, strict=True)
     )
-    if not fits or len(data) != 4 * int(np.prod(shape)):
+    if not fits or len(data) != (4 if pixels is None else 1) * int(np.prod(shape)):
         text = f"{len(data)} bytes for {shape} where the network takes {model.shape}"
         raise RuntimeFailureError("wrong-shape", text)
     try:
-        output = model.run(np.frombuffer(data, "<f4").reshape(shape))
+        output = model.run(from_memory(data, shape, pixels))
     except Exception as error:  # The runtimes' errors share no public base class.
         raise RuntimeFailureError("run-failed", str(error)) from error
     return np.asarray(output, np.float32).reshape(-1)
@@ -102,11 +111,11 @@ def _load_executorch(artifact: bytes) -> Model:
     if method is None:
         raise RuntimeFailureError("load-failed", "the program has no method forward")
 
-    def run(values: Array) -> Array:
+    def run(values: Taken) -> Array:
         # The program's memory holds the output until the next run: copied out. Held here, since
         # the method does not keep its program alive.
         assert program
-        output = method.execute([torch.from_numpy(values.copy())])[0]
+        output = method.execute([torch.from_numpy(values.copy(order="K"))])[0]
         return np.array(output.numpy(), np.float32)
 
     return Model(tuple(method.metadata.input_tensor_meta(0).sizes()), run)

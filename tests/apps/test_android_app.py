@@ -22,6 +22,8 @@ from app_fixtures import APP_VERSION, FIXTURES, request
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 from places import ROOT
+from small_build import build_here, recipe
+from small_photos import write_photos
 
 from deploy.android.app_runner import ACTIVITY
 from deploy.android.folders import PACKAGE
@@ -31,7 +33,13 @@ from deploy.benchmark.staging import stage_bundle
 from deploy.bundle.open import Bundle, open_bundle
 from deploy.cli import app as cli
 from deploy.protocol.answers import parse_answer
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, Request, TimedInput
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    Request,
+    TimedInput,
+    request_version,
+)
 from deploy.statistics.error_statistics import compare_logits
 from deploy.verification.gates import judge_golden, require
 
@@ -152,12 +160,14 @@ class Compiled:
     said: str
     apk: Path
     bundle: Bundle
+    pixels: Bundle
     answers: dict[str, tuple[Request, Answer]]
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Compiled:
-    """A small bundle, staged by the command, compiled in and run by the app's code."""
+    """A small bundle, staged by the command, compiled in and run by the app's code; and one of
+    pixels, of which blocks alone are run."""
     toolchain = os.environ.get("ANDROID_TOOLCHAIN")
     if not toolchain:
         pytest.skip("ANDROID_TOOLCHAIN names no folder with a build.py and its compiler")
@@ -173,8 +183,15 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Co
     assert CliRunner().invoke(cli.app, staged, catch_exceptions=False).exit_code == 0
 
     bundle = open_bundle(phone_bundle)
+    made = recipe(place / "pixels", write_photos(place / "photos", 12), input="pixels")
+    build_here(made)
+    pixels = open_bundle(made.output)
+    (place / "bench").mkdir()
     packed = pack(phone_bundle, place / "pack.zip")
     requests = lay_requests(bundle, place / "bench")
+    requests |= {
+        f"{name} pixels": asked for name, asked in lay_blocks(pixels, place / "bench", 100).items()
+    }
     done = subprocess.run(
         [
             sys.executable,
@@ -198,12 +215,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory, phone_bundle: Path) -> Co
         name: (asked, parse_answer(answer_of(place / "bench", asked), asked, "the JVM"))
         for name, asked in requests.items()
     }
-    return Compiled(said=said, apk=place / "out/demo.apk", bundle=bundle, answers=answers)
+    apk = place / "out/demo.apk"
+    return Compiled(said=said, apk=apk, bundle=bundle, pixels=pixels, answers=answers)
 
 
-def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
-    """The harness's own files for a block of each artifact, and for one that must be refused."""
-    folder.mkdir()
+def lay_blocks(bundle: Bundle, folder: Path, first: int) -> dict[str, Request]:
+    """The harness's own files for a block of each .onnx, and its requests."""
     artifacts = [each for each in bundle.manifest.artifacts if each.format == "onnx"]
     staged = stage_bundle(bundle, artifacts, folder)
     for name, file in staged.files.items():
@@ -212,16 +229,26 @@ def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
     requests = {
         artifact.name: request(
             id=f"b-{number:04d}",
+            schema_version=request_version(artifact.input.pixels),
             artifact=staged.artifacts[artifact.name],
             threads=1,
             warmup=1,
             iterations=4,
             shape=artifact.input.shape,
-            golden=staged.golden,
+            pixels=artifact.input.pixels,
+            golden=staged.golden[artifact.name],
         )
-        for number, artifact in enumerate(artifacts)
+        for number, artifact in enumerate(artifacts, first)
     }
-    first = requests[artifacts[0].name]
+    for asked in requests.values():
+        (folder / f"{asked.id}.request.json").write_text(asked.to_json(), encoding="utf-8")
+    return requests
+
+
+def lay_requests(bundle: Bundle, folder: Path) -> dict[str, Request]:
+    """The same, with one of a seed and one that must be refused."""
+    requests = lay_blocks(bundle, folder, 0)
+    first = next(iter(requests.values()))
     requests["seed"] = first.model_copy(
         update={"id": "b-seed", "golden": (), "input": TimedInput(golden=None, seed=3)}
     )
@@ -261,9 +288,12 @@ def test_the_apk_holds_the_code_and_the_staged_bundle(compiled: Compiled) -> Non
     assert not [name for name in names if name.endswith(".png") and "bundles" in name]
 
 
+@pytest.mark.parametrize("taken", ["tensor", "pixels"])
 @pytest.mark.parametrize("name", ["onnx-fp32", "onnx-int8"])
-def test_the_apps_runner_answers_the_harness_rightly(compiled: Compiled, name: str) -> None:
-    asked, answer = compiled.answers[name]
+def test_the_apps_runner_answers_the_harness_rightly(
+    compiled: Compiled, name: str, taken: str
+) -> None:
+    asked, answer = compiled.answers[name if taken == "tensor" else f"{name} pixels"]
     assert answer.status == "ok"
     assert len(answer.iterations_ns) == asked.iterations
     assert answer.runner is not None
@@ -271,7 +301,7 @@ def test_the_apps_runner_answers_the_harness_rightly(compiled: Compiled, name: s
     assert answer.memory_before_bytes is not None
     assert answer.memory_peak_bytes is not None
     assert answer.memory_before_bytes <= answer.memory_peak_bytes
-    bundle = compiled.bundle
+    bundle = compiled.bundle if taken == "tensor" else compiled.pixels
     reference = bundle.golden_logits_float()
     rows = np.stack([each.values() for each in answer.logits])
     assert [each.index for each in answer.logits] == list(range(len(reference)))

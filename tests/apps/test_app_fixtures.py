@@ -74,7 +74,7 @@ def test_sides_are_refused_as_the_apps_do(case: dict[str, Any]) -> None:
             images.check_size(size, "photo")
 
 
-@pytest.mark.parametrize("name", ["good", "user_network"])
+@pytest.mark.parametrize("name", ["good", "user_network", "pixels"])
 def test_good_manifests_are_read(name: str) -> None:
     data = (FIXTURES / f"manifests/{name}.json").read_bytes()
     assert isinstance(parse_manifest(data, name), Manifest)
@@ -91,6 +91,7 @@ def test_requests_and_answers_are_those_of_the_code() -> None:
     texts = protocol()
     asked = Request.model_validate_json(texts["request_golden"])
     assert Request.model_validate_json(texts["request_seed"]).input.seed == 7
+    assert Request.model_validate_json(texts["request_pixels"]).pixels is not None
     answer = Answer.model_validate_json(texts["answer_ok"])
     assert answer.runner is not None
     assert parse_app_version(answer.runner.version) is not None

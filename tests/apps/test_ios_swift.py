@@ -21,7 +21,7 @@ from ios_sources import KIT, SWIFT, libraries, text_of
 from places import ROOT
 
 from deploy.bundle.manifest import SCHEMA_VERSION
-from deploy.protocol.messages import PROTOCOL_VERSION, RunnerErrorKind
+from deploy.protocol.messages import PLAIN_VERSION, RunnerErrorKind
 from deploy.results.compare import compare_files
 from deploy.results.file import read_results
 from deploy.results.judge import DeviceReport, judge
@@ -141,7 +141,7 @@ def test_swift_tests_read_fixtures_that_exist() -> None:
     ("file", "expected"),
     [
         ("ManifestReader.swift", SCHEMA_VERSION),
-        ("Answer.swift", PROTOCOL_VERSION),
+        ("Answer.swift", PLAIN_VERSION),
         ("Results.swift", RESULTS_VERSION),
     ],
 )

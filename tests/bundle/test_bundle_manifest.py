@@ -79,8 +79,8 @@ def test_input_gives_the_preprocessing_that_it_was_made_of(manifest: Manifest) -
 
 
 def test_a_newer_schema_is_refused_before_anything_else_is_read() -> None:
-    line = refusal(b'{"schema_version": 2, "what": "of tomorrow"}')
-    assert "newer mobile-deploy (schema 2, this one reads 1): upgrade" in line
+    line = refusal(b'{"schema_version": 3, "what": "of tomorrow"}')
+    assert "newer mobile-deploy (schema 3, this one reads 2): upgrade" in line
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "1", None, 1.5])

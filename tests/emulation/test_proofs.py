@@ -124,11 +124,11 @@ def test_one_bit_that_differs_fails_where_all_is_int8(
                 file=tmp_path / "n.pte",
                 operators=frozenset(operators),
                 written_by="1.4.1",
+                photos=np.zeros((2, 3, 4, 4), np.float32),
                 here=HERE,
                 own_program=compare_logits(HERE, HERE),
             )
         ],
-        np.zeros((2, 3, 4, 4), np.float32),
         HERE,
     )
     assert proof.equal is False

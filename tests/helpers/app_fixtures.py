@@ -22,7 +22,9 @@ from app_photos import photos, sides
 from app_pictures import cmyk, frames, normalized, seen, stored, upright
 from places import FIXTURES
 
+from deploy.bundle.manifest import SCHEMA_VERSION, Pixels
 from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
     GoldenInput,
@@ -35,7 +37,7 @@ from deploy.protocol.messages import (
 from deploy.statistics.quantiles import median, quantile
 
 MANIFEST = FIXTURES / "manifests" / "good.json"
-APP_VERSION = "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2"
+APP_VERSION = "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.23.2"
 
 
 def fixtures() -> dict[str, bytes]:
@@ -45,6 +47,7 @@ def fixtures() -> dict[str, bytes]:
         "photos/seen.json": _json(seen()),
         **dict(_frames()),
         "exif/upright.rgb": upright().tobytes(),
+        "manifests/pixels.json": _json(_of_pixels()),
         "manifests/refused.json": _json(list(_refused_manifests())),
         "packs/refused.json": _json(refused_packs()),
         "photos/files.json": _json(photos()),
@@ -132,15 +135,43 @@ def _refused_manifests() -> Iterator[dict[str, str]]:
         "not a number": (plain.replace("0.485", "NaN"), "broken"),
         "infinite": (plain.replace("0.485", "1e999"), "broken"),
         "no artifacts": (_changed(json.loads(without_logits), "artifacts", []), "broken"),
-        "newer": (_changed(good, "schema_version", 2), "newer"),
+        "newer": (_changed(good, "schema_version", SCHEMA_VERSION + 1), "newer"),
         "newer, with nothing we know": ('{"schema_version": 99}', "newer"),
     }
     for name, (path, value) in _WRONG_VALUES.items():
         texts[name] = (_changed(good, path, value), "broken")
     for path in _MISSING:
         texts[f"without {path}"] = (_without(good, path), "broken")
+    for name, (path, value) in _WRONG_PIXELS.items():
+        texts[name] = (_changed(_of_pixels(), path, value), "broken")
     for name, (text, problem) in texts.items():
         yield {"name": name, "text": text, "problem": problem}
+
+
+# The same of a manifest of pixels.
+_WRONG_PIXELS: dict[str, tuple[str, Any]] = {
+    "unknown kind of input": ("artifacts.0.input.kind", "video"),
+    "pixels that are not described": ("artifacts.0.input.pixels", None),
+    "pixels of floats": ("artifacts.0.input.pixels.dtype", "float32"),
+    "pixels by planes": ("artifacts.0.input.pixels.memory", "NCHW"),
+    "pixels of other colours": ("artifacts.0.input.pixels.channel_order", "BGRA"),
+    "pixels of no alpha": ("artifacts.0.input.pixels.alpha", 0),
+    "pixels with another zero": ("artifacts.0.input.pixels.zero", 0),
+    "pixels of three channels": ("artifacts.0.input.shape", [1, 3, 224, 224]),
+}
+
+
+def _of_pixels() -> dict[str, Any]:
+    """The good manifest, its first artifacts a .pte and an .onnx of pixels."""
+    manifest = _short(json.loads(MANIFEST.read_text(encoding="utf-8")))
+    for artifact in manifest["artifacts"]:
+        signed = artifact["format"] == "executorch"
+        artifact["input"] |= {
+            "kind": "pixels",
+            "shape": [1, 4, 224, 224] if signed else [1, 224, 224, 4],
+            "pixels": Pixels.of("int8" if signed else "uint8").model_dump(),
+        }
+    return manifest | {"schema_version": SCHEMA_VERSION}
 
 
 def _short(manifest: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +250,9 @@ def protocol() -> dict[str, str]:
             input=TimedInput(golden=None, seed=7),
             golden=(),
             sustained=True,
+        ).to_json(),
+        "request_pixels": request(
+            schema_version=2, shape=(1, 224, 224, 4), pixels=Pixels.of("uint8")
         ).to_json(),
         "answer_ok": _answer_ok().to_json(),
         "answer_error": Answer.failed(
@@ -323,7 +357,7 @@ def _refused_requests() -> Iterator[dict[str, str]]:
         "cut off": (plain[:-20], "bad-request"),
         "a number": ("1", "bad-request"),
         "nested without end": ("[" * 50_000, "bad-request"),
-        "newer": (_changed(good, "schema_version", 2), "newer-protocol"),
+        "newer": (_changed(good, "schema_version", PROTOCOL_VERSION + 1), "newer-protocol"),
         "newer, with nothing we know": ('{"schema_version": 99}', "newer-protocol"),
         "without an id": (_without(good, "id"), "bad-request"),
         "without golden": (_without(good, "golden"), "bad-request"),

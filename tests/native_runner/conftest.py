@@ -62,9 +62,9 @@ def folder(phone_bundle: Path, tmp_path: Path) -> Folder:
         threads=2,
         warmup=1,
         iterations=3,
-        shape=bundle.manifest.input.shape,
+        shape=artifact.input.shape,
         input=TimedInput(golden=0, seed=None),
-        golden=staged.golden,
+        golden=staged.golden[artifact.name],
         sustained=False,
     )
     made = Folder(tmp_path, json.loads(request.to_json()))

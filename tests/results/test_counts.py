@@ -103,3 +103,28 @@ def test_what_is_compared_anyway_is_told() -> None:
     compared = compare_results(counted(), other, floor=FLOOR, anyway=True)
     assert len(compared.counts) == 1
     assert "different runtimes" in compared.notes[0]
+
+
+def test_pixels_and_tensors_are_never_one_arm(tmp_path: Path) -> None:
+    results = session()
+    (device,) = results.devices
+    arms = [
+        arm.model_copy(update={"key": arm.key.model_copy(update={"input": "pixels"})})
+        for arm in device.arms
+    ]
+    pixels = results.with_devices((device.model_copy(update={"arms": tuple(arms)}),))
+    file = tmp_path / "r.json"
+    write_results(pixels, file)
+    assert read_results(file) == pixels
+    assert pixels.schema_version == 4
+    assert json.loads(file.read_text())["devices"][0]["arms"][0]["key"]["input"] == "pixels"
+    assert results.with_devices(results.devices) == results
+    assert '"input"' not in results.to_json()
+    with pytest.raises(UserError, match="arm"):
+        compare_results(results, pixels, floor=FLOOR)
+    counts = counted()
+    (on,) = counts.emulated
+    other = on.model_copy(update={"arms": (on.arms[0].model_copy(update={"input": "pixels"}),)})
+    assert counts.with_counts((other,)).schema_version == 4
+    with pytest.raises(UserError, match="counts of instructions"):
+        compare_results(counts, counts.with_counts((other,)), floor=FLOOR)

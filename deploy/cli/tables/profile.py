@@ -54,8 +54,10 @@ def _arm_rows(report: DeviceReport) -> list[list[str]]:
 
 def named(report: DeviceReport, arm: ArmReport) -> str:
     """The arm's artifact, with its bundle where there are several."""
+    from deploy.results.words import artifact_label
+
     several = len({one.bundle.id for one in report.arms}) > 1
-    return f"{arm.bundle.label} {arm.arm.artifact}" if several else arm.arm.artifact
+    return f"{arm.bundle.label} " * several + artifact_label(arm.arm)
 
 
 def show_legend(reports: Sequence[DeviceReport]) -> None:
@@ -92,9 +94,11 @@ def show_comparisons(comparisons: Sequence[ArmComparison]) -> None:
 
 
 def _comparison_row(compared: ArmComparison) -> list[str]:
+    from deploy.results.words import artifact_label
+
     key, found = compared.key, compared.comparison
     return [
-        compared.a.arm.artifact + (" (native)" if key.runner == "native" else ""),
+        artifact_label(compared.a.arm) + (" (native)" if key.runner == "native" else ""),
         threads_of(key),
         key.cores or "-",
         _p50(compared.a),

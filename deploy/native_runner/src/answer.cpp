@@ -49,7 +49,7 @@ std::string list(const Values& values, Written written) {
 }
 
 std::string begin(const std::string& id, const char* status) {
-    return "{\"schema_version\": " + std::to_string(kProtocolVersion) + ", \"id\": " + quoted(id) +
+    return "{\"schema_version\": " + std::to_string(kPlainVersion) + ", \"id\": " + quoted(id) +
            ", \"status\": \"" + status + "\", ";
 }
 

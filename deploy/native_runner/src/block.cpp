@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <map>
 #include <random>
 
@@ -26,11 +27,18 @@ int64_t timed_run(Network& network, const Input& input) {
     return nanoseconds_since(begin);
 }
 
-std::vector<float> seeded(const Request& request) {
+std::vector<char> seeded(const Request& request) {
     std::mt19937_64 generator(static_cast<uint64_t>(request.seed));
+    std::vector<char> input(request.bytes());
+    if (request.element != Element::float32) {
+        for (char& byte : input) byte = static_cast<char>(generator());
+        return input;
+    }
     std::uniform_real_distribution<float> numbers(-1, 1);
-    std::vector<float> input(request.elements());
-    for (float& number : input) number = numbers(generator);
+    for (size_t i = 0; i < request.elements(); ++i) {
+        const float number = numbers(generator);
+        std::memcpy(input.data() + i * sizeof(float), &number, sizeof(float));
+    }
     return input;
 }
 
@@ -41,11 +49,11 @@ Block run_block(const Request& request, bool traced) {
         throw Error(Kind::runtime_missing, "this runner has no runtime for " + request.format);
     }
     check_file(request.artifact);
-    std::map<int64_t, std::vector<float>> golden;
+    std::map<int64_t, std::vector<char>> golden;
     for (const GoldenInput& photo : request.golden) {
-        golden[photo.index] = read_numbers(photo.file, request.elements());
+        golden[photo.index] = read_input(photo.file, request.bytes());
     }
-    std::vector<float> timed =
+    std::vector<char> timed =
         request.timed_golden ? golden[*request.timed_golden] : seeded(request);
     const std::string& file = request.artifact.name;
     prepare_last_words(request.id, Kind::load_failed, "loaded " + file);
@@ -58,17 +66,17 @@ Block run_block(const Request& request, bool traced) {
     const auto begin = Clock::now();
     Network network(file, request.threads, traced);
     measured.load_ns = nanoseconds_since(begin);
-    network.check_takes(request.shape);
+    network.check_takes(request);
 
     prepare_last_words(request.id, Kind::run_failed, "ran " + file);
-    const Input input = network.input_of(timed, request.shape);
+    const Input input = network.input_of(timed, request);
     measured.first_ns = timed_run(network, input);
     for (int64_t i = 0; i < request.warmup; ++i) network.run(input);
     for (int64_t i = 0; i < request.iterations; ++i) {
         measured.iterations_ns.push_back(timed_run(network, input));
     }
-    for (auto& [index, numbers] : golden) {
-        network.run(network.input_of(numbers, request.shape));
+    for (auto& [index, photo] : golden) {
+        network.run(network.input_of(photo, request));
         measured.logits.emplace_back(index, network.logits());
     }
     const ProcessStatus status = process_status();

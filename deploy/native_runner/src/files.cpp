@@ -100,21 +100,20 @@ void check_file(const DeviceFile& wanted) {
     check_hash(wanted, hash);
 }
 
-std::vector<float> read_numbers(const DeviceFile& wanted, size_t count) {
+std::vector<char> read_input(const DeviceFile& wanted, size_t size) {
     static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "as the numbers of the files");
     File file(opened(wanted.name));
-    const auto size = static_cast<size_t>(open_to_read(wanted.name, file));
-    if (size != count * sizeof(float)) {
-        throw Error(Kind::wrong_shape, wanted.name + " has " + std::to_string(size) +
-                                           " bytes, the shape needs " + std::to_string(count) +
-                                           " numbers");
+    const auto found = static_cast<size_t>(open_to_read(wanted.name, file));
+    if (found != size) {
+        throw Error(Kind::wrong_shape, wanted.name + " has " + std::to_string(found) +
+                                           " bytes, the shape needs " + std::to_string(size));
     }
-    std::vector<float> numbers(count);
-    const size_t got = read_some(wanted.name, file, numbers.data(), size);
+    std::vector<char> input(size);
+    const size_t got = read_some(wanted.name, file, input.data(), size);
     Sha256 hash;
-    hash.update(numbers.data(), got);
+    hash.update(input.data(), got);
     check_hash(wanted, hash);
-    return numbers;
+    return input;
 }
 
 void write_whole(const std::string& name, const void* data, size_t size) {

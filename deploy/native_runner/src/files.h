@@ -15,8 +15,8 @@ std::string read_request(const std::string& id);
 // See that it is there with the hash that was said. Throws Error: file-missing, file-differs.
 void check_file(const DeviceFile& file);
 
-// The float32 numbers of a file, of which there must be `count`. Throws as above, and wrong-shape.
-std::vector<float> read_numbers(const DeviceFile& file, size_t count);
+// The bytes of a file, of which there must be `size`. Throws as above, and wrong-shape.
+std::vector<char> read_input(const DeviceFile& file, size_t size);
 
 // Write beside the place and rename: who sees the file sees all of it. Throws std::system_error,
 // and then leaves nothing.

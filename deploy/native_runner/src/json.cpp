@@ -225,6 +225,11 @@ bool Fields::flag(const std::string& name) const {
     return as<bool>(value(name), at(name), "is neither true nor false");
 }
 
+bool Fields::has(const std::string& name) const {
+    return std::any_of(object_->begin(), object_->end(),
+                       [&](const auto& field) { return field.first == name; });
+}
+
 int64_t Fields::whole(const std::string& name, int64_t least, int64_t most) const {
     return whole_of(value(name), at(name), least, most);
 }

@@ -41,6 +41,8 @@ class Fields {
     // Not empty, not too long, without control characters.
     const std::string& text(const std::string& name) const;
     bool flag(const std::string& name) const;
+    // Whether it is there, of whatever type.
+    bool has(const std::string& name) const;
     int64_t whole(const std::string& name, int64_t least, int64_t most) const;
     // None for null, which a field that is left out is not.
     std::optional<int64_t> whole_or_null(const std::string& name, int64_t least,

@@ -39,6 +39,18 @@ void check_loaded(RuntimeError error) {
     if (error != RuntimeError::Ok) fail(error, Kind::load_failed);
 }
 
+ScalarType type_of(Element element) {
+    switch (element) {
+        case Element::uint8:
+            return ScalarType::Byte;
+        case Element::int8:
+            return ScalarType::Char;
+        case Element::float32:
+            break;
+    }
+    return ScalarType::Float;
+}
+
 std::string written(const int32_t* sides, size_t count) {
     std::string text;
     for (size_t i = 0; i < count; ++i) text += (i ? "x" : "") + std::to_string(sides[i]);
@@ -61,12 +73,15 @@ Network::Network(const std::string& file, int threads, bool traced)
     check_loaded(module_.load_method(kForward));
 }
 
-void Network::check_takes(const std::vector<int32_t>& shape) {
+void Network::check_takes(const Request& request) {
+    const std::vector<int32_t>& shape = request.shape;
     const auto method = module_.method_meta(kForward);
     if (!method.ok()) fail(method.error(), Kind::load_failed);
     const auto input = method->input_tensor_meta(0);
-    if (method->num_inputs() != 1 || !input.ok() || input->scalar_type() != ScalarType::Float) {
-        throw Error(Kind::wrong_shape, "the network does not take one input of float32");
+    if (method->num_inputs() != 1 || !input.ok() ||
+        input->scalar_type() != type_of(request.element)) {
+        throw Error(Kind::wrong_shape, std::string("the network does not take one input of ") +
+                                           executorch::runtime::toString(type_of(request.element)));
     }
     const auto sizes = input->sizes();
     if (std::vector<int32_t>(sizes.begin(), sizes.end()) != shape) {
@@ -76,8 +91,17 @@ void Network::check_takes(const std::vector<int32_t>& shape) {
     }
 }
 
-Input Network::input_of(std::vector<float>& numbers, const std::vector<int32_t>& shape) const {
-    auto tensor = executorch::extension::from_blob(numbers.data(), shape);
+Input Network::input_of(std::vector<char>& data, const Request& request) const {
+    const ScalarType type = type_of(request.element);
+    const std::vector<int32_t>& shape = request.shape;
+    if (request.element == Element::float32 || shape.size() != 4) {
+        auto tensor = executorch::extension::from_blob(data.data(), shape, type);
+        return {tensor, {*tensor}};
+    }
+    // Channels-last: pixel by pixel, row by row.
+    const int32_t channels = shape[1], row = shape[3] * channels;
+    auto tensor = executorch::extension::from_blob(data.data(), shape,
+                                                   {shape[2] * row, 1, row, channels}, type);
     return {tensor, {*tensor}};
 }
 

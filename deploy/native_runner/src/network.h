@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "request.h"
+
 namespace executorch::etdump {
 class ETDumpGen;
 }
@@ -27,11 +29,11 @@ class Network {
     // out-of-memory.
     Network(const std::string& file, int threads, bool traced);
 
-    // Throws Error (wrong-shape) where it does not take one float32 input of that shape.
-    void check_takes(const std::vector<int32_t>& shape);
+    // Throws Error (wrong-shape) where it does not take one input as the request says.
+    void check_takes(const Request& request);
 
-    // An input of numbers, which must outlive it.
-    Input input_of(std::vector<float>& numbers, const std::vector<int32_t>& shape) const;
+    // An input of what a file holds, which must outlive it.
+    Input input_of(std::vector<char>& data, const Request& request) const;
 
     // Throws Error: run-failed, wrong-shape, out-of-memory.
     void run(const Input& input);

@@ -49,6 +49,17 @@ std::vector<int32_t> shape_of(const Fields& root) {
     return {sides.begin(), sides.end()};
 }
 
+// Pixels lie in the one order that we know, whatever the shape is.
+Element element_of(const Fields& root) {
+    if (!root.has("pixels")) return Element::float32;
+    const Fields pixels = root.child("pixels");
+    if (pixels.text("memory") != "NHWC") pixels.refuse("memory", "is unknown");
+    if (pixels.text("channel_order") != "RGBA") pixels.refuse("channel_order", "is unknown");
+    const std::string& type = pixels.text("dtype");
+    if (type != "uint8" && type != "int8") pixels.refuse("dtype", "is unknown");
+    return type == "uint8" ? Element::uint8 : Element::int8;
+}
+
 Request request_of(const Fields& root) {
     Request request;
     request.id = root.text("id");
@@ -63,6 +74,7 @@ Request request_of(const Fields& root) {
     request.warmup = root.whole("warmup", 0, kMostRuns);
     request.iterations = root.whole("iterations", 1, kMostRuns);
     request.shape = shape_of(root);
+    request.element = element_of(root);
     std::set<int64_t> indices;
     for (const Fields& fields : root.children("golden")) {
         const int64_t index = fields.whole("index", 0, kMostIndex);
@@ -90,6 +102,10 @@ size_t Request::elements() const {
     size_t product = 1;
     for (const int32_t side : shape) product *= static_cast<size_t>(side);
     return product;
+}
+
+size_t Request::bytes() const {
+    return elements() * (element == Element::float32 ? sizeof(float) : 1);
 }
 
 Request parse_request(const std::string& text, const std::string& id) {

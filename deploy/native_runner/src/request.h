@@ -8,7 +8,9 @@
 
 namespace runner {
 
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
+// Of what says nothing of pixels: answers, and requests of networks that take floats.
+inline constexpr int kPlainVersion = 1;
 
 // A file beside the request.
 struct DeviceFile {
@@ -16,7 +18,10 @@ struct DeviceFile {
     std::string sha256;
 };
 
-// A photo as the network takes it: float32, little-endian, normalized.
+// What an input is made of: normalized numbers, or a bitmap's bytes.
+enum class Element { float32, uint8, int8 };
+
+// A photo as the network takes it, in the memory's order.
 struct GoldenInput {
     int64_t index;
     DeviceFile file;
@@ -31,13 +36,15 @@ struct Request {
     int64_t warmup;
     int64_t iterations;
     std::vector<int32_t> shape;
+    Element element = Element::float32;
     // What is timed: one of `golden` by its index, or else numbers made from a seed.
     std::optional<int64_t> timed_golden;
     int64_t seed;
     std::vector<GoldenInput> golden;
 
-    // How many numbers the input has.
+    // How many numbers the input has, and bytes.
     size_t elements() const;
+    size_t bytes() const;
 };
 
 // The request that `text` is, which must be of the block `id`. Throws Error: bad-request, or

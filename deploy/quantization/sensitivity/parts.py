@@ -57,7 +57,7 @@ def price_parts(module: GraphModule, pure: Decisions, mix: Sequence[Kernel]) -> 
     kernels = {kernel.node: kernel for kernel in pure.kernels}
     makers = {kernel.output: kernel for kernel in pure.kernels}
     in_int8 = {kernel.node for kernel in mix}
-    cost = CostModel(module, pure.kernels)
+    cost = CostModel(module, pure.kernels, given=pure.given)
     sensitivity = pure.sensitivity
     whole = sensitivity.energy(pure.kernels)
 

@@ -74,8 +74,8 @@ def measure_sensitivity(
         effort=effort,
         target_agreement=target_agreement,
         reporter=reporter,
-    )
-    for text in warnings_of(quantized, prepared):
+    )["tensor"]
+    for text in warnings_of(quantized, "tensor", prepared):
         reporter.warn(text)
     assert quantized.mix is not None
     return report_sensitivity(

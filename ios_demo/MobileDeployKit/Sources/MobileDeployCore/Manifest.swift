@@ -133,11 +133,28 @@ extension Artifact {
         public enum Kind: String, Decodable, Sendable {
             case tensor
             case image
+            case pixels
         }
 
         public let kind: Kind
         public let name: String
         public let shape: [Int]
+        /// nil where the kind is another.
+        public let pixels: Pixels?
+    }
+
+    /// How the bytes of a crop are handed over, four for each pixel.
+    public struct Pixels: Decodable, Equatable, Sendable {
+        public enum Element: String, Decodable, Sendable {
+            case uint8
+            case int8
+        }
+
+        public let dtype: Element
+        public let memory: String
+        public let channelOrder: String
+        public let alpha: Int
+        public let zero: Int
     }
 
     public struct Output: Decodable, Equatable, Sendable {

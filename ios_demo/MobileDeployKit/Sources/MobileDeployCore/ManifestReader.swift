@@ -26,7 +26,7 @@ extension BundleProblem: LocalizedError {
 
 /// From the bytes of a manifest.json, which anyone may have written, to a `Manifest`.
 public enum ManifestReader {
-    public static let schemaVersion = 1
+    public static let schemaVersion = 2
     private static let mostBytes = 16 << 20
     /// What a double holds exactly, and so every reader.
     private static let mostCount = (1 << 53) - 1
@@ -129,12 +129,26 @@ public enum ManifestReader {
             try require(isLine(artifact.runtime.name), "\(name).runtime.name")
             try require(isLine(artifact.runtime.version), "\(name).runtime.version")
             try require(artifact.input.shape.allSatisfy { $0 >= 1 }, "\(name).input.shape")
+            try check(artifact.input, of: name)
             try require(artifact.output.shape.allSatisfy { $0 >= 1 }, "\(name).output.shape")
             let explained = artifact.unverifiedReason != nil
             try require(artifact.verified != explained, "\(name).unverified_reason")
             let agreement = artifact.measured?.agreement ?? 0
             try require((0...1).contains(agreement), "\(name).measured.agreement")
         }
+    }
+
+    private static func check(_ input: Artifact.Input, of name: String) throws {
+        let isPixels = input.kind == .pixels
+        try require(isPixels == (input.pixels != nil), "\(name).input.pixels")
+        guard let pixels = input.pixels else { return }
+        let channels = [input.shape.last, input.shape.dropFirst().first]
+        try require(input.shape.count == 4 && channels.contains(4), "\(name).input.shape")
+        try require(pixels.memory == "NHWC", "\(name).input.pixels.memory")
+        try require(pixels.channelOrder == "RGBA", "\(name).input.pixels.channel_order")
+        try require(pixels.alpha == 255, "\(name).input.pixels.alpha")
+        let zero = pixels.dtype == .int8 ? -128 : 0
+        try require(pixels.zero == zero, "\(name).input.pixels.zero")
     }
 
     private static func check(_ golden: Manifest.Golden, of artifacts: [Artifact]) throws {

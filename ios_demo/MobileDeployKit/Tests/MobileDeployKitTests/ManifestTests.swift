@@ -10,7 +10,7 @@ final class ManifestTests: XCTestCase {
 
     func testAManifestOfARealBuildIsRead() throws {
         let manifest = try ManifestReader.read(Fixtures.data("manifests/good.json"))
-        XCTAssertEqual(manifest.schemaVersion, ManifestReader.schemaVersion)
+        XCTAssertEqual(manifest.schemaVersion, 1)
         XCTAssertEqual(manifest.labels.count, manifest.network.classes)
         XCTAssertEqual(manifest.preprocessing.crop.height, manifest.network.resolution[0])
         let package = try XCTUnwrap(manifest.artifacts.first { $0.format == .coreml })
@@ -23,6 +23,16 @@ final class ManifestTests: XCTestCase {
     func testANetworkOfTheUsersOwnIsRead() throws {
         let manifest = try ManifestReader.read(Fixtures.data("manifests/user_network.json"))
         XCTAssertNil(manifest.network.width)
+    }
+
+    func testPixelsAreReadAsTheManifestSaysThem() throws {
+        let manifest = try ManifestReader.read(Fixtures.data("manifests/pixels.json"))
+        XCTAssertEqual(manifest.schemaVersion, ManifestReader.schemaVersion)
+        for artifact in manifest.artifacts {
+            XCTAssertEqual(artifact.input.kind, .pixels)
+            let pixels = try XCTUnwrap(artifact.input.pixels)
+            XCTAssertEqual(pixels.dtype, artifact.format == .executorch ? .int8 : .uint8)
+        }
     }
 
     func testWhatIsNoManifestIsRefused() throws {

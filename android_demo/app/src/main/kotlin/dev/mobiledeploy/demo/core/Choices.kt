@@ -43,9 +43,17 @@ fun openAll(source: BundleSource, runtimes: List<Runtime>): Opened {
 
 private fun choicesOf(bundle: Bundle, runtimes: List<Runtime>): List<Choice> =
     bundle.manifest.artifacts
-        .filter { it.takesTensor && it.givesLogits }
-        .filter { it.inputShape == bundle.manifest.preprocessing.shape }
+        .filter { it.givesLogits && takesCrops(it, bundle.manifest.preprocessing) }
         .mapNotNull { artifact ->
             runtimes.find { it.format == artifact.format && artifact.runtime.isMetBy(it.version) }
                 ?.let { Choice(bundle, artifact, it) }
         }
+
+private fun takesCrops(artifact: Artifact, preprocessing: Preprocessing): Boolean {
+    if (artifact.takesTensor) return artifact.inputShape == preprocessing.shape
+    val crop = preprocessing.crop
+    val sides = listOf(crop.height, crop.width).map(Int::toLong)
+    val channels = PixelBytes.CHANNELS.toLong()
+    val shapes = listOf(listOf(1L) + sides + channels, listOf(1L, channels) + sides)
+    return artifact.pixels != null && artifact.inputShape in shapes
+}

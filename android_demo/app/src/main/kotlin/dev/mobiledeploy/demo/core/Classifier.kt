@@ -1,25 +1,31 @@
 package dev.mobiledeploy.demo.core
 
 import java.io.File
-import java.nio.FloatBuffer
 
 /** A loaded network. One thread at a time. */
 interface Classifier : AutoCloseable {
-    /** The input, float32 in the order channel, row, column: fill it, then [run]. */
-    val input: FloatBuffer
+    /** The input: fill it, then [run]. */
+    val input: NetworkInput
 
     /** One inference over [input]: a figure for each class. Throws [RunnerException]. */
     fun run(): FloatArray
 }
 
-/** What to load: the file, how many threads (0 leaves it to the runtime), and its two ends. */
+/**
+ * What to load: the file, how many threads (0 leaves it to the runtime), and its two ends; [pixels]
+ * is null for an input of normalized float32.
+ */
 data class ClassifierSpec(
     val file: File,
     val threads: Int,
     val inputName: String,
     val outputName: String,
     val shape: List<Long>,
-)
+    val pixels: PixelBytes? = null,
+) {
+    /** How many numbers, or bytes, the input has. */
+    val elements: Int get() = shape.fold(1L) { product, side -> product * side }.toInt()
+}
 
 /** What runs artifacts of one format; a new one is one more file and one more row. */
 interface Runtime {

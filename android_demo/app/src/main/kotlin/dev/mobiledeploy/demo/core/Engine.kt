@@ -48,6 +48,7 @@ class Engine(private val store: ArtifactStore) : AutoCloseable {
             inputName = artifact.inputName,
             outputName = artifact.outputName,
             shape = artifact.inputShape,
+            pixels = artifact.pixels,
         )
         return runtime.load(spec).also { loaded = setup to it }
     }

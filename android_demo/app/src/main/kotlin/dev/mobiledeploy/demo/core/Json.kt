@@ -56,6 +56,9 @@ class Fields private constructor(private val json: JSONObject, private val path:
     fun numbers(name: String): List<Double> =
         elements(name).map { (at, value) -> number(value, at) }
 
+    /** Whether it is there, of whatever type. */
+    fun has(name: String): Boolean = json.has(name)
+
     fun child(name: String): Fields = of(value(name), pathed(name))
 
     fun childOrNull(name: String): Fields? = if (isNull(name)) null else child(name)

@@ -39,7 +39,7 @@ data class RuntimeNeeded(val name: String, val version: String, val exact: Boole
 /** Against the float network, on photos held back; [sqnrDb] is null where not a bit differs. */
 data class Measured(val photos: Long, val agreement: Double, val sqnrDb: Double?)
 
-/** A network file. [unverifiedReason] is null for one that passed every gate at build time. */
+/** A network file. [pixels] is null for one that takes none. [unverifiedReason] is null for one that passed every gate at build time. */
 data class Artifact(
     val name: String,
     val record: FileRecord,
@@ -50,6 +50,7 @@ data class Artifact(
     val takesTensor: Boolean,
     val inputName: String,
     val inputShape: List<Long>,
+    val pixels: PixelBytes?,
     val outputName: String,
     val givesLogits: Boolean,
     val measured: Measured?,

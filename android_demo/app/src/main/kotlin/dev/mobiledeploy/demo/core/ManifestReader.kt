@@ -5,7 +5,7 @@ class NewerSchema(val version: Long) : Exception("schema $version")
 
 /** Reads manifest.json, which anyone may have written. */
 object ManifestReader {
-    const val SCHEMA_VERSION = 1L
+    const val SCHEMA_VERSION = 2L
 
     private val SHA256 = Regex("[0-9a-f]{64}")
     private val NAME = Regex("[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -13,7 +13,7 @@ object ManifestReader {
         Regex("(?=.{1,255}$)[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
     private val PRECISIONS = listOf("fp32", "fp16", "int8", "w8")
     private val QUANTIZED = listOf("int8", "w8")
-    private val INPUTS = listOf("tensor", "image")
+    private val INPUTS = listOf("tensor", "image", "pixels")
     private val OUTPUTS = listOf("logits", "probabilities")
     private val RULES = listOf("exact", "at least")
 
@@ -94,6 +94,8 @@ object ManifestReader {
         val verified = fields.flag("verified")
         val reason = fields.textOrNull("unverified_reason")
         fields.require(verified == (reason == null)) { "must say why it is not verified" }
+        val kind = input.choice("kind", INPUTS) { it }
+        val shape = input.wholes("shape", POSITIVE)
         return Artifact(
             name = fields.text("name", NAME),
             record = record(fields),
@@ -101,9 +103,10 @@ object ManifestReader {
             precision = fields.choice("precision", PRECISIONS) { it },
             bytes = fields.whole("bytes", POSITIVE),
             runtime = runtime(fields.child("runtime")),
-            takesTensor = input.choice("kind", INPUTS) { it } == "tensor",
+            takesTensor = kind == "tensor",
             inputName = input.text("name"),
-            inputShape = input.wholes("shape", POSITIVE),
+            inputShape = shape,
+            pixels = if (kind == "pixels") PixelBytes.of(input.child("pixels"), shape) else null,
             outputName = output.text("name"),
             givesLogits = output.choice("kind", OUTPUTS) { it } == "logits",
             measured = fields.childOrNull("measured")?.let(::measured),

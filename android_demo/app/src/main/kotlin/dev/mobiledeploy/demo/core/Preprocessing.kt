@@ -47,6 +47,28 @@ data class Preprocessing(
         )
     }
 
+    /** Put a crop into [input] as it takes it: normalized, or its bytes with alpha. */
+    fun normalize(crop: RgbImage, input: NetworkInput) = when (input) {
+        is NetworkInput.Floats -> normalize(crop, input.numbers)
+        is NetworkInput.Pixels -> copy(crop, input)
+    }
+
+    private fun copy(crop: RgbImage, input: NetworkInput.Pixels) {
+        require(Size(crop.height, crop.width) == this.crop) { "the crop has another size" }
+        // Less 128, for a byte, is the highest bit turned over.
+        val flip = if (input.form.signed) 0x80 else 0
+        val alpha = (0xFF xor flip).toByte()
+        var to = 0
+        for (from in crop.pixels.indices step RgbImage.CHANNELS) {
+            for (channel in 0 until RgbImage.CHANNELS) {
+                val value = crop.pixels[from + channel].toInt() xor flip
+                input.bytes.put(to + channel, value.toByte())
+            }
+            input.bytes.put(to + RgbImage.CHANNELS, alpha)
+            to += PixelBytes.CHANNELS
+        }
+    }
+
     /** Which part of a picture of [width] x [height] that is. */
     fun partOf(width: Int, height: Int): PicturePart {
         val size = cover(width, height)

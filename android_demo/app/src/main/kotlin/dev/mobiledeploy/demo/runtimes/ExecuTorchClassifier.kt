@@ -4,9 +4,11 @@ import dev.mobiledeploy.demo.core.Classifier
 import dev.mobiledeploy.demo.core.ClassifierSpec
 import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.Format
+import dev.mobiledeploy.demo.core.NetworkInput
+import dev.mobiledeploy.demo.core.PixelBytes
 import dev.mobiledeploy.demo.core.RunnerException
 import dev.mobiledeploy.demo.core.Runtime
-import java.nio.FloatBuffer
+import java.nio.ByteBuffer
 import org.pytorch.executorch.EValue
 import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
@@ -49,9 +51,25 @@ class ExecuTorchClassifier internal constructor(
     private val module: Module,
     spec: ClassifierSpec,
 ) : Classifier {
-    override val input: FloatBuffer =
-        Tensor.allocateFloatBuffer(spec.shape.fold(1L) { product, side -> product * side }.toInt())
-    private val tensor = EValue.from(Tensor.fromBlob(input, spec.shape.toLongArray()))
+    override val input: NetworkInput
+    private val tensor: EValue
+
+    init {
+        val shape = spec.shape.toLongArray()
+        if (spec.pixels == null) {
+            val numbers = Tensor.allocateFloatBuffer(spec.elements)
+            input = NetworkInput.Floats(numbers)
+            tensor = EValue.from(Tensor.fromBlob(numbers, shape))
+        } else {
+            // XNNPACK reads them pixel by pixel, as the program says, whatever the tensor's strides.
+            val bytes = Tensor.allocateByteBuffer(spec.elements)
+            input = NetworkInput.Pixels(bytes, spec.pixels)
+            tensor = EValue.from(tensorOf(bytes, shape, spec.pixels))
+        }
+    }
+
+    private fun tensorOf(bytes: ByteBuffer, shape: LongArray, form: PixelBytes): Tensor =
+        if (form.signed) Tensor.fromBlob(bytes, shape) else Tensor.fromBlobUnsigned(bytes, shape)
 
     override fun run(): FloatArray = try {
         module.forward(tensor).first().toTensor().dataAsFloatArray

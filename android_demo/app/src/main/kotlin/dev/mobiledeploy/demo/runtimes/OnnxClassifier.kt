@@ -11,11 +11,11 @@ import dev.mobiledeploy.demo.core.Classifier
 import dev.mobiledeploy.demo.core.ClassifierSpec
 import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.Format
+import dev.mobiledeploy.demo.core.NetworkInput
 import dev.mobiledeploy.demo.core.RunnerException
 import dev.mobiledeploy.demo.core.Runtime
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.nio.FloatBuffer
 
 /** ONNX Runtime on the CPU. */
 class OnnxRuntime(override val version: String) : Runtime {
@@ -58,7 +58,7 @@ class OnnxClassifier private constructor(
     private val session: OrtSession,
     private val tensor: OnnxTensor,
     private val spec: ClassifierSpec,
-    override val input: FloatBuffer,
+    override val input: NetworkInput,
 ) : Classifier {
     private val inputs = mapOf(spec.inputName to tensor)
     private val outputs = setOf(spec.outputName)
@@ -84,21 +84,34 @@ class OnnxClassifier private constructor(
             spec: ClassifierSpec,
         ): OnnxClassifier = try {
             check(session, spec)
-            val elements = spec.shape.fold(1L) { product, side -> product * side }.toInt()
-            // Direct and in the processor's own order, so that the tensor is this memory.
-            val input = ByteBuffer.allocateDirect(elements * Float.SIZE_BYTES)
-                .order(ByteOrder.nativeOrder())
-                .asFloatBuffer()
-            val tensor = OnnxTensor.createTensor(environment, input, spec.shape.toLongArray())
-            OnnxClassifier(session, tensor, spec, input)
+            val shape = spec.shape.toLongArray()
+            if (spec.pixels == null) {
+                val numbers = direct(spec.elements * Float.SIZE_BYTES).asFloatBuffer()
+                val tensor = OnnxTensor.createTensor(environment, numbers, shape)
+                OnnxClassifier(session, tensor, spec, NetworkInput.Floats(numbers))
+            } else {
+                val bytes = direct(spec.elements)
+                val tensor = OnnxTensor.createTensor(environment, bytes, shape, typeOf(spec))
+                OnnxClassifier(session, tensor, spec, NetworkInput.Pixels(bytes, spec.pixels))
+            }
         } catch (error: Exception) { // Whatever it is, the session must not outlive it.
             session.close()
             throw error
         }
 
+        /** Direct and in the processor's own order, so that the tensor is this memory. */
+        private fun direct(bytes: Int): ByteBuffer =
+            ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder())
+
+        private fun typeOf(spec: ClassifierSpec): OnnxJavaType = when (spec.pixels?.signed) {
+            null -> OnnxJavaType.FLOAT
+            true -> OnnxJavaType.INT8
+            false -> OnnxJavaType.UINT8
+        }
+
         private fun check(session: OrtSession, spec: ClassifierSpec) {
-            val input = floats(session.inputInfo, spec.inputName)
-            floats(session.outputInfo, spec.outputName)
+            val input = tensor(session.inputInfo, spec.inputName, typeOf(spec))
+            tensor(session.outputInfo, spec.outputName, OnnxJavaType.FLOAT)
             // -1 stands for any size.
             val fits = input.shape.size == spec.shape.size &&
                 input.shape.zip(spec.shape).all { (own, asked) -> own == asked || own == -1L }
@@ -108,12 +121,15 @@ class OnnxClassifier private constructor(
             }
         }
 
-        /** Of the end called [name], which must be a tensor of float32. */
-        private fun floats(ends: Map<String, NodeInfo>, name: String): TensorInfo =
-            (ends[name]?.info as? TensorInfo)?.takeIf { it.type == OnnxJavaType.FLOAT }
-                ?: throw RunnerException(
-                    ErrorKind.LOAD_FAILED,
-                    "the network has no float32 tensor $name: ${ends.keys}",
-                )
+        /** Of the end called [name], which must be a tensor of [type]. */
+        private fun tensor(
+            ends: Map<String, NodeInfo>,
+            name: String,
+            type: OnnxJavaType,
+        ): TensorInfo = (ends[name]?.info as? TensorInfo)?.takeIf { it.type == type }
+            ?: throw RunnerException(
+                ErrorKind.LOAD_FAILED,
+                "the network has no tensor $name of $type: ${ends.keys}",
+            )
     }
 }

@@ -31,8 +31,8 @@ class BundleTest {
         assertEquals(BundleProblem.Broken("labels.txt is not what the manifest says"), problem())
         source.files.remove("labels.txt")
         assertEquals(BundleProblem.Broken("labels.txt is missing"), problem())
-        source.files["manifest.json"] = """{"schema_version": 2}""".toByteArray()
-        assertEquals(BundleProblem.TooNew(2), problem())
+        source.files["manifest.json"] = """{"schema_version": 3}""".toByteArray()
+        assertEquals(BundleProblem.TooNew(3), problem())
         source.files.remove("manifest.json")
         assertEquals(BundleProblem.Broken("manifest.json is missing"), problem())
     }

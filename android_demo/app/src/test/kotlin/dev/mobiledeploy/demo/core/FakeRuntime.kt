@@ -21,10 +21,9 @@ class FakeRuntime(
         loaded++
         return object : Classifier {
             private var runs = 0
-            override val input: FloatBuffer =
-                FloatBuffer.allocate(spec.shape.fold(1L) { a, b -> a * b }.toInt())
+            override val input = NetworkInput.Floats(FloatBuffer.allocate(spec.elements))
 
-            override fun run(): FloatArray = answer(input.array().sum(), ++runs)
+            override fun run(): FloatArray = answer(input.numbers.array().sum(), ++runs)
 
             override fun close() {
                 closed++

@@ -53,8 +53,8 @@ class FiguresTest {
 
     @Test
     fun `the version name says what the app is made of`() {
-        val version = AppVersion.parse("0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.22.0")
-        assertEquals(1, version.protocol)
+        val version = AppVersion.parse("0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0")
+        assertEquals(2, version.protocol)
         assertEquals("1.4.1", version.executorch)
         assertEquals("1.22.0", version.onnxruntime)
         assertFailsWith<IllegalArgumentException> { AppVersion.parse("1.0") }

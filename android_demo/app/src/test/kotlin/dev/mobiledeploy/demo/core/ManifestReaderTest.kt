@@ -34,6 +34,17 @@ class ManifestReaderTest {
     }
 
     @Test
+    fun `pixels are read as the manifest says them`() {
+        val manifest = ManifestReader.parse(Fixtures.text("manifests/pixels.json"))
+        for (artifact in manifest.artifacts) {
+            val isPte = artifact.format == Format.EXECUTORCH
+            assertEquals(PixelBytes(signed = isPte), artifact.pixels)
+            val sides = if (isPte) listOf(1L, 4L, 224L, 224L) else listOf(1L, 224L, 224L, 4L)
+            assertEquals(sides, artifact.inputShape)
+        }
+    }
+
+    @Test
     fun `a hostile or newer manifest is refused with its own exception`() {
         for (case in Fixtures.list("manifests/refused.json")) {
             val name = case.getString("name")

@@ -42,6 +42,21 @@ class PreprocessingTest {
     }
 
     @Test
+    fun `pixels are the crop's bytes with alpha, and as int8 less 128`() {
+        val photo = RgbImage(2, 1, byteArrayOf(0, 127, -128, -1, 1, 2))
+        val preprocessing = preprocessing(Size(1, 2), Size(1, 2))
+        val expected = mapOf(
+            false to byteArrayOf(0, 127, -128, -1, -1, 1, 2, -1),
+            true to byteArrayOf(-128, -1, 0, 127, 127, -127, -126, 127),
+        )
+        for ((signed, bytes) in expected) {
+            val input = NetworkInput.Pixels(ByteBuffer.allocate(8), PixelBytes(signed))
+            preprocessing.normalize(photo, input)
+            assertContentEquals(bytes, input.bytes.array())
+        }
+    }
+
+    @Test
     fun `the part that the network sees is told`() {
         for (case in Fixtures.list("photos/seen.json")) {
             val part = preprocessing(size(case, "resize"), size(case, "crop"))

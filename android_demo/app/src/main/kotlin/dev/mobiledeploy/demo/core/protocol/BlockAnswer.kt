@@ -57,7 +57,7 @@ sealed interface BlockAnswer {
 
         /** Every field, with nothing known yet. */
         fun nothing(id: String): JSONObject {
-            val answer = JSONObject().put("schema_version", PROTOCOL_VERSION).put("id", id)
+            val answer = JSONObject().put("schema_version", ANSWER_VERSION).put("id", id)
             for (field in UNKNOWN) answer.put(field, JSONObject.NULL)
             return answer.put("iterations_ns", JSONArray()).put("logits", JSONArray())
         }

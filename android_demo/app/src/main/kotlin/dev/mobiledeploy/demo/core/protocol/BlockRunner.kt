@@ -1,6 +1,5 @@
 package dev.mobiledeploy.demo.core.protocol
 
-import dev.mobiledeploy.demo.core.Classifier
 import dev.mobiledeploy.demo.core.ClassifierSpec
 import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.RunnerException
@@ -8,7 +7,8 @@ import dev.mobiledeploy.demo.core.Runtime
 import dev.mobiledeploy.demo.core.Stopwatch
 import dev.mobiledeploy.demo.core.timed
 import java.io.IOException
-import java.nio.FloatBuffer
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.util.Random
 
 /** What only the phone's system knows. */
@@ -55,7 +55,7 @@ class BlockRunner(
             )
         val file = mailbox.file(artifact.file)
         val golden = request.golden.associate {
-            it.index to mailbox.numbers(it.file, request.elements)
+            it.index to mailbox.input(it.file, request.bytes)
         }
         if (request.sustained) device.sustainPerformance()
         val spec = ClassifierSpec(
@@ -64,17 +64,18 @@ class BlockRunner(
             artifact.input,
             artifact.output,
             request.shape,
+            request.pixels,
         )
 
         val thermalBefore = device.thermal()
         val memoryBefore = memory.resident()
         val loaded = timed { runtime.load(spec) }
         return loaded.value.use {
-            it.fill(timedInput(request, golden))
+            it.input.fill(timedInput(request, golden))
             val times = Stopwatch(cancelled).time(it, request.warmup, request.iterations)
             val thermalAfter = device.thermal()
-            val logits = golden.mapValues { (_, numbers) ->
-                it.fill(numbers)
+            val logits = golden.mapValues { (_, photo) ->
+                it.input.fill(photo)
                 it.run().copyOf()
             }
             BlockAnswer.Measured(
@@ -91,16 +92,21 @@ class BlockRunner(
         }
     }
 
-    private fun timedInput(request: Request, golden: Map<Int, FloatBuffer>): FloatBuffer =
+    private fun timedInput(request: Request, golden: Map<Int, ByteBuffer>): ByteBuffer =
         when (val input = request.input) {
             is TimedInput.Photo -> golden.getValue(input.index)
-            is TimedInput.Seed -> {
-                val random = Random(input.seed)
-                FloatBuffer.wrap(FloatArray(request.elements) { random.nextFloat() * 2 - 1 })
-            }
+            is TimedInput.Seed -> seeded(request, Random(input.seed))
         }
 
-    private fun Classifier.fill(numbers: FloatBuffer) {
-        for (place in 0 until input.capacity()) input.put(place, numbers.get(place))
+    private fun seeded(request: Request, random: Random): ByteBuffer {
+        val data = ByteArray(request.bytes)
+        val buffer = ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)
+        if (request.pixels != null) {
+            random.nextBytes(data)
+        } else {
+            val numbers = buffer.asFloatBuffer()
+            while (numbers.hasRemaining()) numbers.put(random.nextFloat() * 2 - 1)
+        }
+        return buffer
     }
 }

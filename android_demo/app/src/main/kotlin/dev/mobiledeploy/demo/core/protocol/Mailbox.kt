@@ -7,7 +7,6 @@ import java.io.File
 import java.io.IOException
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import java.nio.FloatBuffer
 
 /** The folder where the harness lays a request and the files it names, and looks for the answer. */
 class Mailbox(private val folder: File) {
@@ -33,14 +32,14 @@ class Mailbox(private val folder: File) {
         return file
     }
 
-    /** The float32 numbers of a file, of which there must be [count]. */
-    fun numbers(wanted: DeviceFile, count: Int): FloatBuffer {
+    /** An input, little-endian, which must have so many [bytes]. */
+    fun input(wanted: DeviceFile, bytes: Int): ByteBuffer {
         val file = file(wanted)
-        if (file.length() != count.toLong() * Float.SIZE_BYTES) {
-            val what = "${wanted.name} has ${file.length()} bytes, the shape needs $count numbers"
+        if (file.length() != bytes.toLong()) {
+            val what = "${wanted.name} has ${file.length()} bytes, the shape needs $bytes"
             throw RunnerException(ErrorKind.WRONG_SHAPE, what)
         }
-        return ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+        return ByteBuffer.wrap(file.readBytes()).order(ByteOrder.LITTLE_ENDIAN)
     }
 
     /** Write the answer beside its place and rename it: who sees it sees all of it. */

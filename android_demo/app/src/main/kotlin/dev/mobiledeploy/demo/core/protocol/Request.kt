@@ -4,10 +4,14 @@ import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.Fields
 import dev.mobiledeploy.demo.core.Format
 import dev.mobiledeploy.demo.core.JsonProblem
+import dev.mobiledeploy.demo.core.PixelBytes
 import dev.mobiledeploy.demo.core.RunnerException
 
 /** The version of the benchmark protocol that this app speaks. */
-const val PROTOCOL_VERSION = 1
+const val PROTOCOL_VERSION = 2
+
+/** Of answers, in which nothing is new. */
+const val ANSWER_VERSION = 1
 
 /** A file beside the request, and its SHA-256. */
 data class DeviceFile(val name: String, val sha256: String)
@@ -19,7 +23,7 @@ data class RequestedArtifact(
     val output: String,
 )
 
-/** A golden photo as the network takes it: float32, little-endian, normalized. */
+/** A golden photo as the network takes it: float32, little-endian, normalized; or its bytes. */
 data class GoldenInput(val index: Int, val file: DeviceFile)
 
 /** What the timed inferences are given. */
@@ -27,11 +31,11 @@ sealed interface TimedInput {
     /** One of the request's golden inputs, by its index. */
     data class Photo(val index: Int) : TimedInput
 
-    /** Uniform numbers from -1 to 1. */
+    /** Uniform numbers from -1 to 1, or uniform bytes. */
     data class Seed(val seed: Long) : TimedInput
 }
 
-/** One block, to be run in a process of its own. */
+/** One block, to be run in a process of its own; [pixels] is null for an input of float32. */
 data class Request(
     val id: String,
     val artifact: RequestedArtifact,
@@ -42,9 +46,11 @@ data class Request(
     val input: TimedInput,
     val golden: List<GoldenInput>,
     val sustained: Boolean,
+    val pixels: PixelBytes?,
 ) {
-    /** How many numbers the input has. */
-    val elements: Int get() = shape.fold(1L) { product, side -> product * side }.toInt()
+    /** How large the input is. */
+    val bytes: Int get() = shape.fold(1L) { product, side -> product * side }.toInt() *
+        (if (pixels == null) Float.SIZE_BYTES else 1)
 
     companion object {
         // Names are the harness's own: nothing in one could lead out of the folder.
@@ -90,6 +96,7 @@ data class Request(
                 input = input(root.child("input")),
                 golden = root.children("golden").map(::golden),
                 sustained = root.flag("sustained"),
+                pixels = null,
             )
             val elements = request.shape.fold(1.0) { product, side -> product * side }
             root.require(request.shape.isNotEmpty() && elements <= MOST_ELEMENTS) {
@@ -101,7 +108,9 @@ data class Request(
             root.require(timed !is TimedInput.Photo || timed.index in indices) {
                 "times a golden input that it does not name"
             }
-            return request
+            // Since version 2, and absent where the input is float32.
+            if (!root.has("pixels")) return request
+            return request.copy(pixels = PixelBytes.of(root.child("pixels"), request.shape))
         }
 
         private fun artifact(fields: Fields): RequestedArtifact {

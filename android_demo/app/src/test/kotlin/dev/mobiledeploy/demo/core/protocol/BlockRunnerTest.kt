@@ -86,7 +86,7 @@ class BlockRunnerTest {
     fun `an input of another size than the shape is refused`() {
         file("golden-0.f32").writeBytes(floats(1f))
         request()
-        assertFails("wrong-shape", "golden-0.f32 has 4 bytes, the shape needs 2 numbers")
+        assertFails("wrong-shape", "golden-0.f32 has 4 bytes, the shape needs 8")
     }
 
     @Test
@@ -99,7 +99,7 @@ class BlockRunnerTest {
     fun `garbage and newer requests get an answer`() {
         file("block.request.json").writeText("garbage")
         assertEquals("bad-request", kind(run()))
-        file("block.request.json").writeText("""{"schema_version": 2}""")
+        file("block.request.json").writeText("""{"schema_version": 3}""")
         assertEquals("newer-protocol", kind(run()))
     }
 

@@ -3,6 +3,7 @@ package dev.mobiledeploy.demo.core.protocol
 import dev.mobiledeploy.demo.Fixtures
 import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.Format
+import dev.mobiledeploy.demo.core.PixelBytes
 import dev.mobiledeploy.demo.core.RunnerException
 import dev.mobiledeploy.demo.core.Times
 import kotlin.test.Test
@@ -21,11 +22,15 @@ class ProtocolTest {
         assertEquals(TimedInput.Photo(0), golden.input)
         assertEquals(listOf(0, 1), golden.golden.map(GoldenInput::index))
         assertEquals(listOf(2, 5, 20), listOf(golden.threads, golden.warmup, golden.iterations))
-        assertEquals(3 * 224 * 224, golden.elements)
+        assertEquals(4 * 3 * 224 * 224, golden.bytes)
+        assertEquals(null, golden.pixels)
         val seed = Request.parse(Fixtures.text("protocol/request_seed.json"))
         assertEquals(Format.EXECUTORCH, seed.artifact.format)
         assertEquals(TimedInput.Seed(7), seed.input)
         assertEquals(true, seed.sustained)
+        val pixels = Request.parse(Fixtures.text("protocol/request_pixels.json"))
+        assertEquals(PixelBytes(signed = false), pixels.pixels)
+        assertEquals(4 * 224 * 224, pixels.bytes)
     }
 
     @Test
@@ -43,7 +48,7 @@ class ProtocolTest {
         val answer = BlockAnswer.Measured(
             id = "b-0001",
             runner = RunnerFacts(
-                "0.1.0+protocol.1.executorch.1.4.1.onnxruntime.1.23.2",
+                "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.23.2",
                 "ONNX Runtime",
                 "1.23.2",
             ),
