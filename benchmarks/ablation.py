@@ -33,6 +33,7 @@ from deploy.pipeline.recipe import make_targets
 from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.cross_layer_equalization import equalize
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS
+from deploy.quantization.learned_equalization import equalize_as_learned, learn_equalization
 from deploy.quantization.mixed_precision import leave_in_float
 from deploy.quantization.ptq import Decisions, Steps, decide
 from deploy.quantization.simulate import simulate
@@ -115,13 +116,15 @@ def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]
     mix = leave_in_float(
         graph_module(equalized),
         pure,
-        torch.from_numpy(prepared.inputs[prepared.judging]),
-        torch.from_numpy(prepared.float_logits()[prepared.judging]),
+        inputs,
         target=DEFAULT_AGREEMENT,
     )
     yield "+ parts in float: auto", equalized, mix.decisions
-    high = decide(equalized, inputs, effort=EFFORTS["high"])
-    yield "pure, --int8-effort high", equalized, high
+    effort = EFFORTS["high"]
+    learned = learn_equalization(equalized, pure, inputs, steps=effort.equalization)
+    program, ranges = equalize_as_learned(equalized, learned)
+    high = decide(program, inputs, effort=effort, ranges=ranges)
+    yield "pure, --int8-effort high", program, high
 
 
 def with_corrected_biases(module: GraphModule, decisions: Decisions, photos: Tensor) -> Decisions:

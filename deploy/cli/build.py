@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     default="normal",
     show_default=True,
     metavar="normal|high",
-    help="high learns from up to 128 photos where normal does from 32, in thrice the time.",
+    help="high learns gains and ranges by gradient, for some 3 minutes more.",
 )
 @click.option(
     "--min-agreement",

@@ -114,7 +114,6 @@ def build(
             mixes = "int8" in precisions and recipe.int8 == "auto"
             quantized = quantize(
                 prepared,
-                float_logits,
                 effort=recipe.int8_effort,
                 target_agreement=recipe.target_agreement if mixes else None,
                 reporter=recorder,

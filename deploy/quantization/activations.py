@@ -34,21 +34,22 @@ def choose_activations(
     photos: Tensor,
     *,
     setting: RangeSetting,
+    learned: Mapping[str, QParams],
     progress: Callable[[int, int], None] | None,
 ) -> tuple[dict[str, QParams], Sensitivity]:
     """Parameters of every tensor of a kernel, in graph order, and what each tensor costs.
 
     "measured" tries a few dozen ranges a tensor and takes the one whose error, followed to the
     logits of `photos`, is least; "mse" the least error in the tensor itself; "min-max" none.
-    `weight_errors` holds for each kernel what quantization adds to its weight and bias, by the
-    names of the nodes that read them.
+    Tensors that are in `learned` have what it says. `weight_errors` holds for each kernel what
+    quantization adds to its weight and bias, by the names of the nodes that read them.
     """
     moved: dict[str, tuple[str, str]] = {}
     for kernel in kernels:
         if kernel.kind == "pass":
             (name,) = kernel.inputs
             moved[kernel.output] = moved.get(name, (name, kernel.reader))
-    candidates = _candidates(module, kernels, statistics, moved, setting)
+    candidates = _candidates(module, kernels, statistics, moved, setting, learned)
     grams: dict[str, Tensor] = {}
     readers: dict[str, tuple[str, ...]] = {}
     of_weights = dict.fromkeys(weight_errors, 0.0)
@@ -111,17 +112,35 @@ def _project_each(value: Tensor, candidates: Sequence[QParams], gradients: Tenso
     return seen.view(len(candidates), *gradients.shape[:2])
 
 
+def with_measured_ranges(
+    module: GraphModule, kernels: Iterable[Kernel], moved: Mapping[str, tuple[str, str]]
+) -> set[str]:
+    """Tensors of `kernels` whose range photos alone set: no rule says anything of it."""
+    kernels = list(kernels)
+    names = {name for kernel in kernels for name in kernel.tensors}
+    ruled = only_read_by_hardswish(module) | _logits(module, moved) | _gates(kernels)
+    return names - ruled - moved.keys()
+
+
+def _logits(module: GraphModule, moved: Mapping[str, tuple[str, str]]) -> set[str]:
+    (output,) = module.graph.find_nodes(op="output")
+    return {moved.get(node.name, (node.name, ""))[0] for node in output.all_input_nodes}
+
+
+def _gates(kernels: Iterable[Kernel]) -> set[str]:
+    return {kernel.output for kernel in kernels if kernel.bounds == GATE}
+
+
 def _candidates(
     module: GraphModule,
     kernels: Iterable[Kernel],
     statistics: Mapping[str, TensorStatistics],
     moved: Mapping[str, tuple[str, str]],
     setting: RangeSetting,
+    learned: Mapping[str, QParams],
 ) -> dict[str, list[QParams]]:
     before_hardswish = only_read_by_hardswish(module)
-    (output,) = module.graph.find_nodes(op="output")
-    logits = {moved.get(node.name, (node.name, ""))[0] for node in output.all_input_nodes}
-    gates = {kernel.output for kernel in kernels if kernel.bounds == GATE}
+    logits, gates = _logits(module, moved), _gates(kernels)
     candidates: dict[str, list[QParams]] = {}
     for kernel in kernels:
         for name in kernel.tensors:
@@ -130,7 +149,9 @@ def _candidates(
             seen = statistics[name]
             if name in before_hardswish:
                 seen = seen.clamped(HARDSWISH_ZERO)
-            if name in gates:
+            if name in learned:
+                candidates[name] = [learned[name]]
+            elif name in gates:
                 candidates[name] = [QParams.from_range(*GATE)]
             elif name in logits:
                 low, high = seen.low * LOGITS_HEADROOM, seen.high * LOGITS_HEADROOM

@@ -95,7 +95,7 @@ def equalize_graph(module: GraphModule, photos: Tensor) -> None:
     tensors = {node.name for stream in streams for node in stream.tensors}
     largest = largest_by_channel(module, tensors, photos[:PHOTOS])
     for stream in streams:
-        _apply(module, stream, _gains(stream, largest))
+        apply_gains(module, stream, _gains(stream, largest))
     tidy(module)
 
 
@@ -158,30 +158,33 @@ def _gains(stream: Stream, largest: dict[str, Tensor]) -> Tensor:
     return gains.clamp(1.0, LARGEST_GAIN_CLAMPED if stream.bounds else LARGEST_GAIN)
 
 
-def _apply(module: GraphModule, stream: Stream, gains: Tensor) -> None:
+def apply_gains(module: GraphModule, stream: Stream, gains: Tensor) -> None:
+    """Multiply the channels of `stream` by `gains` (C,) where made, divide them where read."""
     for node in stream.producers:
-        weight, bias = constant(module, node.args[1]), _bias(module, node)
+        weight, bias = constant(module, node.args[1]), bias_of(module, node)
         assert weight is not None
-        _set(module, node, 1, weight * gains.view(-1, *[1] * (weight.dim() - 1)))
+        set_constant(module, node, 1, weight * gains.view(-1, *[1] * (weight.dim() - 1)))
         if bias is not None:
-            _set(module, node, 2, bias * gains)
+            set_constant(module, node, 2, bias * gains)
     for node in stream.consumers:
         weight = constant(module, node.args[1])
         assert weight is not None
         axis = 0 if _is_depthwise(node) else 1
         shape = [1] * weight.dim()
         shape[axis] = -1
-        _set(module, node, 1, weight / gains.view(shape))
+        set_constant(module, node, 1, weight / gains.view(shape))
 
 
-def _set(module: GraphModule, node: Node, index: int, value: Tensor) -> None:
+def set_constant(module: GraphModule, node: Node, index: int, value: Tensor) -> None:
+    """Give `node` a constant of its own as argument `index`."""
     with module.graph.inserting_before(node):
         name = f"{node.name}_equalized_{index}"
         new = add_constant(module, name, value)
     node.update_arg(index, new)
 
 
-def _bias(module: GraphModule, node: Node) -> Tensor | None:
+def bias_of(module: GraphModule, node: Node) -> Tensor | None:
+    """The constant bias of a convolution or linear; None without one."""
     return constant(module, node.args[2]) if len(node.args) > 2 else None
 
 

@@ -12,14 +12,20 @@ DEFAULT_AGREEMENT = 0.97
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How many of the calibration photos the long steps see, at most.
+    """How many of the calibration photos the long steps see, at most, and how many are taken.
 
     `rounding`: learned rounding, which fits a few numbers to thousands of positions each.
     `pricing`: following errors to the logits, each photo of which costs as much as ten runs.
+    `equalization`: steps of learning gains and shifts by gradient, each of which costs as much as
+    twenty runs; 0 leaves it out.
     """
 
     rounding: int
     pricing: int
+    equalization: int = 0
 
 
-EFFORTS = {"normal": Effort(rounding=32, pricing=24), "high": Effort(rounding=128, pricing=128)}
+EFFORTS = {
+    "normal": Effort(rounding=32, pricing=24),
+    "high": Effort(rounding=128, pricing=128, equalization=96),
+}

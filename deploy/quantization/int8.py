@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
+from deploy.quantization.learned_equalization import (
+    equalize_as_learned,
+    learn_equalization,
+    prove_learned,
+)
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
@@ -60,7 +65,6 @@ TENSOR_ALONE: tuple[InputForm, ...] = ("tensor",)
 
 def quantize(
     prepared: Prepared,
-    float_logits: npt.NDArray[np.float32],
     *,
     effort: str,
     target_agreement: float | None,
@@ -69,18 +73,27 @@ def quantize(
 ) -> Quantized:
     """Calibrate int8; leave as little of it in float as `target_agreement` needs (None: nothing).
 
-    `float_logits` (M, classes) are those for `prepared.crops`, of which the held-back ones judge.
+    The held-back photos take no part in any choice: they judge what comes out.
     Raises UserError where nothing has an int8 kernel, GateError where equalization is not exact.
     """
-    calibration, judging = prepared.calibration, prepared.judging
+    calibration = prepared.calibration
     reporter.stage("calibrating")
-    program = equalize(prepared.program, torch.from_numpy(calibration))
+    photos = torch.from_numpy(calibration)
+    program = equalize(prepared.program, photos)
     prove_equalized(prepared.program, program, calibration, prepared.inputs)
+    ranges = None
+    if steps := EFFORTS[effort].equalization:
+        start = decide(program, photos, progress=reporter.progress)
+        reporter.stage("learning")
+        learned = learn_equalization(
+            program, start, photos, steps=steps, progress=partial(reporter.progress, "equalization")
+        )
+        equalized, ranges = equalize_as_learned(program, learned)
+        prove_learned(program, equalized, learned, calibration)
+        program = equalized
+        reporter.stage("calibrating")
     pure = decide(
-        program,
-        torch.from_numpy(calibration),
-        effort=EFFORTS[effort],
-        progress=reporter.progress,
+        program, photos, effort=EFFORTS[effort], ranges=ranges, progress=reporter.progress
     )
     tensor = InForm(program=program, module=graph_module(program), pure=pure)
     # Everything but the first layer is decided on normalized photos.
@@ -96,8 +109,7 @@ def quantize(
             mix=leave_in_float(
                 one.module,
                 one.pure,
-                torch.from_numpy(prepared.fed(form)[judging]),
-                torch.from_numpy(float_logits[judging]),
+                torch.from_numpy(_calibration(prepared, form)),
                 target=target_agreement,
             ),
         )
@@ -110,10 +122,15 @@ def _of_pixels(prepared: Prepared, tensor: InForm, effort: str) -> InForm:
     pure = take_pixels_in_int8(
         program,
         tensor.pure,
-        torch.from_numpy(shares(prepared.calibration_crops)),
+        torch.from_numpy(_calibration(prepared, "pixels")),
         effort=EFFORTS[effort],
     )
     return InForm(program=program, module=graph_module(program), pure=pure)
+
+
+def _calibration(prepared: Prepared, form: InputForm) -> npt.NDArray[np.float32]:
+    """The calibration photos as a network of `form` takes them."""
+    return prepared.calibration if form == "tensor" else shares(prepared.calibration_crops)
 
 
 def warnings_of(one: InForm, form: InputForm, prepared: Prepared) -> list[str]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
-from torch.fx import GraphModule, Node
+from torch.fx import GraphModule, Interpreter, Node
+from torch.special import log_ndtr, ndtri
 
 from deploy.capture.macs import node_macs
 from deploy.capture.program import is_constant
+from deploy.quantization.calibrate import run_photos
 from deploy.quantization.cost_model import CostModel
 from deploy.quantization.kernels import Kernel, without
 from deploy.quantization.ptq import Decisions
@@ -23,6 +26,10 @@ PRICE_OF_SIZE = 0.1
 LARGEST_FLOAT_SHARE = 0.25
 # A part with less than this share of the error is not worth a conversion.
 SMALLEST_SHARE = 2e-3
+# Of the calibration photos, as many are simulated for each mix that is tried.
+CHOOSING = 64
+# Of the top class's own error, over which is averaged.
+QUANTILES = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +38,7 @@ class Mix:
 
     `in_float` are their compute nodes in graph order, with the share `macs` of all
     multiply-accumulates; `slowdown` is the latency over that of int8 alone, by the cost model;
-    `agreement` the share of the photos judged by with the float network's top class, in simulation.
+    `agreement` the share of photos expected to keep the float network's top class.
     """
 
     decisions: Decisions
@@ -63,28 +70,28 @@ def leave_in_float(
     module: GraphModule,
     decisions: Decisions,
     photos: Tensor,
-    float_logits: Tensor,
     *,
     target: float,
     budget: float = BUDGET,
 ) -> Mix:
     """As little of the int8 program `decisions` in float as gives agreement `target`, in `budget`.
 
-    Agreement is measured on `photos` (N, C, H, W), which calibration has not seen, with the float
-    network's logits (N, classes). Where the target is out of reach, the best that `budget` buys.
+    `photos` (N, C, H, W) are those that calibrated, of which the first CHOOSING choose: those held
+    back are left to judge. Where the target is out of reach, the best that `budget` buys.
     """
-    top = float_logits.argmax(1)
+    photos = photos[:CHOOSING]
+    float_logits = torch.cat(run_photos(Interpreter(module), photos))
     macs = node_macs(module)
 
     def try_out(left_out: frozenset[str], slowdown: float) -> Mix:
         mixed = decisions.keep_in_float(module, left_out)
-        same = simulate(module, mixed, photos).argmax(1) == top
+        logits = simulate(module, mixed, photos)
         return Mix(
             decisions=mixed,
             in_float=tuple(kernel.node for kernel in decisions.kernels if kernel.node in left_out),
             macs=sum(macs.get(node, 0) for node in left_out) / (sum(macs.values()) or 1),
             slowdown=slowdown,
-            agreement=float(same.float().mean()),
+            agreement=expected_agreement(float_logits, logits),
         )
 
     steps = list(greedy_steps(module, decisions, budget=budget))
@@ -100,6 +107,22 @@ def leave_in_float(
         else:
             too_little = middle
     return best
+
+
+def expected_agreement(float_logits: Tensor, logits: Tensor) -> float:
+    """The share of photos like these that keep their top class, both logits (N, classes).
+
+    Counting flips would tell 25 photos with near-ties from 25 without, not one mix from the next.
+    So each photo's error is taken for one draw out of many of its size: independent from class to
+    class, normal, with the variance that the photo's own logits show. The top class is kept where
+    no other class's error exceeds its own by more than the margin between them.
+    """
+    deviation = (logits - float_logits).double().std(1, correction=0).clamp_min(1e-12)
+    best, *others = float_logits.double().sort(1, descending=True).values.T
+    margins = (best - torch.stack(others)) / deviation
+    own = ndtri((torch.arange(QUANTILES, dtype=torch.float64) + 0.5) / QUANTILES)
+    kept = [log_ndtr(margins + error).sum(0).exp() for error in own]
+    return float(torch.stack(kept).mean())
 
 
 def greedy_steps(

@@ -98,10 +98,12 @@ def decide(
     *,
     steps: Steps | None = None,
     effort: Effort = EFFORTS["normal"],
+    ranges: Mapping[str, QParams] | None = None,
     progress: Progress = silent,
 ) -> Decisions:
     """Choose scales, zero points and weight codes from calibration `photos` (N, C, H, W) float32.
 
+    The tensors in `ranges` have what it says of them, and only the others' are chosen.
     Raises UserError where nothing of the network has an int8 kernel.
     """
     steps = steps or Steps()
@@ -122,6 +124,7 @@ def decide(
         errors,
         photos[: effort.pricing],
         setting=steps.ranges,
+        learned=ranges or {},
         progress=partial(progress, "errors"),
     )
     return Decisions(

@@ -135,17 +135,21 @@ def test_every_fourth_photo_by_hash_is_held_back(fill: Fill) -> None:
     assert (photos.source, photos.held_back_source) == ("folder", "folder")
 
 
-def test_the_split_depends_on_contents_alone(fill: Fill, tmp_path: Path) -> None:
-    first = load_photos(fill(12), SMALL)
+@pytest.mark.parametrize("count", [8, 12, 100])
+def test_the_split_and_its_order_depend_on_contents_alone(
+    fill: Fill, tmp_path: Path, count: int
+) -> None:
+    first = load_photos(fill(count), SMALL)
     for index, path in enumerate(sorted(tmp_path.glob("*.png"), reverse=True)):
         (tmp_path / "moved").mkdir(exist_ok=True)
         path.rename(tmp_path / "moved" / f"renamed-{index}.png")
     again = load_photos(tmp_path, SMALL)
     assert again.digest == first.digest
     assert len(again.digest) == 64
-    for one, other in zip(first.held_back, again.held_back, strict=True):
-        np.testing.assert_array_equal(one.crop, other.crop)
-    write_photo(tmp_path / "one more.png", 99)
+    for side in ("calibration", "held_back"):
+        for one, other in zip(getattr(first, side), getattr(again, side), strict=True):
+            np.testing.assert_array_equal(one.crop, other.crop)
+    write_photo(tmp_path / "one more.png", 999)
     assert load_photos(tmp_path, SMALL).digest != first.digest
 
 

@@ -32,7 +32,7 @@ def built(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Built:
     place = tmp_path_factory.mktemp("toy")
     photos = write_photos(place / "photos", 12)
     targets = make_targets(["toy", "onnx"], ["fp32", "int8"])
-    return build_here(recipe(place / "bundle", photos, targets=targets))
+    return build_here(recipe(place / "bundle", photos, targets=targets, int8_effort="high"))
 
 
 def toys(built: Built) -> list[Artifact]:

@@ -28,7 +28,7 @@ from deploy.exporters import onnx as onnx_export
 from deploy.exporters.interface import Spec
 from deploy.quantization import mixed_precision as mixed
 from deploy.quantization.cost_model import CostModel
-from deploy.quantization.mixed_precision import greedy_steps, leave_in_float
+from deploy.quantization.mixed_precision import expected_agreement, greedy_steps, leave_in_float
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.simulate import simulate
 from deploy.quantization.write import ONNXRUNTIME, XNNPACK, Dialect, write_program
@@ -154,21 +154,34 @@ def test_at_most_a_quarter_of_the_work_is_in_float(module: GraphModule, pure: De
 
 
 def test_nothing_goes_to_float_where_int8_reaches_the_target(
-    program: ExportedProgram, module: GraphModule, pure: Decisions
+    module: GraphModule, pure: Decisions
 ) -> None:
-    photos = inputs(16, seed=1)
-    mix = leave_in_float(module, pure, photos, run(program, photos), target=0.1)
+    mix = leave_in_float(module, pure, inputs(16), target=0.1)
     assert (mix.in_float, mix.slowdown, mix.decisions) == ((), 1.0, pure)
 
 
 def test_all_that_the_budget_buys_where_the_target_is_out_of_reach(
-    program: ExportedProgram, module: GraphModule, pure: Decisions
+    module: GraphModule, pure: Decisions
 ) -> None:
-    photos = inputs(16, seed=1)
-    never = (run(program, photos)).roll(1, dims=1)
-    mix = leave_in_float(module, pure, photos, never, target=0.97, budget=1.5)
+    mix = leave_in_float(module, pure, inputs(16), target=1.1, budget=1.5)
     *_, (left_out, slowdown) = greedy_steps(module, pure, budget=1.5)
     assert (set(mix.in_float), mix.slowdown) == (left_out, slowdown)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.3, 1.0])
+def test_the_agreement_that_is_expected_is_the_one_that_many_draws_give(noise: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    float_logits = torch.randn(60, 40, generator=generator)
+    counted = 0.0
+    for _ in range(200):
+        drawn = float_logits + noise * torch.randn(float_logits.shape, generator=generator)
+        counted += float((drawn.argmax(1) == float_logits.argmax(1)).float().mean()) / 200
+    assert expected_agreement(float_logits, drawn) == pytest.approx(counted, abs=0.03)
+
+
+def test_logits_without_an_error_are_expected_to_agree() -> None:
+    float_logits = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+    assert expected_agreement(float_logits, float_logits) == 1
 
 
 def test_float_costs_time_and_so_does_going_back_and_forth(

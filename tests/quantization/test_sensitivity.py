@@ -41,7 +41,7 @@ def priced(request: pytest.FixtureRequest) -> tuple[GraphModule, Decisions, Sens
     photos = inputs(8, seed=1)
     # Agreement that no mix reaches, so that auto leaves in float what the budget allows.
     logits = run(program, photos)
-    mix = leave_in_float(module, pure, photos, logits, target=1.1)
+    mix = leave_in_float(module, pure, photos, target=1.1)
     return module, pure, report_sensitivity("small", module, pure, mix, photos, logits)
 
 
@@ -91,7 +91,7 @@ def test_auto_marks_exactly_what_its_mix_has_in_float(priced: Priced) -> None:
 def report() -> SensitivityReport:
     program, photos = small_program(), inputs(8, seed=1)
     module, pure, logits = graph_module(program), decide(program, inputs(12)), run(program, photos)
-    mix = leave_in_float(module, pure, photos, logits, target=1.1)
+    mix = leave_in_float(module, pure, photos, target=1.1)
     return report_sensitivity("a $mall$ network", module, pure, mix, photos, logits)
 
 

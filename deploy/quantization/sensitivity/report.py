@@ -70,7 +70,6 @@ def measure_sensitivity(
     float_logits = prepared.float_logits()
     quantized = quantize(
         prepared,
-        float_logits,
         effort=effort,
         target_agreement=target_agreement,
         reporter=reporter,
