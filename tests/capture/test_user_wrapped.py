@@ -191,6 +191,16 @@ def test_what_stands_behind_probabilities_and_changes_them_stays_and_is_told(
     )
 
 
+def test_what_writes_in_place_before_the_end_is_not_taken_off() -> None:
+    def end(z: Tensor) -> Tensor:
+        z.mul_(2.0)
+        return z.softmax(1).clamp_(0, 1)
+
+    program, (told,) = end_in_logits(capture(network(Ends(end)), (1, 3, 8, 8)))
+    assert told.startswith("ends in a softmax and clamp, which is taken off")
+    assert torch.equal(graph_module(program)(X), 2 * network()(X))
+
+
 class Branches(nn.Module):
     def __init__(self, error: float) -> None:
         super().__init__()

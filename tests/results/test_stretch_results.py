@@ -11,7 +11,7 @@ from session_results import session, sustained_session
 
 from deploy.cli import commands
 from deploy.cli.run import run
-from deploy.cli.tables.profile import arm_facts
+from deploy.cli.tables.profile import arm_facts, device_facts
 from deploy.cli.tables.sustained import show_stretches
 from deploy.results.compare import compare_bundles
 from deploy.results.file import read_results, write_results
@@ -95,6 +95,15 @@ def test_stretches_are_compared_with_nothing(tmp_path: Path, capfd: Captured) ->
     once = [(f"{number}.json", session([1.0], seed=number)) for number in range(4)]
     with pytest.raises(UserError, match=r"s\.json was measured with --sustained"):
         floor_of([*once, ("s.json", sustained_session([HOLDING], seed=9))])
+
+
+def test_that_a_mode_was_asked_for_is_said(capfd: Captured) -> None:
+    results = sustained_session([HOLDING], mode=True)
+    (report,) = judge(results)
+    show_stretches([report], results)
+    assert "note: in sustained-performance mode" in capfd.readouterr().out
+    assert device_facts(report)["sustained"] == {"seconds": 330.0, "mode": True}
+    assert "sustained" not in device_facts(judge(session([1.0]))[0])
 
 
 def test_a_pipe_gets_the_table_alone(capfd: Captured) -> None:

@@ -191,10 +191,12 @@ def _take_off(module: GraphModule, output: Node, last: Node, ending: _Ending) ->
         if result.meta["val"].shape != shape:
             result = add_call(module, aten.reshape.default, (result, list(shape)), like=result)
     output.replace_input_with(last, result)
-    for node in reversed(module.graph.nodes):
-        # In place they count as something that is of use.
-        if node.op == "call_function" and not node.users and node.target is not None:
-            module.graph.erase_node(node)
+    # By us: of what writes in place the graph itself believes that it is of use.
+    node = last
+    while not node.users and node is not logits:
+        (before, *_) = node.all_input_nodes
+        module.graph.erase_node(node)
+        node = before
     return result
 
 

@@ -118,6 +118,7 @@ def device_facts(report: DeviceReport) -> dict[str, object]:
         "warnings": list(report.warnings),
         "failure": report.failure,
         "interrupted": report.interrupted,
+        **({"sustained": report.sustained.model_dump()} if report.sustained else {}),
     }
 
 

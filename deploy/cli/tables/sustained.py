@@ -48,6 +48,8 @@ def show_stretches(reports: Sequence[DeviceReport], results: Results) -> None:
             for arm in report.arms:
                 _show_chart(report, arm, results.settings, width)
         show_notes(report)
+        if report.sustained and report.sustained.mode:
+            echo("note: in sustained-performance mode, as an app may ask for: most apps do not")
         if report.device.kind == "host":
             echo("note: a computer tells no thermal status: its times alone show throttling")
         echo()
