@@ -176,7 +176,7 @@ def test_what_makes_probabilities_at_the_end_is_taken_off(
         (lambda z: (z.sigmoid() > 0.5).float(), "sigmoid and then gt"),
         (lambda z: -z.log_softmax(1), "log-softmax and then neg"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_stands_behind_probabilities_and_changes_them_stays_and_is_told(
     end: Callable[[Tensor], Tensor], name: str
