@@ -32,7 +32,8 @@ def foretell_sweep(
         record, targets, macs = found(plan.job), plan.targets, plan.cost.macs
         if record is None:
             missing += 1
-            seconds += build_seconds(efforts(targets), macs, at_once=1)
+            high = plan.job.recipe.int8_effort == "high"
+            seconds += build_seconds(efforts(targets), macs, at_once=1, high=high)
         if plan.job.labelled is not None and (record is None or needs_scores(plan.job, record)):
             seconds += answer_seconds(
                 [target.format for target in targets],

@@ -67,7 +67,7 @@ def foresee(recipe: Recipe) -> Foreseen:
         labels=_labels(recipe),
         calibrating=calibrating,
         judging=judging,
-        seconds=build_seconds(efforts(recipe.targets)),
+        seconds=build_seconds(efforts(recipe.targets), high=recipe.int8_effort == "high"),
     )
 
 

@@ -16,7 +16,7 @@ class Effort:
 
     `rounding`: learned rounding, which fits a few numbers to thousands of positions each.
     `pricing`: following errors to the logits, each photo of which costs as much as ten runs.
-    `equalization`: steps of learning gains and shifts by gradient, each of which costs as much as
+    `equalization`: steps of learning gains and ranges by gradient, each of which costs as much as
     twenty runs; 0 leaves it out.
     """
 

@@ -22,6 +22,8 @@ _MACS, _GROWTH = 300e6, 0.75
 _BEFORE_S = 7.0
 # Calibrating and choosing int8, of that network; and the trials that `sensitivity` adds.
 _INT8_S, _PRICING_S = 33.0, 12.0
+# What more photos and learned gains add to that, with `--int8-effort high`.
+_HIGH_S = 170.0
 # An artifact of `Backend.effort` 1, of that network, and how much more an int8 one takes; this
 # share of it does not shrink with the network.
 _EFFORT_S, _QUANTIZED_TAKES, _FIXED_SHARE = 3.5, 1.4, 0.4
@@ -46,17 +48,25 @@ class Artifacts:
     quantized: float
 
 
-def quantize_seconds(macs: float = _MACS) -> float:
-    return _INT8_S * _size(macs)
+def quantize_seconds(macs: float = _MACS, *, high: bool = False) -> float:
+    """`high`: of the effort of that name, with a hundred photos and more."""
+    return (_INT8_S + _HIGH_S * high) * _size(macs)
 
 
-def price_seconds(macs: float = _MACS) -> float:
-    return quantize_seconds(macs) + _PRICING_S * _size(macs)
+def price_seconds(macs: float = _MACS, *, high: bool = False) -> float:
+    return quantize_seconds(macs, high=high) + _PRICING_S * _size(macs)
 
 
-def build_seconds(made: Artifacts, macs: float = _MACS, *, at_once: int = 2) -> float:
-    """In `at_once` processes, where float artifacts are made while the photos calibrate."""
-    int8 = quantize_seconds(macs) if made.quantized else 0.0
+def build_seconds(
+    made: Artifacts, macs: float = _MACS, *, at_once: int = 2, high: bool = False
+) -> float:
+    """In `at_once` processes, where float artifacts are made while the photos calibrate.
+
+    >>> made = Artifacts(in_float=4.0, quantized=4.0)
+    >>> round(build_seconds(made)), round(build_seconds(made, high=True))
+    (50, 220)
+    """
+    int8 = quantize_seconds(macs, high=high) if made.quantized else 0.0
     share = _FIXED_SHARE + (1 - _FIXED_SHARE) * _size(macs)
     in_float = made.in_float * _EFFORT_S * share
     quantized = made.quantized * _EFFORT_S * _QUANTIZED_TAKES * share

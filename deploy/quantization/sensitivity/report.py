@@ -66,7 +66,8 @@ def measure_sensitivity(
     reporter = reporter or Logged()
     check_given(spec, photos)
     prepared = prepare(spec, photos, reporter)
-    foretell(reporter, "calibrating and pricing", price_seconds(prepared.cost.macs))
+    seconds = price_seconds(prepared.cost.macs, high=effort == "high")
+    foretell(reporter, "calibrating and pricing", seconds)
     float_logits = prepared.float_logits()
     quantized = quantize(
         prepared,
