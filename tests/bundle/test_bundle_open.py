@@ -184,8 +184,8 @@ def test_names_that_differ_in_case_alone_are_refused(folder: Path) -> None:
 
 
 def test_a_newer_schema_is_refused(folder: Path) -> None:
-    edit_manifest(folder, lambda content: content.update(schema_version=2))
-    assert "schema 2, this one reads 1" in refusal(folder)
+    edit_manifest(folder, lambda content: content.update(schema_version=3))
+    assert "schema 3, this one reads 2" in refusal(folder)
 
 
 def test_a_path_out_of_the_folder_is_refused(folder: Path) -> None:

@@ -23,7 +23,7 @@ def test_a_dry_run_tells_and_writes_nothing(
         "  mobilenet_v2_int8.onnx",
         "published by Keras, top-1 65.2 % in float as published",
         "inputs: 224x224 RGB from 0 to 1, less 0.5, over 0.5.",
-        "about 42 s on two cores",
+        "about 50 s on two cores",
     ):
         assert said in done.stdout
     assert list(tmp_path.iterdir()) == []
