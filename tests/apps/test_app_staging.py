@@ -266,8 +266,11 @@ def test_a_new_project_replaces_nothing_and_is_written_whole_or_not_at_all(
 
 def test_the_wheel_carries_what_a_new_project_needs() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {
-        f"{app.folder}/{file}": f"deploy/apps/{app.folder}/{file}"
-        for app in projects.APPS.values()
-        for file in app.files
-    }
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["only-include"] == ["deploy", "models"] + [
+        f"{app.folder}/{file}" for app in projects.APPS.values() for file in app.files
+    ]
+    folders = [app.folder for app in projects.APPS.values()]
+    assert wheel["sources"] == {folder: f"deploy/apps/{folder}" for folder in folders}
+    # It would leave a folder `deploy` beside the packages of an editable installation.
+    assert "force-include" not in wheel
