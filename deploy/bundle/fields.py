@@ -5,7 +5,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -71,3 +78,25 @@ class Record(BaseModel):
     def json_schema(cls) -> dict[str, Any]:
         """The record's JSON Schema. Rules that tie two fields together are in the code alone."""
         return {"$schema": GenerateJsonSchema.schema_dialect, **cls.model_json_schema()}
+
+
+class GrownRecord(Record):
+    """A record whose fields with a default came with a later version.
+
+    They are written only where they say more than the default: readers of the versions before
+    refuse fields that they do not know.
+    """
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
+        fields: dict[str, object] = serialize(self)
+        later = {
+            name: field.default
+            for name, field in type(self).model_fields.items()
+            if not field.is_required()
+        }
+        return {
+            name: value
+            for name, value in fields.items()
+            if name not in later or getattr(self, name) != later[name]
+        }

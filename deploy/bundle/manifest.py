@@ -12,15 +12,14 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     Field,
-    SerializerFunctionWrapHandler,
     WithJsonSchema,
-    model_serializer,
     model_validator,
 )
 
 from deploy.backends import BACKENDS, InputForm, Precision
 from deploy.bundle.fields import (
     Count,
+    GrownRecord,
     Line,
     Name,
     OperatorCounts,
@@ -221,7 +220,7 @@ class Pixels(Record):
         return self
 
 
-class ArtifactInput(Record):
+class ArtifactInput(GrownRecord):
     """What the artifact takes."""
 
     kind: Literal["tensor", "image", "pixels"] = Field(
@@ -245,14 +244,6 @@ class ArtifactInput(Record):
         described = self.pixels is not None
         _require(described == (self.kind == "pixels"), "pixels are described where kind is pixels")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Readers of version 1 refuse fields that they do not know."""
-        fields: dict[str, object] = serialize(self)
-        if self.pixels is None:
-            del fields["pixels"]
-        return fields
 
 
 class ArtifactOutput(Record):

@@ -15,10 +15,10 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from deploy.backends import RunnerName
-from deploy.bundle.fields import Count, Line, Positive, Record, Sha256
+from deploy.bundle.fields import Count, GrownRecord, Line, Positive, Record, Sha256
 from deploy.bundle.manifest import Engine, Format, Pixels
 from deploy.support.json_text import json_text
 
@@ -85,7 +85,7 @@ class TimedInput(Record):
         return self
 
 
-class Request(Record):
+class Request(GrownRecord):
     """One block, to be run in a fresh process."""
 
     schema_version: int = Field(ge=1, description="Runners refuse a newer one than they know.")
@@ -119,14 +119,6 @@ class Request(Record):
         if self.schema_version < request_version(self.pixels):
             raise ValueError(f"pixels are of version {PROTOCOL_VERSION}")
         return self
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Runners of version 1 refuse fields that they do not know."""
-        fields: dict[str, object] = serialize(self)
-        if self.pixels is None:
-            del fields["pixels"]
-        return fields
 
 
 def request_version(pixels: Pixels | None) -> int:

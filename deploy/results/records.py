@@ -11,10 +11,10 @@ import sys
 from collections.abc import Collection
 from typing import Annotated, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from deploy.backends import InputForm, Precision, RunnerName
-from deploy.bundle.fields import Count, Line, Name, Positive, Record, Sha256
+from deploy.bundle.fields import Count, GrownRecord, Line, Name, Positive, Record, Sha256
 from deploy.bundle.manifest import Engine, Format, Tool
 from deploy.protocol.messages import Answer, Nanoseconds
 from deploy.support.json_text import json_text
@@ -40,7 +40,7 @@ class Sustained(Record):
     mode: bool = Field(description="Whether Android's sustained-performance mode was asked for.")
 
 
-class Settings(Record):
+class Settings(GrownRecord):
     """What the session was asked to do."""
 
     rounds: Positive = Field(
@@ -60,14 +60,6 @@ class Settings(Record):
     sustained: Sustained | None = Field(
         default=None, description="Since version 3; absent where arms took turns."
     )
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Readers of versions 1 and 2 refuse fields that they do not know."""
-        fields: dict[str, object] = serialize(self)
-        if self.sustained is None:
-            del fields["sustained"]
-        return fields
 
 
 class MeasuredArtifact(Record):
@@ -111,13 +103,7 @@ Taken = Annotated[
 ]
 
 
-def without_tensor(fields: dict[str, object]) -> dict[str, object]:
-    """A record's fields without what they took where that is a tensor: readers of version 3 refuse
-    fields that they do not know."""
-    return {k: v for k, v in fields.items() if (k, v) != ("input", "tensor")}
-
-
-class ArmKey(Record):
+class ArmKey(GrownRecord):
     """What makes an arm the same arm in two files."""
 
     network: Line = Field(description="The network with width and resolution, as text.")
@@ -133,10 +119,6 @@ class ArmKey(Record):
         "On iOS the compute units: all, cpu-only or cpu-and-neural-engine."
     )
     input: Taken = "tensor"
-
-    @model_serializer(mode="wrap")
-    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_tensor(serialize(self))
 
 
 class Cluster(Record):
@@ -261,17 +243,13 @@ class InstructionCounts(Record):
         return sum(by_kind.values())
 
 
-class CountedArm(Record):
+class CountedArm(GrownRecord):
     network: Line = Field(description="As in an arm's key.")
     precision: Precision = Field(description="Of the artifact.")
     bundle: Sha256 = Field(description="`id` of its bundle.")
     artifact: Name = Field(description="`name` of its artifact in the bundle.")
     instructions: InstructionCounts = Field(description="Of one inference, in one thread.")
     input: Taken = "tensor"
-
-    @model_serializer(mode="wrap")
-    def _without_default(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        return without_tensor(serialize(self))
 
 
 class EmulatedProcessor(Record):
@@ -283,7 +261,7 @@ class EmulatedProcessor(Record):
     arms: tuple[CountedArm, ...] = Field(description="In the order they were asked for.")
 
 
-class Results(Record):
+class Results(GrownRecord):
     """One session: devices, their arms, the blocks as they came."""
 
     schema_version: int = Field(ge=1, description="Readers refuse a newer one than they know.")
@@ -312,14 +290,6 @@ class Results(Record):
 
     def _version(self, took: Collection[InputForm]) -> int:
         return PIXELS_VERSION if "pixels" in took else self.schema_version
-
-    @model_serializer(mode="wrap")
-    def _without_nothing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Readers of version 1 refuse fields that they do not know."""
-        fields: dict[str, object] = serialize(self)
-        if not self.emulated:
-            del fields["emulated"]
-        return fields
 
 
 if __name__ == "__main__":
