@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from small_network import PREPROCESSING, Small, crops, decibels, inputs, run, small_program
 from torch import Tensor
+from torch.export import ExportedProgram
 from torch.nn.functional import conv2d
 
 from deploy.capture.pixels import find_stems, inside, take_pixels
@@ -14,7 +15,7 @@ from deploy.photos.images import shares
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.mixed_precision import greedy_steps
 from deploy.quantization.pixels import PIXEL, take_pixels_in_int8
-from deploy.quantization.ptq import QuantizedWeights, decide
+from deploy.quantization.ptq import Decisions, QuantizedWeights, decide
 from deploy.quantization.ranges import dequantize_weight, fake_quantize
 from deploy.quantization.simulate import simulate
 
@@ -27,12 +28,20 @@ def stem_of(weights: QuantizedWeights, x: Tensor, options: list[object]) -> Tens
     return conv2d(x, weight, torch.from_numpy(weights.bias), *options)  # type: ignore[arg-type]
 
 
-def test_the_stem_loses_less_inside_and_at_most_a_decibel_along_the_borders() -> None:
+def in_both_forms(
+    photos: int,
+) -> tuple[ExportedProgram, ExportedProgram, Decisions, Decisions]:
+    """A small network of normalized photos and of pixels, and the int8 of each."""
     program = small_program(Small)
-    tensor = decide(program, inputs(16))
-    moved = take_pixels(program, PREPROCESSING, shares(crops(16)))
-    rgba = torch.from_numpy(shares(crops(16)))
-    pixels = take_pixels_in_int8(moved, tensor, rgba, effort=EFFORTS["normal"])
+    rgba = shares(crops(photos))
+    moved = take_pixels(program, PREPROCESSING, rgba)
+    tensor = decide(program, inputs(photos))
+    pixels = take_pixels_in_int8(moved, tensor, torch.from_numpy(rgba), effort=EFFORTS["normal"])
+    return program, moved, tensor, pixels
+
+
+def test_the_stem_loses_less_inside_and_at_most_a_decibel_along_the_borders() -> None:
+    program, moved, tensor, pixels = in_both_forms(16)
 
     module = graph_module(moved)
     (image,) = module.graph.find_nodes(op="placeholder")
@@ -67,11 +76,7 @@ def test_the_stem_loses_less_inside_and_at_most_a_decibel_along_the_borders() ->
 
 
 def test_pixels_left_to_a_float_stem_are_counted_as_a_conversion() -> None:
-    program = small_program(Small)
-    tensor = decide(program, inputs(8))
-    moved = take_pixels(program, PREPROCESSING, shares(crops(8)))
-    rgba = torch.from_numpy(shares(crops(8)))
-    pixels = take_pixels_in_int8(moved, tensor, rgba, effort=EFFORTS["normal"])
+    _, moved, _, pixels = in_both_forms(8)
     module = graph_module(moved)
     (image,) = module.graph.find_nodes(op="placeholder")
     steps = list(greedy_steps(module, pixels, budget=100.0))
