@@ -55,6 +55,20 @@ def onnx(path: Path, image: Array, threads: int) -> Call:
     return lambda: session.run(None, inputs)[0]
 
 
+def onnx_saturating(path: Path, image: Array, threads: int) -> Call:
+    """As onnxruntime opens a file by itself."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=["CPUExecutionProvider"]
+    )
+    inputs = {session.get_inputs()[0].name: image}
+    return lambda: session.run(None, inputs)[0]
+
+
 def litert(path: Path, image: Array, threads: int) -> Call:
     from ai_edge_litert.interpreter import Interpreter
 
@@ -76,7 +90,12 @@ def litert(path: Path, image: Array, threads: int) -> Call:
     return call
 
 
-RUNTIMES = {"executorch": executorch, "onnx": onnx, "litert": litert}
+RUNTIMES = {
+    "executorch": executorch,
+    "onnx": onnx,
+    "onnx_saturating": onnx_saturating,
+    "litert": litert,
+}
 
 
 def main() -> None:

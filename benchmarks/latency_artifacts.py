@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +21,16 @@ from deploy.capture.spec import NetworkSpec
 from deploy.photos.images import with_alpha
 from deploy.pipeline.build import build
 from deploy.pipeline.recipe import Recipe, make_targets
+from deploy.runtimes.processor import int8_saturates
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Silent
 
 HERE = Path(__file__).parent
 # Enough for ranges: how quick an artifact is does not hang on them.
-CALIBRATION_INPUTS = 32
+CALIBRATION_INPUTS = 8
 NETWORK, INPUTS, BITMAPS = "network.pt2", "inputs.npy", "bitmaps.npy"
+
+Runtime = Literal["executorch", "onnx", "onnx_saturating", "litert"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ class Arm:
     """
 
     name: str
-    runtime: Literal["executorch", "onnx", "litert"]
+    runtime: Runtime
     file: Path
     input: str = INPUTS
     python: str = sys.executable
@@ -45,7 +50,7 @@ class Arm:
 def make_arms(
     network: str, weights: str, resolution: int, folder: Path, litert_python: str | None
 ) -> list[Arm]:
-    """The arms of `network`; what `folder` does not hold yet is made there."""
+    """The arms of `network`; what `folder` does not hold yet is made there, one after another."""
     pure = Recipe(
         network=NetworkSpec(network, weights=weights, resolution=(resolution, resolution)),
         output=folder / "ours",
@@ -64,15 +69,9 @@ def make_arms(
         targets=make_targets(("executorch", "onnx"), ("int8",)),
         input="pixels",
     )
-    with hidden_output():
-        if not (folder / BITMAPS).exists():
-            prepared = prepare(pure.network, pure.photos, Silent())
-            save_for_peers(prepared, prepared.calibration[:CALIBRATION_INPUTS], folder)
-            bitmaps = with_alpha(prepared.calibration_crops[:CALIBRATION_INPUTS])
-            np.save(folder / BITMAPS, bitmaps)
-        for recipe in (pure, auto, pixels):
-            if not (recipe.output / MANIFEST_FILE).exists():
-                build(recipe)
+    make(folder, [folder / BITMAPS], partial(save_inputs, pure, folder))
+    for recipe in (pure, auto, pixels):
+        make(folder, [recipe.output / MANIFEST_FILE], partial(build_quietly, recipe))
     ours = [
         Arm(
             name=f"{target.format} {target.precision}, {name}",
@@ -90,30 +89,67 @@ def make_arms(
         Arm(name="onnx int8, stock", runtime="onnx", file=folder / "onnx_int8.onnx"),
     ]
     make_peers("peers_stock.py", stock, folder)
-    if litert_python is None:
-        return [*ours, *stock]
     litert = [
         Arm(
             name=f"litert {precision}",
             runtime="litert",
             file=folder / f"litert_{precision}.tflite",
-            python=litert_python,
+            python=litert_python or "",
         )
         for precision in ("fp32", "int8")
+        if litert_python is not None
     ]
     make_peers("peers_litert.py", litert, folder)
-    return [*ours, *stock, *litert]
+    arms = [*ours, *stock]
+    return [*arms, *(saturating(arms) if int8_saturates() else []), *litert]
+
+
+def saturating(arms: Sequence[Arm]) -> list[Arm]:
+    """onnxruntime's int8 once more as it opens a file by itself on a processor without VNNI:
+    quicker, and of wrong answers, for its sums saturate at 16 bits."""
+    return [
+        replace(arm, name=f"{arm.name}, saturating", runtime="onnx_saturating")
+        for arm in arms
+        if arm.name.startswith("onnx int8")
+    ]
+
+
+def make(folder: Path, files: Sequence[Path], maker: Callable[[], object]) -> None:
+    """Call `maker` unless all `files` are there, and say on stderr how long it took."""
+    if all(file.exists() for file in files):
+        return
+    start = time.perf_counter()
+    print(f"{folder.name}: making {files[0].relative_to(folder)} ...", end="", file=sys.stderr)
+    sys.stderr.flush()
+    maker()
+    print(f" {time.perf_counter() - start:.0f} s", file=sys.stderr)
+
+
+def build_quietly(recipe: Recipe) -> None:
+    with hidden_output():
+        build(recipe)
 
 
 def make_peers(script: str, arms: Sequence[Arm], folder: Path) -> None:
     """Run the script that writes the files of `arms`, unless all are there."""
-    if all(arm.file.exists() for arm in arms):
-        return
-    paths = [HERE / script, folder / NETWORK, folder / INPUTS, folder]
-    command = [arms[0].python, *map(str, paths)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{script} failed:\n{done.stdout[-4000:]}")
+
+    def run() -> None:
+        paths = [HERE / script, folder / NETWORK, folder / INPUTS, folder]
+        command = [arms[0].python, *map(str, paths)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{script} failed:\n{done.stdout[-4000:]}")
+
+    if arms:
+        make(folder, [arm.file for arm in arms], run)
+
+
+def save_inputs(recipe: Recipe, folder: Path) -> None:
+    """Write what the peers are made from, and the photos as bitmaps, uint8 (N, H, W, 4)."""
+    with hidden_output():
+        prepared = prepare(recipe.network, recipe.photos, Silent())
+    save_for_peers(prepared, prepared.calibration[:CALIBRATION_INPUTS], folder)
+    np.save(folder / BITMAPS, with_alpha(prepared.calibration_crops[:CALIBRATION_INPUTS]))
 
 
 def save_for_peers(prepared: Prepared, inputs: npt.NDArray[np.float32], folder: Path) -> None:
