@@ -97,7 +97,10 @@ def comparisons(network: str, arms: Sequence[Arm]) -> list[Comparison]:
         asked += [
             goal("onnx, saturating: our int8 / our fp32", quick, "onnx fp32, ours", 1.0),
             goal(
-                "onnx, saturating: our int8 / stock int8", quick, f"{stock['onnx']}, saturating", 1.03
+                "onnx, saturating: our int8 / stock int8",
+                quick,
+                f"{stock['onnx']}, saturating",
+                1.03,
             ),
         ]
     if "litert int8" in there:
