@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from statistical_claims import CLAIMS, Claim
+from claim import Claim
+from statistical_claims import CLAIMS
 from synthetic_device import LARGEST_DRIFT, THROTTLE_STEP, SyntheticDevice
 
 from deploy.statistics.block import medians, pooled
