@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
+import numpy as np
 from claim import CALM, DRIFTING, WANDERING, Claim, Load, Random
+from hostile_devices import ARMS, KINDS, UNLIKE
 from synthetic_device import SyntheticDevice
 
 from deploy.statistics import compare_interleaved, quantile_interval
+from deploy.statistics.block import medians
 
 
 def covered_wandering(random: Random, *, load: Load, q: float, arms: int) -> bool:
@@ -29,6 +32,23 @@ def quantile_covered(random: Random, *, q: float, truth: float, iterations: int)
 def ratio_covered(random: Random, *, device: SyntheticDevice, slowdown: float) -> bool:
     interval = compare_interleaved(*device.measure(random, slowdowns=(1.0, slowdown))).interval
     return interval is not None and interval.covers(slowdown)
+
+
+@cache
+def true_ratio(kind: str) -> float:
+    """Of the second arm's time to the first's, of whatever runs before either: the pseudo-median,
+    which is what the Hodges-Lehmann estimate estimates, of the rounds of 500 sessions."""
+    random = np.random.default_rng(3)
+    sessions = [KINDS[kind].measure(random, slowdowns=[1.0] * ARMS) for _ in range(500)]
+    of_rounds = [np.log(medians(arms[1])) - np.log(medians(arms[0])) for arms in sessions]
+    first, second = random.choice(np.concatenate(of_rounds), (2, 200_000))
+    return float(np.exp(np.median((first + second) / 2)))
+
+
+def ratio_of_kind_covered(random: Random, *, kind: str) -> bool:
+    first, second, *_ = KINDS[kind].measure(random, slowdowns=[1.0] * ARMS)
+    interval = compare_interleaved(first, second).interval
+    return interval is not None and interval.covers(true_ratio(kind))
 
 
 OF_ITS_SESSION = tuple(
@@ -65,5 +85,13 @@ COVERED = (
         trial=partial(ratio_covered, device=DRIFTING, slowdown=1.05),
         low=0.93,
         high=0.97,
+    ),
+    *(
+        Claim(
+            name=f"interval of the ratio, {kind}: covers it",
+            trial=partial(ratio_of_kind_covered, kind=kind),
+            low=0.93,
+        )
+        for kind in UNLIKE
     ),
 )

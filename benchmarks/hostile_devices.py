@@ -2,8 +2,8 @@
 
 `WRITTEN_DOWN` were written down before any of them was run, by someone who had not tuned the
 statistics; `LATER` by the one who mended what the first had shown, before any of them was run. None
-of their parameters was changed afterwards. `KNOWN` are those that the claims of statistical_claims.py are about.
-measuring.py --kinds prints the table of docs/measuring.md.
+of their parameters was changed afterwards. `KNOWN` are those that the claims of
+statistical_claims.py are about. measuring.py --kinds prints the table of docs/measuring.md.
 """
 
 from __future__ import annotations

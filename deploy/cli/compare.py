@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--floor",
     type=Number(0, 100),
     metavar="PERCENT",
-    help="What two sessions of the same phone may differ by though nothing changed.  [default: 3]",
+    help="What two sessions of the same phone may differ by though nothing changed.  [default: 5]",
 )
 @click.option(
     "--same",

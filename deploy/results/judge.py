@@ -27,12 +27,14 @@ from deploy.results.sustained import StretchReport, judge_stretch
 from deploy.results.words import describe_sign
 from deploy.statistics import (
     LatencySummary,
+    SessionSpread,
     Sign,
     TimedBlock,
     clocks_lowered,
     heated,
     never_cooled,
     recommend,
+    session_spread,
     signs_in_times,
     summarize_times,
 )
@@ -119,10 +121,13 @@ def judge(results: Results) -> tuple[DeviceReport, ...]:
 def _device_report(
     device: MeasuredDevice, bundles: dict[str, MeasuredBundle], settings: Settings
 ) -> DeviceReport:
-    arms = tuple(
-        _arm_report(arm, bundles[arm.bundle], device.device, settings) for arm in device.arms
-    )
     sustained = settings.sustained
+    timed = [_timed(arm) for arm in device.arms]
+    spread = SessionSpread() if sustained else session_spread(timed)
+    arms = tuple(
+        _arm_report(arm, blocks, bundles[arm.bundle], device.device, settings, spread)
+        for arm, blocks in zip(device.arms, timed, strict=True)
+    )
     return DeviceReport(
         device=device.device,
         arms=arms,
@@ -136,17 +141,25 @@ def _device_report(
     )
 
 
+def _timed(arm: Arm) -> tuple[TimedBlock, ...]:
+    """The times of the blocks that answered."""
+    return tuple(
+        TimedBlock(round=block.round, times=np.array(block.answer.iterations_ns, np.float64))
+        for block in arm.blocks
+        if block.answer and block.answer.status == "ok"
+    )
+
+
 def _arm_report(
-    arm: Arm, bundle: MeasuredBundle, device: DeviceFacts, settings: Settings
+    arm: Arm,
+    blocks: tuple[TimedBlock, ...],
+    bundle: MeasuredBundle,
+    device: DeviceFacts,
+    settings: Settings,
+    spread: SessionSpread,
 ) -> ArmReport:
     artifact = next(made for made in bundle.artifacts if made.name == arm.artifact)
-    answered = [block for block in arm.blocks if block.answer and block.answer.status == "ok"]
-    answers = [block.answer for block in answered if block.answer]
-    blocks = tuple(
-        TimedBlock(round=block.round, times=np.array(block.answer.iterations_ns, np.float64))
-        for block in answered
-        if block.answer
-    )
+    answers = [block.answer for block in arm.blocks if block.answer and block.answer.status == "ok"]
     golden, wrong = check_answers(arm, bundle, artifact)
     stretch: StretchReport | None = None
     if settings.sustained:
@@ -158,7 +171,9 @@ def _arm_report(
         arm=arm,
         bundle=bundle,
         blocks=blocks,
-        summary=summarize_times(blocks) if blocks and not settings.sustained else None,
+        summary=(
+            summarize_times(blocks, spread=spread) if blocks and not settings.sustained else None
+        ),
         load_ns=_median([answer.load_ns for answer in answers]),
         first_ns=_median([answer.first_ns for answer in answers]),
         memory_before_bytes=_median([answer.memory_before_bytes for answer in answers]),
