@@ -235,3 +235,27 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path, start: str) -> None:
         _, *rows = csv.reader(stream)
     assert all(row[:3] == [f"'{evil}"] * 3 and row[6] == f"'{evil}" for row in rows)
     assert not any(cell.startswith(start) for row in rows for cell in row)
+
+
+def test_what_a_session_did_to_one_arm_widens_the_intervals_of_the_others() -> None:
+    results = session((1.0, 1.0))
+    (device,) = results.devices
+    met = device.arms[1].blocks[4]
+    assert met.answer is not None
+    slow = tuple(round(1.3 * ns) for ns in met.answer.iterations_ns)
+    blocks = list(device.arms[1].blocks)
+    blocks[4] = met.model_copy(
+        update={"answer": met.answer.model_copy(update={"iterations_ns": slow})}
+    )
+    arms = (device.arms[0], device.arms[1].model_copy(update={"blocks": tuple(blocks)}))
+    other = results.model_copy(update={"devices": (device.model_copy(update={"arms": arms}),)})
+    calm, spared = (only_arm(one).summary for one in (results, other))
+    assert calm is not None
+    assert spared is not None
+    assert calm.p50.value == spared.p50.value
+    assert calm.p90 is not None
+    assert spared.p90 is not None
+    assert calm.p90.interval is not None
+    assert spared.p90.interval is not None
+    assert spared.p90.interval.high > calm.p90.interval.high
+    assert spared.p90.interval.low < calm.p90.interval.low
