@@ -24,7 +24,12 @@ from standing import Tally, stand
 from statistical_claims import CLAIMS
 from synthetic_device import SyntheticDevice
 
-from deploy.statistics import compare_interleaved, signs_in_times, summarize_times
+from deploy.statistics import (
+    compare_interleaved,
+    session_spread,
+    signs_in_times,
+    summarize_times,
+)
 
 PHONES, ARMS, ROUNDS, ITERATIONS = 8, 20, 10, 100
 LONGEST_S = 1.0
@@ -100,8 +105,9 @@ def statistics_time() -> float:
     ]
     start = time.perf_counter()
     for arms in phones:
+        spread = session_spread(arms)
         for blocks in arms:
-            summarize_times(blocks)
+            summarize_times(blocks, spread=spread)
             signs_in_times(blocks)
             compare_interleaved(arms[0], blocks)
     return time.perf_counter() - start
