@@ -242,6 +242,7 @@ class Session:
             order=self._order,
             threads_seen=ran.threads_seen if ran else None,
             cores_seen=ran.cores_seen if ran else None,
+            debuggable=ran.debuggable if ran else None,
             waited_s=tried.waited_s,
             cooled=tried.cooled,
             before=tried.before,

@@ -72,6 +72,12 @@ class ArmReport:
     def valid(self) -> bool:
         return not self.reasons
 
+    @property
+    def debuggable(self) -> bool | None:
+        """Whether an app that was debuggable ran it; None where no app did, or nothing says."""
+        seen = {block.debuggable for block in self.arm.blocks} - {None}
+        return any(seen) if seen else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
@@ -245,6 +251,11 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
     ]
     if caps := describe_caps(device.device, before):
         told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
+    if any(block.debuggable for arm in device.arms for block in arm.blocks):
+        told.append(
+            "the app is debuggable, and Android checks its calls into the runtimes (CheckJNI): "
+            "install its benchmark build for figures without that"
+        )
     return told
 
 

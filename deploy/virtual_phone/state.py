@@ -106,6 +106,11 @@ class State:
     def is_installed(self, package: str) -> bool:
         return package == PACKAGE and self._installed
 
+    @property
+    def is_debuggable(self) -> bool:
+        """Whether the app's is a debug build, which run-as enters."""
+        return self.faults.expects("app-debuggable")
+
     def app_version(self) -> str:
         """The app's versionName: its own version, its protocol, its runtimes."""
         protocol, executorch = PROTOCOL_VERSION, executorch_version()

@@ -137,6 +137,7 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
         "memory_before_bytes": arm.memory_before_bytes,
         "memory_peak_bytes": arm.memory_peak_bytes,
         "push_ns": arm.arm.push_ns,
+        **({} if arm.debuggable is None else {"debuggable": arm.debuggable}),
         "sqnr_db": finite(arm.golden.sqnr_db) if arm.golden else None,
         "agreement": arm.golden.agreement if arm.golden else None,
     }
