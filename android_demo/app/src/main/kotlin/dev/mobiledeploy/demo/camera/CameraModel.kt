@@ -9,6 +9,7 @@ import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.Outcome
 import dev.mobiledeploy.demo.core.Prediction
 import dev.mobiledeploy.demo.core.RecentFrames
+import dev.mobiledeploy.demo.core.SensorArea
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.core.YuvFrame
 import dev.mobiledeploy.demo.core.attempt
@@ -81,6 +82,11 @@ class CameraModel(context: Context, private val session: Session) {
     /** Turn the light of the camera that is open on or off. */
     fun shine(on: Boolean) {
         feed?.shine(on)
+    }
+
+    /** Focus on that part of the sensor of the camera that is open. */
+    fun focus(area: SensorArea) {
+        feed?.focus(area)
     }
 
     /** The next opening is of the next camera. */
