@@ -95,9 +95,7 @@ class ProvidedFolder(DeviceFolder):
         # It ends with 0 whatever happens: the hash tells.
         copy = f"content write --uri {to}"
         if "shell_v2" in self.phone.features:
-            done = self.phone.shell(
-                f"{copy}; {_listing(to)}", stdin=file, timeout=timeout_of(file)
-            )
+            done = self.phone.shell(f"{copy}; {_listing(to)}", stdin=file, timeout=timeout_of(file))
         else:
             by_way = self.push_aside(name, file)
             done = self.phone.shell(f"cat {by_way} | {copy}; rm -f {by_way}; {_listing(to)}")

@@ -25,8 +25,8 @@ from places import ROOT
 from small_build import build_here, recipe
 from small_photos import write_photos
 
-from deploy.android.app_runner import ACTIVITY
 from deploy.android.app_folders import PACKAGE, PROVIDER
+from deploy.android.app_runner import ACTIVITY
 from deploy.android.parsers.packages import parse_app_version
 from deploy.apps.pack import pack
 from deploy.benchmark.staging import stage_bundle
@@ -129,7 +129,7 @@ def test_the_benchmark_build_is_not_debuggable_and_gives_its_files_to_the_shell_
     assert re.search(r'<profileable\s+android:shell="true"', profileable)
     (provider,) = re.findall(r"<provider\s([^>]*)/>", MANIFEST)
     assert f'android:authorities="{PROVIDER.removeprefix("content://")}"' in provider
-    assert PROVIDER == f"content://{AUTHORITY}"
+    assert f"content://{AUTHORITY}" == PROVIDER
     assert 'android:permission="android.permission.DUMP"' in provider
     # The process that is measured is to be another one than is asked for files meanwhile.
     assert 'android:process=":files"' in provider
