@@ -7,7 +7,7 @@ plugins {
 
 // The harness reads this name from the installed app; docs/android.md says what it is made of.
 val appVersion = "0.1.0"
-val protocolVersion = 2
+val protocolVersion = 3
 val executorchVersion = libs.versions.executorch.get()
 val onnxruntimeVersion = libs.versions.onnxruntime.get()
 

@@ -60,6 +60,7 @@ class AppRunner:
         """`abis` are those that the phone runs; `executorch` is the version that the .pte
         artifacts need."""
         self._phone, self._abis, self._executorch = phone, abis, executorch
+        self._speaks = PLAIN_VERSION
         self._began = ""
         # How long blocks took, by all of a request that makes them take so long.
         self._took_s: dict[tuple[object, ...], float] = {}
@@ -67,7 +68,7 @@ class AppRunner:
     def start(self) -> None:
         if not RUNS_ON & set(self._abis):
             raise fault("wrong-abi", f"{self._phone.serial} runs {', '.join(self._abis)}")
-        check_app(self._phone, self._executorch)
+        self._speaks = check_app(self._phone, self._executorch).protocol
         self._phone.shell(f"am force-stop {PACKAGE}")
         self._folder.make()
 
@@ -81,6 +82,8 @@ class AppRunner:
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
         assert mask is None, "the shell cannot pin another user's process"
+        if self._speaks < request.schema_version:
+            request = request.without_preparation()
         answer_name = f"{request.id}.answer.json"
         with temporary_folder() as local:
             file = Path(local, "request.json")
@@ -137,8 +140,12 @@ class AppRunner:
             running = parse_pidof(seen["process"])
             # A provider is asked when the process is gone, which it is as soon as it has answered;
             # it lives in another process, which pidof does not take for this one.
-            ended = isinstance(folder, ProvidedFolder) and not running
-            if "there" in seen.get("answer", "") or (ended and folder.has(name)):
+            answered = (
+                "there" in seen["answer"]
+                if isinstance(folder, AppFolder)
+                else not running and folder.has(name)
+            )
+            if answered:
                 self._took_s[kind] = elapsed
                 return
             if not running:
@@ -188,6 +195,12 @@ class AppRunner:
 def has_app(phone: Phone) -> bool:
     """Whether it is installed there, of whatever version."""
     return installed(phone) is not None
+
+
+def app_version(phone: Phone) -> AppVersion | None:
+    """What the name of its version says; None where there is no app, or another's."""
+    package = installed(phone)
+    return parse_app_version(package.version_name or "") if package else None
 
 
 def check_app(phone: Phone, executorch: str | None) -> AppVersion:

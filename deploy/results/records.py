@@ -26,9 +26,9 @@ SUSTAINED_VERSION = 3
 """Of results of `--sustained`: older readers would take them for rounds that took turns."""
 PIXELS_VERSION = 4
 """Of results in which an artifact took pixels: of others, as before."""
-BUILD_VERSION = 5
-"""Of results that tell whether the app that ran the blocks was debuggable."""
-NEWEST_VERSION = BUILD_VERSION
+APP_VERSION = 5
+"""Of results that tell of an app whether it was debuggable, or what it took before the network."""
+NEWEST_VERSION = APP_VERSION
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
@@ -215,6 +215,12 @@ class Block(GrownRecord):
         "since version 5, absent where no app ran it. Before, every such app was debuggable.",
     )
 
+    @property
+    def tells_of_app(self) -> bool:
+        """Whether it holds what version 5 brought."""
+        prepared = self.answer is not None and self.answer.preparation is not None
+        return prepared or self.debuggable is not None
+
 
 class Arm(Record):
     key: ArmKey = Field(description="What makes it the same arm in another file.")
@@ -286,8 +292,8 @@ class Results(GrownRecord):
         """The same with what was measured on `devices`."""
         arms = [arm for device in devices for arm in device.arms]
         version = self._version({arm.key.input for arm in arms})
-        if any(block.debuggable is not None for arm in arms for block in arm.blocks):
-            version = BUILD_VERSION
+        if any(block.tells_of_app for arm in arms for block in arm.blocks):
+            version = APP_VERSION
         return self.model_copy(update={"devices": devices, "schema_version": version})
 
     def with_counts(self, emulated: tuple[EmulatedProcessor, ...]) -> Results:

@@ -18,6 +18,7 @@ FAULTS: dict[str, str] = {
     "screen-locked": "the screen is off and locked with a secret",
     "app-missing": "the demo app is not installed",
     "app-old": "the demo app is of an older protocol and runtime",
+    "app-older": "the demo app is of the first protocol, which knows no pixels",
     "app-debuggable": "the demo app is its debug build, which run-as enters",
     "app-release": "the demo app is its release build, without a way in",
     "app-crashes": "the demo app crashes in native code",

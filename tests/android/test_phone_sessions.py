@@ -20,7 +20,7 @@ from virtual_phone_fixture import RUNNER, MakePhone
 from deploy.android.app_folders import PROVIDER
 from deploy.android.folders import SHELL_FOLDER
 from deploy.results.judge import judge
-from deploy.results.records import BUILD_VERSION, RunnerName
+from deploy.results.records import APP_VERSION, RunnerName
 
 __all__ = ["measure", "own_server"]
 
@@ -58,12 +58,38 @@ def test_the_app_is_measured_by_the_way_in_that_it_has_and_which_is_told(
     profiled = measure(connected)
     (arm,) = only_device(profiled).arms
     assert [block.debuggable for block in arm.blocks] == [debuggable, debuggable]
-    assert profiled.results.schema_version == BUILD_VERSION
+    assert profiled.results.schema_version == APP_VERSION
     (report,) = judge(profiled.results)
     assert any("CheckJNI" in warning for warning in report.warnings) == debuggable
     sent = "\n".join(connected.phone.commands)
     assert ("run-as" in sent, "content write" in sent) == (debuggable, not debuggable)
     assert left_behind(connected) == []
+
+
+def test_an_app_tells_once_what_it_takes_before_the_network(
+    phone: MakePhone, measure: Measure
+) -> None:
+    profiled = measure(phone())
+    (arm,) = only_device(profiled).arms
+    told = [block.answer.preparation for block in arm.blocks if block.answer]
+    assert [times and len(times.crop_ns) for times in told] == [20, None]
+    (report,) = judge(profiled.results)
+    before = report.arms[0].before
+    assert before is not None
+    assert before.crop_ns > before.input_ns > 0
+
+
+def test_an_older_app_is_measured_without_what_it_does_not_know(
+    phone: MakePhone, measure: Measure
+) -> None:
+    older = phone(faults=["app-older"])
+    profiled = measure(older)
+    device = only_device(profiled)
+    assert device.failure is None
+    answers = [block.answer for block in device.arms[0].blocks if block.answer]
+    assert [answer.preparation for answer in answers] == [None, None]
+    (report,) = judge(profiled.results)
+    assert report.arms[0].before is None
 
 
 @pytest.mark.parametrize("fault", ["crlf", "clock-jumps", "odd-names"])

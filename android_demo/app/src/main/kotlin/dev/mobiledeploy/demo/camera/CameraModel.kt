@@ -116,8 +116,10 @@ class CameraModel(context: Context, private val session: Session) {
             val begin = System.nanoTime()
             val prediction = session.engine.classify(setup, orientation.apply(frame.toRgb()))
             val end = System.nanoTime()
-            val (crop, network) = prediction.crop.toDouble() to prediction.inference.toDouble()
-            val times = FrameTimes(crop, network, maxOf(end - begin - crop - network, 0.0))
+            val parts = listOf(prediction.crop, prediction.input, prediction.inference)
+            val (crop, input, network) = parts.map(Long::toDouble)
+            val rest = maxOf(end - begin - crop - input - network, 0.0)
+            val times = FrameTimes(crop, input, network, rest)
             frames.add(times, end)
             Seen(prediction, frames.median() ?: times, frames.perSecond())
         }

@@ -7,7 +7,7 @@ import java.io.FileNotFoundException
 /** A file that the harness has laid down or is to fetch. */
 data class BenchFile(val name: String, val bytes: Long, val sha256: String)
 
-/** The files of [folder] for whoever is let in: by names of the protocol, none of which leads out. */
+/** The files of [folder] for whoever is let in, by names of the protocol: none leads out. */
 class BenchFiles(private val folder: File) {
     /** All, or the one called [name]; by name. */
     fun list(name: String?): List<BenchFile> =
