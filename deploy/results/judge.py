@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
+from deploy.protocol.messages import PreparationTimes
 from deploy.results.answers import check_answers
 from deploy.results.clocks import caps_unknown, describe_caps
 from deploy.results.cores import held_cores
@@ -50,6 +51,17 @@ _TIMES_ALONE = "throttling shows in the times alone"
 
 
 @dataclass(frozen=True, kw_only=True)
+class BeforeNetwork:
+    """What an app takes before the network, in ns: medians of so many `pictures`, each of this
+    height and width."""
+
+    picture: tuple[int, int]
+    crop_ns: float
+    input_ns: float
+    pictures: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArmReport:
     """An arm in figures. It is valid where `reasons` is empty; `warnings` leave it so.
 
@@ -69,10 +81,17 @@ class ArmReport:
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     stretch: StretchReport | None = None
+    before: BeforeNetwork | None = None
 
     @property
     def valid(self) -> bool:
         return not self.reasons
+
+    @property
+    def debuggable(self) -> bool | None:
+        """Whether an app that was debuggable ran it; None where no app did, or nothing says."""
+        seen = {block.debuggable for block in self.arm.blocks} - {None}
+        return any(seen) if seen else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +209,20 @@ def _arm_report(
         ),
         warnings=tuple(warnings),
         stretch=stretch,
+        before=_before_network([answer.preparation for answer in answers if answer.preparation]),
+    )
+
+
+def _before_network(told: Sequence[PreparationTimes]) -> BeforeNetwork | None:
+    if not told:
+        return None
+    crop = [ns for times in told for ns in times.crop_ns]
+    taken = [ns for times in told for ns in times.input_ns]
+    return BeforeNetwork(
+        picture=told[0].picture,
+        crop_ns=float(median(crop)),
+        input_ns=float(median(taken)),
+        pictures=len(crop),
     )
 
 
@@ -260,6 +293,11 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
     ]
     if caps := describe_caps(device.device, before):
         told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
+    if any(block.debuggable for arm in device.arms for block in arm.blocks):
+        told.append(
+            "the app is debuggable, and Android checks its calls into the runtimes (CheckJNI): "
+            "install its benchmark build for figures without that"
+        )
     return told
 
 
