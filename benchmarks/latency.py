@@ -36,7 +36,7 @@ def main() -> int:
     parser.add_argument("--networks", default=NETWORKS, help="with commas between")
     parser.add_argument("--weights", default="none", help="as mobile-deploy build takes them")
     parser.add_argument("--resolution", type=int, default=224)
-    parser.add_argument("--threads", default="1,2", help="with commas between")
+    parser.add_argument("--threads", type=numbers, default=[1, 2], help="such as 1,2")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--iterations", type=int, default=15, help="timed calls of a round")
     parser.add_argument("--bundles", type=Path, help="keep the artifacts, and take what is there")
@@ -46,14 +46,13 @@ def main() -> int:
     args = parser.parse_args()
     if args.only_make and args.bundles is None:
         parser.error("--only-make keeps what it makes in --bundles: give a folder")
-    threads = [int(number) for number in args.threads.split(",")]
     print(machine(), flush=True)
     results, met = dict[str, Any](), True
     with tempfile.TemporaryDirectory() as scratch:
         for network in args.networks.split(","):
             folder = (args.bundles or Path(scratch)) / f"{network}_{args.resolution}"
             arms = make_arms(network, args.weights, args.resolution, folder, args.litert_python)
-            for number in [] if args.only_make else threads:
+            for number in [] if args.only_make else args.threads:
                 measured = measure(
                     arms, folder, threads=number, rounds=args.rounds, iterations=args.iterations
                 )
@@ -68,6 +67,10 @@ def main() -> int:
                 if args.json:  # Of each as soon as it is there: a long run may be cut short.
                     args.json.write_text(json.dumps(results, indent=1))
     return 0 if met else 1
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 def comparisons(network: str, arms: Sequence[Arm]) -> list[Comparison]:
