@@ -30,8 +30,13 @@ def test_build_prints_one_json_object_and_only_our_warnings(command_build: Comma
         assert (command_build.bundle / artifact["file"]).exists()
         assert artifact["verified"] is True
         assert artifact["sqnr_db"] > 0
-        assert 0 <= artifact["agreement"] <= 1
-        assert artifact["photos"] > 0
+        reached = artifact["agreement_interval"]
+        assert 0 <= reached["low"] <= artifact["agreement"] <= reached["high"] <= 1
+        assert (artifact["photos"], facts["held_back_photos"]) == (30, 3)
+    proved = json.loads((command_build.bundle / "verification.json").read_bytes())
+    assert proved["held_back"] == {"source": "folder", "photos": 3, "crops": 30}
+    first = proved["artifacts"][ARTIFACTS[0]]["against_float"]
+    assert first["agreement_interval"] == facts["artifacts"][0]["agreement_interval"]
     # What the toolkits print while they load and export would stand here too.
     assert command_build.stderr.splitlines() == [f"warning: {text}" for text in facts["warnings"]]
     without_names, few_photos, narrow_ranges, short_of_target = facts["warnings"]
