@@ -287,7 +287,7 @@ def time_it_takes(slowdown: float) -> str:
 
 
 def agreeing(artifact: Artifact) -> Share | None:
-    """The held-back crops on which the artifact gives the float network's class; None if not run."""
+    """The held-back crops that keep the float network's class; None if it was not run."""
     from deploy.statistics.accuracy import share
 
     measured = artifact.measured
