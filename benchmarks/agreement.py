@@ -36,6 +36,7 @@ from deploy.statistics.error_statistics import compare_logits
 from deploy.statistics.intervals import student
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Silent
+from deploy.support.workers import in_process
 from models.preprocessing import Preprocessing
 
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -150,7 +151,11 @@ def judge_ours(
 ) -> Iterator[Judged]:
     """Each of `arms` has a name, a mode and an effort."""
     for name, mode, effort in arms:
-        built = build(replace(recipe, int8=mode, int8_effort=effort, output=recipe.output / name))
+        # Of several builds, each would start processes that import the toolkits anew.
+        built = build(
+            replace(recipe, int8=mode, int8_effort=effort, output=recipe.output / name),
+            processes=in_process,
+        )
         for artifact in built.manifest.artifacts:
             yield judge(f"{artifact.format}, {name}", artifact.format, built.folder / artifact.file)
 
