@@ -45,7 +45,7 @@ from models.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from models.registry import create
 
 FORMATS = ("executorch", "onnx")
-SIDE, TEST, PHOTOS, EPOCHS = 64, 397, 256, 30
+SIDE, TEST, PHOTOS, EPOCHS = 64, 397, 256, 15
 # A network that reads fewer has not been trained, and says nothing of trained ones.
 LEAST_TOP1 = 0.95
 
