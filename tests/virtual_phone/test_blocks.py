@@ -28,6 +28,7 @@ from deploy.protocol.messages import (
 from deploy.runtimes import onnx_session
 from deploy.runtimes.onnx_session import open_session
 from deploy.virtual_phone.benchmark import run_app
+from deploy.virtual_phone.commands.content import AUTHORITY
 from deploy.virtual_phone.filesystem import APP, SHELL_FOLDER, UserFiles
 from deploy.virtual_phone.profiles import profile_named
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
@@ -75,10 +76,8 @@ def request(artifact: bytes, /, **changes: Any) -> Request:
 
 def put(on: ConnectedPhone, name: str, data: bytes) -> None:
     """Into the app's folder, as the harness does it."""
-    done = on.shell(
-        f"run-as {PACKAGE} sh -c 'mkdir -p files/bench && cat > files/bench/{name}'", data
-    )
-    assert done.returncode == 0, done.stderr
+    done = on.shell(f"content write --uri content://{AUTHORITY}/{name}", data)
+    assert done.stderr == b""
 
 
 def start_block(on: ConnectedPhone, artifact: bytes, wanted: Request | None = None) -> None:
@@ -135,9 +134,15 @@ def runners_answer(on: ConnectedPhone) -> Answer:
 def test_the_apps_files_are_the_apps_alone(phone: MakePhone) -> None:
     on = phone()
     put(on, "x", b"kept\x00\xff")
-    assert on.adb("exec-out", f"run-as {PACKAGE} cat files/bench/x").stdout == b"kept\x00\xff"
+    read = f"content read --uri content://{AUTHORITY}/x"
+    assert on.adb("exec-out", read).stdout == b"kept\x00\xff"
     assert on.phone.files[f"{BENCH}/x"] == b"kept\x00\xff"
     assert b"Permission denied" in on.shell(f"cat {BENCH}/x").stderr
+    assert b"not debuggable" in on.shell(f"run-as {PACKAGE} cat files/bench/x").stderr
+    entered = phone(faults=["app-debuggable"], seed=1)
+    entered.shell(f"run-as {PACKAGE} sh -c 'mkdir files/bench; cat > files/bench/x'", b"\x00y")
+    read = f"run-as {PACKAGE} cat files/bench/x"
+    assert entered.adb("exec-out", read).stdout == b"\x00y"
 
 
 def test_the_app_answers_with_real_logits(phone: MakePhone, tiny_onnx: bytes) -> None:
@@ -176,7 +181,7 @@ def test_a_model_from_the_wire_reads_no_file_of_this_computer(
 
 
 def test_the_app_is_seen_while_it_runs(phone: MakePhone, tiny_onnx: bytes) -> None:
-    on = phone(faults=["app-hangs"])
+    on = phone(faults=["app-hangs", "app-debuggable"])
     start_block(on, tiny_onnx)
     pid = on.shell(f"pidof {PACKAGE}").stdout.decode().strip()
     status = on.shell(f"run-as {PACKAGE} grep -s -H '' /proc/{pid}/status").stdout.decode()
