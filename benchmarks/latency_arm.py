@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -47,10 +48,10 @@ def executorch(path: Path, image: Array, threads: int) -> Call:
     return lambda: method.execute(inputs)[0].numpy()
 
 
-def onnx(path: Path, image: Array, threads: int) -> Call:
+def onnx(path: Path, image: Array, threads: int, *, exact: bool = True) -> Call:
     from deploy.runtimes.onnx_session import open_session
 
-    session = open_session(path, threads=threads)
+    session = open_session(path, threads=threads, exact=exact)
     inputs = {session.get_inputs()[0].name: image}
     return lambda: session.run(None, inputs)[0]
 
@@ -76,7 +77,12 @@ def litert(path: Path, image: Array, threads: int) -> Call:
     return call
 
 
-RUNTIMES = {"executorch": executorch, "onnx": onnx, "litert": litert}
+RUNTIMES = {
+    "executorch": executorch,
+    "onnx": onnx,
+    "onnx_saturating": partial(onnx, exact=False),
+    "litert": litert,
+}
 
 
 def main() -> None:

@@ -15,10 +15,8 @@ import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from deploy.assets import cache_folder
+from deploy.bundle.feeding import Taken
 from deploy.emulation.block import Emulation
 from deploy.emulation.processors import Processor
 from deploy.protocol.messages import Answer
@@ -48,11 +46,11 @@ def count_instructions(
     emulation: Emulation,
     processor: Processor,
     file: Path,
-    photos: npt.NDArray[np.float32],
+    photos: Taken,
     *,
     timeout: float | None = None,
 ) -> tuple[Instructions, Answer]:
-    """The instructions of one inference of the .pte `file` on the first of `photos` (N, 3, H, W),
+    """The instructions of one inference of the .pte `file` on the first of `photos` (N, ...),
     and the answer with the logits of all.
 
     Raises UserError where no C compiler is there, EmulationError where the emulator takes no

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deploy.results.records import CountedArm, EmulatedProcessor, Results
+from deploy.results.words import artifact_label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,7 @@ class CountComparison:
 
     @property
     def label(self) -> str:
-        return f"{self.b.artifact} on {self.b_on.processor}"
+        return f"{artifact_label(self.b)} on {self.b_on.processor}"
 
     def more_beyond(self, percent: float) -> bool:
         """Whether b executes more by over `percent`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.results.records import Arm
+from deploy.results.records import Arm, CountedArm
 from deploy.statistics import Sign
 from deploy.statistics.sustained import Stretch
 
@@ -36,9 +36,10 @@ def arm_label(arm: Arm) -> str:
     return ", ".join([artifact_label(arm), *threads, *cores])
 
 
-def artifact_label(arm: Arm) -> str:
+def artifact_label(arm: Arm | CountedArm) -> str:
     """Such as "onnx-int8", or "onnx-int8 (pixels)"."""
-    return arm.artifact + (" (pixels)" if arm.key.input == "pixels" else "")
+    taken = arm.input if isinstance(arm, CountedArm) else arm.key.input
+    return arm.artifact + (" (pixels)" if taken == "pixels" else "")
 
 
 def threads_text(threads: int | None) -> str:

@@ -20,18 +20,23 @@ _NO_OTHER_FILES = ("session.model_external_initializers_file_folder_path", os.de
 
 
 def open_session(
-    model: Path | bytes, *, threads: int = 0, options: onnxruntime.SessionOptions | None = None
+    model: Path | bytes,
+    *,
+    threads: int = 0,
+    options: onnxruntime.SessionOptions | None = None,
+    exact: bool = True,
 ) -> onnxruntime.InferenceSession:
     """A session on the processor, with `threads` of its own (0: onnxruntime's choice).
 
     `model` is a file of a bundle whose integrity was checked, or of our own making; or any bytes:
     these are refused with a ValueError where they are no model or name other files. `options` are
-    further ones, such as profiling. Raises what onnxruntime raises.
+    further ones, such as profiling. Without `exact` int8 saturates where the processor has no VNNI,
+    as onnxruntime has it by itself: only to compare with. Raises what onnxruntime raises.
     """
     options = options or onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    if int8_saturates():
+    if exact and int8_saturates():
         options.add_session_config_entry(*EXACT_INT8)
     if isinstance(model, bytes):
         check_self_contained(model)

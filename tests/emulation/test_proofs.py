@@ -12,11 +12,15 @@ from compilers import needs_emulator
 from small_build import build_here, recipe
 
 from deploy.capture.spec import NetworkSpec
+from deploy.cli import commands
+from deploy.cli.run import run
 from deploy.emulation.block import Emulation
 from deploy.emulation.emulator import Emulator
 from deploy.emulation.processors import PROCESSORS
 from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.protocol.messages import PROTOCOL_VERSION, Answer, GoldenAnswer, RunnerFacts
+from deploy.results.file import read_results
+from deploy.results.records import PIXELS_VERSION
 from deploy.statistics.error_statistics import compare_logits
 from deploy.support.errors import UserError
 from deploy.verification.bundle import verify
@@ -65,6 +69,36 @@ def test_a_build_proves_pure_int8_to_the_bit_and_keeps_that_in_the_bundle(
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if "cortex-a76" in line)
     assert row.split()[-4:] == ["equal", "2", "of", "2"]
+
+
+@needs_emulator()
+def test_bytes_are_proved_and_counted_as_floats_are(
+    tmp_path: Path, phone_bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    photos = phone_bundle.parents[1] / "photos"
+    targets = make_targets(["executorch"])
+    folder = tmp_path / "b"
+    wanted = recipe(
+        folder, photos, targets=targets, input="pixels", int8="pure", prove_on=("cortex-a76",)
+    )
+    built = build_here(wanted)
+    assert {proof.artifact: proof.equal for proof in built.emulated}["executorch-int8"] is True
+    (proof,) = (one for one in built.emulated if one.artifact == "executorch-fp32")
+    assert proof.statistics is not None
+    assert proof.statistics.sqnr_db > 90
+    verified = verify(folder, cpus=["cortex-a53"])
+    assert [one.unproved for one in verified.emulated] == [None, None]
+    assert all(check.passed for check in verified.checks)
+
+    counted = tmp_path / "counted.json"
+    asked = ["profile", str(folder), "--device", "arm64", "-o", str(counted)]
+    assert run(commands, [*asked, "--artifact", "executorch-int8"]) == 0
+    assert "executorch-int8 (pixels)" in capfd.readouterr().out
+    results = read_results(counted)
+    assert results.schema_version == PIXELS_VERSION
+    ((arm,),) = (on.arms for on in results.emulated)
+    assert (arm.input, arm.instructions.i8mm) == ("pixels", 0)
+    assert arm.instructions.dot_product > 1000
 
 
 def test_a_processor_is_asked_for_by_a_known_name_before_anything_is_built(tmp_path: Path) -> None:

@@ -19,13 +19,15 @@ _KINDS = ("dot_product", "i8mm", "multiply_add", "load", "store", "other")
 
 def show_instructions(results: Results) -> None:
     """A table for each emulated processor."""
+    from deploy.results.words import artifact_label
+
     labels = {bundle.id: bundle.label for bundle in results.bundles}
     for on in results.emulated:
         several = len({arm.bundle for arm in on.arms}) > 1
         echo(click.style(f"{on.processor} ({_emulated(on)})", bold=True))
         rows = [
             [
-                f"{labels[arm.bundle]} {arm.artifact}" if several else arm.artifact,
+                f"{labels[arm.bundle]} {artifact_label(arm)}" if several else artifact_label(arm),
                 _millions(arm.instructions.total),
                 *(_millions(getattr(arm.instructions, kind)) for kind in _KINDS),
             ]
@@ -50,6 +52,7 @@ def instruction_facts(results: Results) -> list[dict[str, object]]:
             "runtime": on.runtime,
             "bundle": labels[arm.bundle],
             "artifact": arm.artifact,
+            "input": arm.input,
             "instructions": {
                 "all": arm.instructions.total,
                 **arm.instructions.model_dump(mode="json"),
@@ -62,9 +65,11 @@ def instruction_facts(results: Results) -> list[dict[str, object]]:
 
 def show_count_comparisons(comparisons: Sequence[CountComparison]) -> None:
     """B against A, an artifact on a processor a row."""
+    from deploy.results.words import artifact_label
+
     rows = [
         [
-            compared.b.artifact,
+            artifact_label(compared.b),
             f"{compared.b_on.processor} (emulated)",
             _millions(compared.a.instructions.total),
             _millions(compared.b.instructions.total),
@@ -80,6 +85,7 @@ def count_comparison_facts(compared: CountComparison) -> dict[str, object]:
         "processor": compared.b_on.processor,
         "emulated": True,
         "artifact": compared.b.artifact,
+        "input": compared.b.input,
         "unit": "instructions",
         "a": compared.a.instructions.total,
         "b": compared.b.instructions.total,
