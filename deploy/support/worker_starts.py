@@ -49,10 +49,10 @@ def worker_starts(log: Path, modules: Iterable[str]) -> Starts:
     """Forked where that is safe: macOS's own libraries do not survive it."""
     if sys.platform == "linux":
         return Forked(log, modules)
-    return Single(log, modules)
+    return Separate(log, modules)
 
 
-class Single:
+class Separate:
     """Each worker imports for itself."""
 
     def __init__(self, log: Path, modules: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from command_line import environment
 from deploy.backends import BACKENDS
 from deploy.support import workers
 from deploy.support.errors import RunError
-from deploy.support.worker_starts import Forked, Single
+from deploy.support.worker_starts import Forked, Separate
 from deploy.support.workers import worker_processes
 
 PARENT = """
@@ -62,7 +62,7 @@ def test_what_workers_print_goes_to_the_log(
     assert capfd.readouterr().out == ""
 
 
-@pytest.mark.parametrize("starts", [Forked, Single])
+@pytest.mark.parametrize("starts", [Forked, Separate])
 def test_a_worker_that_dies_is_an_error_not_a_hang(
     starts: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
