@@ -23,7 +23,7 @@ _PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Started:
+class WorkerProcess:
     """A worker. `end` kills it if it lives, and gives its exit code as subprocess has it: None
     where it cannot be told any more."""
 
@@ -34,7 +34,7 @@ class Started:
 class Starts(Protocol):
     """Where workers come from. They import the modules that it was made with at once."""
 
-    def start(self, log: Path) -> Started:
+    def start(self, log: Path) -> WorkerProcess:
         """One that prints to `log` and has its temporary files beside it. Does not wait for it; of
         one that dies its first call tells."""
 
@@ -59,10 +59,10 @@ class Separate:
         self._modules = tuple(modules)
         self._all: list[subprocess.Popen[bytes]] = []
 
-    def start(self, log: Path) -> Started:
+    def start(self, log: Path) -> WorkerProcess:
         process, pipe = _python(log, self._modules)
         self._all.append(process)
-        return Started(pipe=pipe, end=partial(_kill, process))
+        return WorkerProcess(pipe=pipe, end=partial(_kill, process))
 
     def lives(self) -> bool:
         return True
@@ -82,14 +82,14 @@ class Forked:
         self._lock = threading.Lock()  # Of the pipe: workers are started and ended in threads.
         self._count = 0
 
-    def start(self, log: Path) -> Started:
+    def start(self, log: Path) -> WorkerProcess:
         pipe, theirs = Pipe()
         with theirs, self._lock:
             self._count += 1
             with suppress(OSError):
                 self._pipe.send(("start", self._count, str(log)))
                 send_handle(self._pipe, theirs.fileno(), self._process.pid)
-            return Started(pipe=pipe, end=partial(self._end, self._count))
+            return WorkerProcess(pipe=pipe, end=partial(self._end, self._count))
 
     def _end(self, number: int) -> int | None:
         with self._lock:
