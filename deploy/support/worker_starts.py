@@ -24,11 +24,10 @@ _PATIENCE_S = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerProcess:
-    """A worker. `end` kills it if it lives, and gives its exit code as subprocess has it: None
-    where it cannot be told any more."""
+    """A worker. `end` kills it if it lives, and gives its exit code as subprocess has it."""
 
     pipe: Connection
-    end: Callable[[], int | None]
+    end: Callable[[], int]
 
 
 class Starts(Protocol):
@@ -91,11 +90,11 @@ class Forked:
                 send_handle(self._pipe, theirs.fileno(), self._process.pid)
             return WorkerProcess(pipe=pipe, end=partial(self._end, self._count))
 
-    def _end(self, number: int) -> int | None:
+    def _end(self, number: int) -> int:
         with self._lock:
             try:
                 self._pipe.send(("end", number))
-                code: int | None = self._pipe.recv()
+                code: int = self._pipe.recv()
             except (EOFError, OSError):
                 return _kill(self._process)
             return code

@@ -156,18 +156,15 @@ class _Worker:
         self._started.pipe.close()
 
 
-def _death(code: int | None) -> RunError:
+def _death(code: int) -> RunError:
     if code == -signal.SIGKILL:
         return RunError(
             "a worker process was killed (died of SIGKILL), most likely for want of memory: close "
             "other programs, or do less at once with --formats, --artifact or --jobs"
         )
-    if code is None:
-        how = ""
-    else:
-        how = f" of {signal.Signals(-code).name}" if code < 0 else f" with exit code {code}"
+    how = f"of {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
     return RunError(
-        f"a worker process died{how}: see what it printed with --debug, or leave out the format "
+        f"a worker process died {how}: see what it printed with --debug, or leave out the format "
         "that it was at, with --formats or --artifact"
     )
 

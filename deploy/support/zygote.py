@@ -17,10 +17,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
+from typing import NoReturn
 
 # Answers on a pipe for ever, with a folder for temporary files.
 Serve = Callable[[Connection, str], None]
@@ -31,6 +32,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._workers: dict[int, int] = {}  # Process ids by number, of those not waited for.
+        self._codes: dict[int, int] = {}  # Exit codes of the others.
         signal.signal(signal.SIGTERM, lambda *_: self._end_all())
 
     def fork_workers(self, pipe: Connection, serve: Serve) -> None:
@@ -39,12 +41,14 @@ class Zygote:
         while True:
             try:
                 asked, number, *more = pipe.recv()
-                if asked == "start":
-                    self._fork(number, recv_handle(pipe), str(more[0]), pipe, serve)
-                else:
-                    pipe.send(self._end(number))
             except (EOFError, OSError):
                 self._end_all()
+            if asked == "start":
+                self._fork(number, recv_handle(pipe), str(more[0]), pipe, serve)
+            else:
+                code = self._end(number)
+                with suppress(OSError):  # Nobody reads it: the next question tells.
+                    pipe.send(code)
 
     def _fork(
         self, number: int, descriptor: int, log: str, control: Connection, serve: Serve
@@ -68,16 +72,15 @@ class Zygote:
         finally:
             os._exit(1)
 
-    def _end(self, number: int) -> int | None:
-        """None of one that there is not."""
+    def _end(self, number: int) -> int:
         with _uninterrupted():
-            if number not in self._workers:
-                return None
-            child = self._workers.pop(number)
-            os.kill(child, signal.SIGKILL)  # Of one that has died already this changes nothing.
-            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            if number not in self._codes:
+                child = self._workers.pop(number)
+                os.kill(child, signal.SIGKILL)  # Of one that has died this changes nothing.
+                self._codes[number] = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        return self._codes[number]
 
-    def _end_all(self) -> None:
+    def _end_all(self) -> NoReturn:
         for number in tuple(self._workers):
             self._end(number)
         os._exit(0)
