@@ -1,13 +1,14 @@
-"""Devices that do what phones may do to whoever measures them, and how the statistics stand it.
+"""Devices that do what phones may do to whoever measures them.
 
 `WRITTEN_DOWN` were written down before any of them was run, by someone who had not tuned the
-statistics; none of their parameters was changed afterwards. `KNOWN` are those that the claims of
+statistics; `LATER` by the one who mended what the first had shown, before any of them was run. None
+of their parameters was changed afterwards. `KNOWN` are those that the claims of
 statistical_claims.py are about. measuring.py --kinds prints the table of docs/measuring.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -22,24 +23,11 @@ from synthetic_device import (
     stretch,
 )
 
-from deploy.statistics import (
-    TimedBlock,
-    compare_apart,
-    compare_interleaved,
-    quantile_interval,
-    signs_in_times,
-)
-from deploy.statistics.comparison import SESSION_FLOOR
-from deploy.statistics.sessions import wander
-
 Random = np.random.Generator
 Floats = npt.NDArray[np.float64]
 
 ARMS, ROUNDS, ITERATIONS = 4, 10, 20
 SESSION_EFFECT = 0.01
-SLOWER = 1.05
-# Sessions of one arm alone from which the truth of a session is taken: 6,400 samples.
-_TRUTHS = 8
 
 
 def layouts(random: Random, shape: tuple[int, int]) -> Floats:
@@ -144,6 +132,41 @@ def thrashing(random: Random, order: npt.NDArray[np.int64]) -> Floats:
     return np.where(after & (np.arange(len(order)) >= len(order) / 2), 1.05, 1.0)
 
 
+def boost(random: Random, blocks: int) -> Floats:
+    """5 % less while a boost lasts, which the pauses between blocks fill up again, now more and now
+    less; enough for two blocks of three."""
+    stored, factors = 2.0, np.ones(blocks)
+    for place in range(blocks):
+        stored = min(4.0, stored + random.exponential(0.65))
+        if stored >= 1:
+            stored -= 1
+            factors[place] = 1 / 1.05
+    return factors
+
+
+def two_cores(random: Random, shape: tuple[int, int]) -> Floats:
+    """A process moves between two cores, one 9 % slower, every 15 inferences or so."""
+    moves = np.cumsum(random.random(shape) < 1 / 15, axis=1)
+    begins = random.integers(2, size=(shape[0], 1))
+    return np.where((moves + begins) % 2, 1.09, 1.0)
+
+
+def odd_days(random: Random, blocks: int) -> Floats:
+    """Sessions differ by 1.5 % times Student's t with 3 degrees."""
+    return np.full(blocks, np.exp(0.015 * random.standard_t(3)))
+
+
+def restless_rounds(random: Random, blocks: int) -> Floats:
+    """Some rounds are restless and some are not: their blocks differ by 1 %, times a log-normal."""
+    spread = 0.01 * np.exp(random.normal(0, 0.8, blocks // ARMS))
+    return np.exp(np.repeat(spread, ARMS) * random.normal(0, 1, blocks))
+
+
+def far_states(random: Random, blocks: int) -> Floats:
+    """Each session is in one of two states, 7 % apart: more than two files are taken to differ."""
+    return np.full(blocks, random.choice([1.0, 1.07]))
+
+
 CALM = SyntheticDevice(session_effect=SESSION_EFFECT)
 
 KNOWN: dict[str, SyntheticDevice] = {
@@ -178,100 +201,20 @@ WRITTEN_DOWN: dict[str, SyntheticDevice] = {
     "5 % after the first arm, second half": replace(CALM, by_arm=thrashing),
 }
 
-KINDS = {**KNOWN, **WRITTEN_DOWN}
+LATER: dict[str, SyntheticDevice] = {
+    "a boost of 5 % that runs dry": replace(CALM, load=boost),
+    "samples on one of two cores, 9 %": replace(CALM, within=two_cores),
+    "sessions of 1.5 %, heavy tails": replace(CALM, load=odd_days),
+    "rounds that are restless or not": replace(CALM, load=restless_rounds),
+    "each session one of two states, 7 %": replace(CALM, load=far_states),
+}
+
+KINDS = {**KNOWN, **WRITTEN_DOWN, **LATER}
+
+UNLIKE = {"one arm's blocks skewed, 4 %": 1, "5 % after the first arm, second half": 0}
+"""The arm that is not like the others: it spreads otherwise, or leaves more to the next."""
 
 
-@dataclass
-class Tally:
-    """How often, of how many."""
-
-    count: int = 0
-    of: int = 0
-
-    def add(self, happened: bool) -> None:
-        self.count += happened
-        self.of += 1
-
-    @property
-    def percent(self) -> float | None:
-        return 100 * self.count / self.of if self.of else None
-
-
-@dataclass
-class Stood:
-    """What came out on one kind of device. But for `valid` all are of VALID arms alone."""
-
-    valid: Tally = field(default_factory=Tally)
-    false_together: Tally = field(default_factory=Tally)
-    false_apart: Tally = field(default_factory=Tally)
-    p50: Tally = field(default_factory=Tally)
-    p90: Tally = field(default_factory=Tally)
-    five: Tally = field(default_factory=Tally)
-    smallest: Tally = field(default_factory=Tally)
-    smallest_apart: Tally = field(default_factory=Tally)
-
-
-def stand(device: SyntheticDevice, runs: int) -> Stood:
-    """Run `runs` sessions of everything on the device, always the same ones."""
-    stood = Stood()
-    for run in range(runs):
-        _run(np.random.default_rng([2027, run]), device, stood)
-    return stood
-
-
-def _run(random: Random, device: SyntheticDevice, stood: Stood) -> None:
-    # What the session does by the clock, so that its truth can be taken too.
-    factors = device.load(random, ARMS * ROUNDS) if device.load else np.ones(ARMS * ROUNDS)
-    session = replace(device, session_effect=0.0, load=lambda _, __: factors)
-    before, after = _measure(random, session), _measure(random, device)
-    valid, apart = [_is_valid(arm) for arm in before], _is_valid(after[0])
-    for one in valid:
-        stood.valid.add(one)
-    if valid[0] and device.by_arm is None:
-        truth = _throughout(random, session)
-        for q, tally in ((0.5, stood.p50), (0.9, stood.p90)):
-            interval = quantile_interval(before[0], q)
-            tally.add(interval is not None and interval.covers(float(np.quantile(truth, q))))
-    if valid[0] and valid[1]:
-        found = compare_interleaved(before[0], before[1])
-        stood.false_together.add(found.verdict in ("faster", "slower"))
-        if found.smallest is not None:
-            told = _measure(random, device, slower=1 + found.smallest)
-            if _is_valid(told[0]) and _is_valid(told[1]):
-                stood.smallest.add(compare_interleaved(told[0], told[1]).verdict == "slower")
-    floor = max(SESSION_FLOOR, wander(before), wander(after))
-    if valid[0] and apart:
-        found = compare_apart(before[0], after[0], floor=floor)
-        stood.false_apart.add(found.verdict in ("faster", "slower"))
-        if found.smallest is not None:
-            first = _measure(random, device)
-            told = _measure(random, device, slower=1 + found.smallest)
-            if _is_valid(first[0]) and _is_valid(told[1]):
-                floor = max(SESSION_FLOOR, wander(first), wander(told))
-                found = compare_apart(first[0], told[1], floor=floor)
-                stood.smallest_apart.add(found.verdict == "slower")
-    slower = _measure(random, device, slower=SLOWER)
-    if _is_valid(slower[0]) and _is_valid(slower[1]):
-        stood.five.add(compare_interleaved(slower[0], slower[1]).verdict == "slower")
-
-
-def _measure(
-    random: Random, device: SyntheticDevice, *, slower: float = 1.0
-) -> list[list[TimedBlock]]:
-    """Four arms, of which the second is `slower`."""
-    slowdowns = [1.0, slower, 1.0, 1.0]
-    return device.measure(random, slowdowns=slowdowns, rounds=ROUNDS, iterations=ITERATIONS)
-
-
-def _throughout(random: Random, session: SyntheticDevice) -> Floats:
-    """6,400 samples of an arm, had it run throughout this session."""
-    times = [
-        block.times
-        for _ in range(_TRUTHS)
-        for block in session.measure(random, rounds=ARMS * ROUNDS, iterations=ITERATIONS)[0]
-    ]
-    return np.concatenate(times)
-
-
-def _is_valid(arm: list[TimedBlock]) -> bool:
-    return not any(sign.invalidates for sign in signs_in_times(arm))
+def alike(kind: str) -> list[tuple[int, int]]:
+    """Pairs of arms that are the same, of which no two have an arm in common."""
+    return [pair for pair in ((0, 1), (2, 3)) if UNLIKE.get(kind) not in pair]

@@ -17,12 +17,19 @@ import sys
 import time
 
 import numpy as np
-from hostile_devices import KINDS, Tally, stand
+from claim import Claim
+from hostile_devices import KINDS, alike
 from shared import machine, print_header, print_row
-from statistical_claims import CLAIMS, Claim
+from standing import Tally, stand
+from statistical_claims import CLAIMS
 from synthetic_device import SyntheticDevice
 
-from deploy.statistics import compare_interleaved, signs_in_times, summarize_times
+from deploy.statistics import (
+    compare_interleaved,
+    session_spread,
+    signs_in_times,
+    summarize_times,
+)
 
 PHONES, ARMS, ROUNDS, ITERATIONS = 8, 20, 10, 100
 LONGEST_S = 1.0
@@ -64,7 +71,7 @@ def print_kinds(runs: int, word: str) -> int:
     )
     for name, device in KINDS.items():
         if word in name:
-            stood = stand(device, runs)
+            stood = stand(device, runs, alike=alike(name))
             tallies = (
                 *(stood.valid, stood.false_together, stood.false_apart, stood.p50, stood.p90),
                 *(stood.five, stood.smallest, stood.smallest_apart),
@@ -98,8 +105,9 @@ def statistics_time() -> float:
     ]
     start = time.perf_counter()
     for arms in phones:
+        spread = session_spread(arms)
         for blocks in arms:
-            summarize_times(blocks)
+            summarize_times(blocks, spread=spread)
             signs_in_times(blocks)
             compare_interleaved(arms[0], blocks)
     return time.perf_counter() - start

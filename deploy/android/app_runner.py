@@ -6,13 +6,21 @@ import contextlib
 import math
 import re
 import time
+from functools import cached_property
 from pathlib import Path
 
-from deploy.android.folders import PACKAGE, AppFolder, as_app
+from deploy.android.app_folders import (
+    PACKAGE,
+    AppFolder,
+    ProvidedFolder,
+    app_folder,
+    has_provider,
+    installed,
+)
 from deploy.android.looks import pause
 from deploy.android.parsers.am import parse_started
 from deploy.android.parsers.deaths import DeathKind, parse_deaths
-from deploy.android.parsers.packages import AppVersion, parse_app_version, parse_package
+from deploy.android.parsers.packages import AppVersion, parse_app_version
 from deploy.android.parsers.power import parse_keyguard
 from deploy.android.parsers.processes import ExitInfo, parse_exit_info, parse_pidof
 from deploy.android.phone import Phone
@@ -52,7 +60,7 @@ class AppRunner:
         """`abis` are those that the phone runs; `executorch` is the version that the .pte
         artifacts need."""
         self._phone, self._abis, self._executorch = phone, abis, executorch
-        self._folder = AppFolder(phone)
+        self._speaks = PLAIN_VERSION
         self._began = ""
         # How long blocks took, by all of a request that makes them take so long.
         self._took_s: dict[tuple[object, ...], float] = {}
@@ -60,15 +68,22 @@ class AppRunner:
     def start(self) -> None:
         if not RUNS_ON & set(self._abis):
             raise fault("wrong-abi", f"{self._phone.serial} runs {', '.join(self._abis)}")
-        check_app(self._phone, self._executorch)
+        self._speaks = check_app(self._phone, self._executorch).protocol
         self._phone.shell(f"am force-stop {PACKAGE}")
         self._folder.make()
+
+    @cached_property
+    def _folder(self) -> AppFolder | ProvidedFolder:
+        # Looked up when it is needed: whoever only cleans up never starts.
+        return app_folder(self._phone)
 
     def put(self, name: str, file: Path) -> None:
         self._folder.put(name, file)
 
     def run(self, request: Request, mask: str | None, timeout: float) -> Ran:
         assert mask is None, "the shell cannot pin another user's process"
+        if self._speaks < request.schema_version:
+            request = request.without_preparation()
         answer_name = f"{request.id}.answer.json"
         with temporary_folder() as local:
             file = Path(local, "request.json")
@@ -77,13 +92,17 @@ class AppRunner:
         self._launch(request)
         try:
             self._wait_for(answer_name, request, timeout)
-            return Ran(answer=self._answer(answer_name, request))
+            answer = self._answer(answer_name, request)
+            return Ran(answer=answer, debuggable=self._folder.debuggable)
         finally:
             self._tidy(request)
 
     def stop(self) -> None:
         self._phone.shell(f"am force-stop {PACKAGE}")
         self._folder.remove()
+        if isinstance(self._folder, ProvidedFolder):
+            # What removed the files ran in the app's name.
+            self._phone.shell(f"am force-stop {PACKAGE}")
 
     def _launch(self, request: Request) -> None:
         # -S ends what may still run: extras that reach a running activity start nothing new.
@@ -100,9 +119,11 @@ class AppRunner:
 
     def _wait_for(self, name: str, request: Request, timeout: float) -> None:
         """Until the answer is there, the process is gone, or `timeout` seconds are over."""
-        path = f"{self._folder.path}/{name}"
-        # In this order: the app may answer and end between the two.
-        look = {"process": f"pidof {PACKAGE}", "answer": as_app(f"test -f {path} && echo there")}
+        folder = self._folder
+        look = {"process": f"pidof {PACKAGE}"}
+        if isinstance(folder, AppFolder):
+            # In this order: the app may answer and end between the two.
+            look["answer"] = folder.look(name)
         kind = (
             request.artifact.sha256,
             request.threads,
@@ -116,10 +137,17 @@ class AppRunner:
         while True:
             seen = self._phone.shell_each(look)
             elapsed = time.monotonic() - began
-            if "there" in seen["answer"]:
+            running = parse_pidof(seen["process"])
+            # A provider is asked when the process is gone, which it is as soon as it has answered;
+            # it lives in another process, which pidof does not take for this one.
+            answered = (
+                "there" in seen["answer"]
+                if isinstance(folder, AppFolder)
+                else not running and folder.has(name)
+            )
+            if answered:
                 self._took_s[kind] = elapsed
                 return
-            running = parse_pidof(seen["process"])
             if not running:
                 raise self._death(pid)
             pid = running[0]
@@ -158,26 +186,30 @@ class AppRunner:
         return parse_answer(self._folder.get(name), request, self._phone.serial)
 
     def _tidy(self, request: Request) -> None:
-        files = " ".join(
-            f"{self._folder.path}/{request.id}.{kind}.json" for kind in ("request", "answer")
-        )
+        files = (f"{request.id}.{kind}.json" for kind in ("request", "answer"))
         # What went wrong before says more; `stop` and the next run sweep the folder.
         with contextlib.suppress(PhoneError):
-            self._phone.shell(f"am force-stop {PACKAGE}; {as_app(f'rm -f {files}')}")
+            self._phone.shell(f"am force-stop {PACKAGE}; {self._folder.forget(*files)}")
 
 
 def has_app(phone: Phone) -> bool:
     """Whether it is installed there, of whatever version."""
-    return parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE) is not None
+    return installed(phone) is not None
+
+
+def app_version(phone: Phone) -> AppVersion | None:
+    """What the name of its version says; None where there is no app, or another's."""
+    package = installed(phone)
+    return parse_app_version(package.version_name or "") if package else None
 
 
 def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     """The app that is installed there.
 
-    Raises PhoneError: app-missing, app-not-debuggable, app-old where its protocol or, for .pte
-    artifacts, its ExecuTorch is none that is known to load them.
+    Raises PhoneError: app-missing, app-not-debuggable where it gives its files in no way, app-old
+    where its protocol or, for .pte artifacts, its ExecuTorch is none that is known to load them.
     """
-    package = parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE)
+    package = installed(phone)
     if package is None:
         raise fault("app-missing", f"{PACKAGE} is not installed on {phone.serial}")
     version = parse_app_version(package.version_name or "")
@@ -193,7 +225,7 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
             f"the app on {phone.serial} has ExecuTorch {version.executorch}, the bundle needs "
             f"{executorch}",
         )
-    if package.debuggable is False:
+    if package.debuggable is False and not has_provider(phone):
         raise fault("app-not-debuggable", f"the app on {phone.serial} is a release build")
     return version
 

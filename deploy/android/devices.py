@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.android.adb import LOCAL, Adb, default_port, find_adb
-from deploy.android.app_runner import AppRunner, has_app
+from deploy.android.app_runner import AppRunner, app_version, has_app
 from deploy.android.device import AndroidDevice
 from deploy.android.identity import SeenPhone, one_each
 from deploy.android.lock import alone
@@ -19,13 +19,14 @@ from deploy.android.parsers.devices import AttachedDevice
 from deploy.android.parsers.properties import Description
 from deploy.android.phone import Phone
 from deploy.backends import RunnerName
-from deploy.benchmark.bundles import Opened
+from deploy.benchmark.bundles import Opened, runs
 from deploy.benchmark.device import Device
 from deploy.benchmark.host_device import HOST, HostDevice
 from deploy.benchmark.profile import DeviceTarget
 from deploy.benchmark.runner import Runner
 from deploy.native_runner.build import build
 from deploy.protocol.faults import fault
+from deploy.protocol.messages import PIXELS_VERSION
 from deploy.support.errors import PhoneError, UserError
 from deploy.support.printable import printable
 
@@ -45,21 +46,34 @@ class Server:
 class PhoneRunner:
     """How blocks are run: `name` None is by the app where the phone has it, else by the native
     runner. `binary` is the latter where it is not to be compiled here, `executorch` the version of
-    the runtime that the .pte artifacts need, if there are any."""
+    the runtime that the .pte artifacts need, if there are any, `pixels` the artifacts that take
+    pixels."""
 
     name: RunnerName | None = None
     binary: Path | None = None
     executorch: str | None = None
+    pixels: tuple[str, ...] = ()
 
     def on(self, phone: Phone) -> Callable[[Phone, Description], Runner]:
         """What makes the runner that is right for this phone.
 
-        Raises PhoneError: runner-missing where it would have to be compiled and cannot be.
+        Raises PhoneError: runner-missing where it would have to be compiled and cannot be;
+        UserError where the app there knows no pixels, and they are to be measured.
         """
         if self.name == "app" or (self.name is None and has_app(phone)):
+            self._check_pixels(phone)
             return lambda phone, about: AppRunner(phone, about.abilist, self.executorch)
         program = self._program(phone)
         return lambda phone, about: NativeRunner(phone, program, about.abilist)
+
+    def _check_pixels(self, phone: Phone) -> None:
+        version = app_version(phone)
+        if self.pixels and version is not None and version.protocol < PIXELS_VERSION:
+            raise UserError(
+                f"the app on {printable(phone.serial)} speaks protocol {version.protocol} and "
+                f"cannot be given pixels, which {', '.join(self.pixels)} take: install it again "
+                "from this version's android_demo, or build the bundle with --input tensor"
+            )
 
     def _program(self, phone: Phone) -> PhoneProgram:
         if self.binary is not None:
@@ -93,7 +107,18 @@ def choose_runner(
             f"the bundles are of ExecuTorch {' and '.join(sorted(versions))}, and an app has one: "
             "build them with one version"
         )
-    return PhoneRunner(name=name, binary=binary, executorch=next(iter(versions), None))
+    pixels = {
+        artifact.name
+        for opened in bundles
+        for artifact in opened.artifacts
+        if artifact.input.form == "pixels" and runs(artifact, "app")
+    }
+    return PhoneRunner(
+        name=name,
+        binary=binary,
+        executorch=next(iter(versions), None),
+        pixels=tuple(sorted(pixels)),
+    )
 
 
 def open_server(server: Server, cancelled: threading.Event | None = None) -> Adb:

@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from deploy.android.adb import Adb
+from deploy.android.app_folders import app_folder
 from deploy.android.app_runner import AppRunner, check_app
 from deploy.android.device import AndroidDevice
 from deploy.android.devices import Server, open_server, unusable
@@ -161,7 +162,11 @@ def _app(name: str, phone: Phone, executorch: str | None) -> Finding:
         # --runner native does without it.
         return Finding(about=f"{name} app", state="warning", what=str(error))
     runtimes = f"ExecuTorch {app.executorch}, ONNX Runtime {app.onnxruntime}"
-    return Finding(about=f"{name} app", state="ok", what=f"{app.version}, {runtimes}")
+    what = f"{app.version}, {runtimes}"
+    if app_folder(phone).debuggable:
+        what += "; debuggable, so Android checks its calls (CheckJNI): install its benchmark build"
+        return Finding(about=f"{name} app", state="warning", what=what)
+    return Finding(about=f"{name} app", state="ok", what=what)
 
 
 def _space(name: str, phone: Phone) -> Finding:

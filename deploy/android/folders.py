@@ -1,30 +1,25 @@
-"""A folder of ours on the phone: in the shell's own temporary place, or inside the app."""
+"""A folder of ours on the phone: here in the shell's own temporary place, in `app_folders` inside
+the app."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from abc import ABC, abstractmethod
 from pathlib import Path
 
 from deploy.android.parsers.processes import parse_pidof
-from deploy.android.phone import Phone
+from deploy.android.phone import Phone, ShellResult
 from deploy.protocol.faults import fault
 from deploy.support.hashing import sha256_file
 
-PACKAGE = "dev.mobiledeploy.demo"
 SHELL_FOLDER = "/data/local/tmp/mobile-deploy"
-_APP_FOLDER = "files/bench"
 _SECONDS = 30.0
 _BYTES_PER_S = 1_000_000
 
 
 class DeviceFolder(ABC):
     """A place at `path`. Names in it are generated: letters, digits, dots and dashes."""
-
-    # What goes before a command that is to read in it.
-    prefix = ""
 
     def __init__(self, phone: Phone, path: str) -> None:
         self.phone, self.path = phone, path
@@ -47,12 +42,22 @@ class DeviceFolder(ABC):
 
     def get(self, name: str) -> bytes:
         """The bytes of a file, whole. Raises PhoneError (bad-answer) where they cannot be had."""
-        path = f"{self.path}/{name}"
-        data = self.phone.read(f"{self.prefix}cat {path}")
-        said = self.phone.shell(f"{self.prefix}sha256sum {path}").out
-        if hashlib.sha256(data).hexdigest() not in said:
+        data = self._read(name)
+        if hashlib.sha256(data).hexdigest() not in self._hash(name):
             raise fault("bad-answer", f"{self.phone.serial} gave a file that is not whole")
         return data
+
+    def push_aside(self, name: str, file: Path) -> str:
+        """Push `file` to where the shell can read it, and give its path there: for an old phone,
+        which never learns where a command's input ends."""
+        by_way = f"{SHELL_FOLDER}-{name}"
+        self.phone.push(file, by_way)
+        return by_way
+
+    def check_space(self, done: ShellResult) -> None:
+        """Raise PhoneError (no-space) where that is why a copy came to nothing."""
+        if "No space left" in done.err + done.out:
+            raise fault("no-space", f"{self.phone.serial} has no space left")
 
     @abstractmethod
     def _make(self) -> None:
@@ -60,7 +65,15 @@ class DeviceFolder(ABC):
 
     @abstractmethod
     def _copy(self, name: str, file: Path) -> str:
-        """Copy, and give what sha256sum then says of the copy."""
+        """Copy, and give what then tells the SHA-256 of the copy."""
+
+    @abstractmethod
+    def _read(self, name: str) -> bytes:
+        """What comes of a file, which may not be all."""
+
+    @abstractmethod
+    def _hash(self, name: str) -> str:
+        """What tells the SHA-256 of a file."""
 
     @abstractmethod
     def remove(self) -> None:
@@ -93,54 +106,18 @@ class ShellFolder(DeviceFolder):
 
     def _copy(self, name: str, file: Path) -> str:
         self.phone.push(file, f"{self.path}/{name}")
-        return self.phone.shell(f"sha256sum {self.path}/{name}", timeout=_timeout(file)).out
+        return self.phone.shell(f"sha256sum {self.path}/{name}", timeout=timeout_of(file)).out
+
+    def _read(self, name: str) -> bytes:
+        return self.phone.read(f"cat {self.path}/{name}")
+
+    def _hash(self, name: str) -> str:
+        return self.phone.shell(f"sha256sum {self.path}/{name}").out
 
     def remove(self) -> None:
         sweep_phone(self.phone)
 
 
-class AppFolder(DeviceFolder):
-    """In the app's own storage, which other apps and we reach by run-as alone."""
-
-    prefix = f"run-as {PACKAGE} "
-
-    def __init__(self, phone: Phone) -> None:
-        super().__init__(phone, _APP_FOLDER)
-
-    def _make(self) -> None:
-        done = self.phone.shell(
-            f"{as_app(f'rm -rf {self.path}')}; {as_app(f'mkdir -p {self.path}')}"
-        )
-        if done.code != 0:
-            raise fault("app-not-debuggable", f"run-as fails on {self.phone.serial} ({done.err})")
-
-    def _copy(self, name: str, file: Path) -> str:
-        to = f"{self.path}/{name}"
-        if "shell_v2" in self.phone.features:
-            copy = as_app(f"cat > {to} && sha256sum {to}")
-            done = self.phone.shell(copy, stdin=file, timeout=_timeout(file))
-        else:
-            # Such a phone never learns where the input ends.
-            by_way = f"/data/local/tmp/mobile-deploy-{name}"
-            self.phone.push(file, by_way)
-            copy = as_app(f"cp {by_way} {to} && sha256sum {to}")
-            done = self.phone.shell(f"chmod 644 {by_way}; {copy}; rm -f {by_way}")
-        if "No space left" in done.err + done.out:
-            raise fault("no-space", f"{self.phone.serial} has no space left")
-        return done.out
-
-    def remove(self) -> None:
-        self.phone.shell(as_app(f"rm -rf {self.path}"))
-
-
-def as_app(command: str) -> str:
-    """`command`, run by a shell of the app's own user in the app's own folder.
-
-    >>> as_app("cat > files/x")
-    "run-as dev.mobiledeploy.demo sh -c 'cat > files/x'"
-    """
-    return f"run-as {PACKAGE} sh -c {shlex.quote(command)}"
-
-
-def _timeout(file: Path) -> float:
+def timeout_of(file: Path) -> float:
+    """Seconds that copying `file` may take."""
     return _SECONDS + file.stat().st_size / _BYTES_PER_S

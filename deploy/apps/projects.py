@@ -55,6 +55,7 @@ APPS: dict[str, App] = {
                 "gradle/wrapper/gradle-wrapper.properties",
                 "app/build.gradle.kts",
                 "app/proguard-rules.pro",
+                "app/src/benchmark",
                 "app/src/main/AndroidManifest.xml",
                 "app/src/main/kotlin",
                 "app/src/main/res",

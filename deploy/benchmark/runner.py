@@ -17,6 +17,8 @@ class Ran:
     answer: Answer
     threads_seen: int | None = None
     cores_seen: str | None = None
+    # Of an Android app alone.
+    debuggable: bool | None = None
 
 
 class Runner(Protocol):

@@ -18,7 +18,7 @@ from deploy.benchmark.staging import StagedBundle
 from deploy.benchmark.stretch import MOST_SAMPLES, inferences_for, is_over
 from deploy.bundle.manifest import Artifact
 from deploy.protocol.faults import fault, helps_again
-from deploy.protocol.messages import Answer, Request, TimedInput, request_version
+from deploy.protocol.messages import Answer, Preparation, Request, TimedInput, request_version
 from deploy.results.records import (
     Arm,
     ArmKey,
@@ -242,6 +242,7 @@ class Session:
             order=self._order,
             threads_seen=ran.threads_seen if ran else None,
             cores_seen=ran.cores_seen if ran else None,
+            debuggable=ran.debuggable if ran else None,
             waited_s=tried.waited_s,
             cooled=tried.cooled,
             before=tried.before,
@@ -308,11 +309,14 @@ class Session:
                 self._push_ns.setdefault(name, max(1, time.perf_counter_ns() - begin))
 
     def _request(self, state: _ArmState, number: int, iterations: int) -> Request:
-        """All golden inputs are answered in the first round, later the timed one alone."""
+        """All golden inputs are answered in the first round, later the timed one alone; and an app
+        tells in the first what it takes before the network."""
         staged, artifact = state.plan.staged, state.plan.artifact
         golden = staged.golden[artifact.name][: None if number == 0 else 1]
+        of_app = number == 0 and state.plan.key.runner == "app"
+        preparation = Preparation.of(staged.bundle.manifest.input) if of_app else None
         return Request(
-            schema_version=request_version(artifact.input.pixels),
+            schema_version=request_version(artifact.input.pixels, preparation),
             id=f"block-{self._order}-{secrets.token_hex(4)}",
             artifact=staged.artifacts[artifact.name],
             threads=state.plan.key.threads or 0,
@@ -321,6 +325,7 @@ class Session:
             shape=artifact.input.shape,
             pixels=artifact.input.pixels,
             input=TimedInput(golden=golden[0].index, seed=None),
+            preparation=preparation,
             golden=golden,
             sustained=bool(self._settings.sustained and self._settings.sustained.mode),
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "--floor",
     type=Number(0, 100),
     metavar="PERCENT",
-    help="What two sessions of the same phone may differ by though nothing changed.  [default: 3]",
+    help="What two sessions of the same phone may differ by though nothing changed.  [default: 5]",
 )
 @click.option(
     "--same",
@@ -93,10 +93,10 @@ def compare(
         files = f"A: {one_line(str(before))}, B: {one_line(str(after))}"
         show_comparisons(compared.arms)
         if compared.arms:
+            floors = _floors(compared, len(same), given=floor is not None)
             echo(
                 f"{files}. B/A: ratio of the medians with its 95 % interval;\n"
-                f"{_floors(compared, len(same))} of it for the sessions; p: of a difference beyond "
-                "that."
+                f"{floors} of it for the sessions; p: of a difference beyond that."
             )
         if compared.counts:
             show_count_comparisons(compared.counts)
@@ -107,11 +107,11 @@ def compare(
         _fail_above(compared, fail_above)
 
 
-def _floors(compared: FileComparison, sessions: int) -> str:
+def _floors(compared: FileComparison, sessions: int, *, given: bool) -> str:
     """Such as "3 %", and where from."""
     percents = dict.fromkeys(f"{_figure(100 * arm.floor)} %" for arm in compared.arms)
-    learnt = f", learnt from {sessions} sessions," if sessions else ""
-    return " or ".join(percents) + learnt
+    source = f", learnt from {sessions} sessions," if sessions else ", assumed,"
+    return " or ".join(percents) + ("" if given else source)
 
 
 def _figure(percent: float) -> str:

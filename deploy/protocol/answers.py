@@ -37,6 +37,7 @@ def _check_counts(answer: Answer, request: Request, where: str) -> None:
     if len(answer.iterations_ns) != request.iterations:
         timed = len(answer.iterations_ns)
         _refuse(where, f"has {timed} times, {request.iterations} were asked")
+    _check_preparation(answer, request, where)
     given = sorted(golden.index for golden in answer.logits)
     if given != sorted(golden.index for golden in request.golden):
         _refuse(where, "has logits of other golden photos than were asked")
@@ -45,6 +46,22 @@ def _check_counts(answer: Answer, request: Request, where: str) -> None:
             golden.values()
         except ValueError as error:
             _refuse(where, str(error))
+
+
+def _check_preparation(answer: Answer, request: Request, where: str) -> None:
+    asked, given = request.preparation, answer.preparation
+    if asked is None or given is None:
+        if asked is not None:
+            _refuse(where, "has no times before the network, which were asked")
+        if given is not None:
+            _refuse(where, "has times before the network, which nobody asked for")
+    else:
+        if given.picture != asked.picture:
+            _refuse(where, "has times before the network of another picture than was asked")
+        for times in (given.crop_ns, given.input_ns):
+            if len(times) != asked.iterations:
+                what = f"{len(times)} times before the network, {asked.iterations} were asked"
+                _refuse(where, f"has {what}")
 
 
 def _refuse(where: str, what: str) -> NoReturn:

@@ -27,6 +27,7 @@ HarnessKind = Literal[
     "app-missing",
     "app-old",
     "app-not-debuggable",
+    "android-old",
     "app-crashed",
     "killed-for-memory",
     "killed",
@@ -83,6 +84,10 @@ REMEDIES: dict[str, Remedy] = {
     ),
     "app-old": Remedy(text="install the app again from this version's android_demo"),
     "app-not-debuggable": Remedy(text="install its benchmark build: gradle installBenchmark"),
+    "android-old": Remedy(
+        text="install the app's debug build, which run-as enters (gradle installDebug), or take "
+        "--runner native"
+    ),
     "app-crashed": Remedy(text="read adb logcat -b crash; try another artifact", again=True),
     "killed-for-memory": Remedy(text="close other apps or take a smaller network", again=True),
     "killed": Remedy(text="close other apps and leave the phone alone meanwhile", again=True),

@@ -18,13 +18,29 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from deploy.backends import RunnerName
-from deploy.bundle.fields import Count, GrownRecord, Line, Positive, Record, Sha256
-from deploy.bundle.manifest import Engine, Format, Pixels
+from deploy.bundle.fields import (
+    Count,
+    GrownRecord,
+    Line,
+    PerChannel,
+    Positive,
+    PositiveFloat,
+    Record,
+    Sha256,
+    Size,
+)
+from deploy.bundle.manifest import Engine, Format, Input, Pixels
 from deploy.support.json_text import json_text
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
+"""Of requests that ask for the times before the network, and of answers that have them."""
+PIXELS_VERSION = 2
+"""Of requests of networks that take pixels."""
 PLAIN_VERSION = 1
-"""Of answers, and of requests of networks that take floats: runners know it that know no pixels."""
+"""Of all others: runners know it that know neither."""
+
+CAMERA_PICTURE = (640, 480)
+"""Height and width, upright, of the frames that the Android app asks a camera for."""
 
 # Names on the device are made by the harness: nothing in them could mean anything to a shell.
 DeviceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=80)]
@@ -85,6 +101,35 @@ class TimedInput(Record):
         return self
 
 
+class Preparation(Record):
+    """What an app does before the network, to be timed: a picture becomes its input."""
+
+    picture: Size = Field(description="Height and width of the upright picture, made up.")
+    resize: Size = Field(description="As the manifest's input has it.")
+    crop: Size = Field(description="As the manifest's input has it.")
+    scale: PositiveFloat = Field(description="As the manifest's input has it.")
+    mean: PerChannel = Field(description="As the manifest's input has it.")
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = Field(
+        description="As the manifest's input has it."
+    )
+    warmup: Count = Field(description="Pictures that are not timed, before those that are.")
+    iterations: Positive = Field(description="Timed pictures.")
+
+    @classmethod
+    def of(cls, input: Input) -> Self:
+        """From what a camera gives an app that does as ours, as often as a median needs."""
+        return cls(
+            picture=CAMERA_PICTURE,
+            resize=input.resize,
+            crop=input.crop,
+            scale=input.scale,
+            mean=input.mean,
+            std=input.std,
+            warmup=10,
+            iterations=20,
+        )
+
+
 class Request(GrownRecord):
     """One block, to be run in a fresh process."""
 
@@ -103,6 +148,11 @@ class Request(GrownRecord):
         "float32.",
     )
     input: TimedInput = Field(description="What the timed inferences are given.")
+    preparation: Preparation | None = Field(
+        default=None,
+        description="What is timed of an app itself, after the rest; since version 3, absent where "
+        "nothing is.",
+    )
     golden: tuple[GoldenInput, ...] = Field(
         description="Golden inputs whose logits the answer gives, run after the timing; one that "
         "is only timed is here too."
@@ -116,14 +166,22 @@ class Request(GrownRecord):
             raise ValueError("a golden input is there twice")
         if self.input.golden is not None and self.input.golden not in indices:
             raise ValueError("the timed golden input is not among the golden inputs")
-        if self.schema_version < request_version(self.pixels):
-            raise ValueError(f"pixels are of version {PROTOCOL_VERSION}")
+        needed = request_version(self.pixels, self.preparation)
+        if self.schema_version < needed:
+            raise ValueError(f"what it asks for is of version {needed}")
         return self
 
+    def without_preparation(self) -> Request:
+        """The same for an app that cannot time it."""
+        version = request_version(self.pixels)
+        return self.model_copy(update={"preparation": None, "schema_version": version})
 
-def request_version(pixels: Pixels | None) -> int:
+
+def request_version(pixels: Pixels | None, preparation: Preparation | None = None) -> int:
     """The oldest protocol that can ask for it."""
-    return PLAIN_VERSION if pixels is None else PROTOCOL_VERSION
+    if preparation is not None:
+        return PROTOCOL_VERSION
+    return PLAIN_VERSION if pixels is None else PIXELS_VERSION
 
 
 class RunnerError(Record):
@@ -185,7 +243,19 @@ class GoldenAnswer(Record):
         return cls(index=index, logits=encode_logits(logits))
 
 
-class Answer(Record):
+class PreparationTimes(Record):
+    """How long an app took before the network, picture by picture, in order."""
+
+    picture: Size = Field(description="Height and width of the upright picture.")
+    crop_ns: tuple[Nanoseconds, ...] = Field(
+        description="From an upright picture to the crop in 8-bit RGB: resizing, cropping."
+    )
+    input_ns: tuple[Nanoseconds, ...] = Field(
+        description="From the crop to the network's input: normalizing, or laying out bytes."
+    )
+
+
+class Answer(GrownRecord):
     """What one block gave. Times are of a monotonic clock, of inference alone."""
 
     schema_version: int = Field(ge=1, description="Readers refuse a newer one than they know.")
@@ -203,6 +273,11 @@ class Answer(Record):
     memory_before_bytes: Positive | None = Field(description="Resident, before loading.")
     memory_peak_bytes: Positive | None = Field(description="Highest resident of the process.")
     logits: tuple[GoldenAnswer, ...] = Field(description="One for each of the request's golden.")
+    preparation: PreparationTimes | None = Field(
+        default=None,
+        description="What an app took before the network; since version 3, absent where it was "
+        "not asked for.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -210,6 +285,8 @@ class Answer(Record):
             raise ValueError("error is there just where status is error")
         if self.status == "ok" and not (self.load_ns and self.first_ns and self.iterations_ns):
             raise ValueError("an answer that is ok has its times")
+        if self.preparation is not None and self.schema_version < PROTOCOL_VERSION:
+            raise ValueError(f"times before the network are of version {PROTOCOL_VERSION}")
         return self
 
     @classmethod

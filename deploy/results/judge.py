@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
+from deploy.protocol.messages import PreparationTimes
 from deploy.results.answers import check_answers
 from deploy.results.clocks import caps_unknown, describe_caps
 from deploy.results.cores import held_cores
@@ -27,12 +28,14 @@ from deploy.results.sustained import StretchReport, judge_stretch
 from deploy.results.words import describe_sign
 from deploy.statistics import (
     LatencySummary,
+    SessionSpread,
     Sign,
     TimedBlock,
     clocks_lowered,
     heated,
     never_cooled,
     recommend,
+    session_spread,
     signs_in_times,
     summarize_times,
 )
@@ -45,6 +48,17 @@ LOW_BATTERY = 0.2
 # Of all cores: a quarter is two of eight.
 BUSY_SHARE = 0.25
 _TIMES_ALONE = "throttling shows in the times alone"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeforeNetwork:
+    """What an app takes before the network, in ns: medians of so many `pictures`, each of this
+    height and width."""
+
+    picture: tuple[int, int]
+    crop_ns: float
+    input_ns: float
+    pictures: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +81,17 @@ class ArmReport:
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
     stretch: StretchReport | None = None
+    before: BeforeNetwork | None = None
 
     @property
     def valid(self) -> bool:
         return not self.reasons
+
+    @property
+    def debuggable(self) -> bool | None:
+        """Whether an app that was debuggable ran it; None where no app did, or nothing says."""
+        seen = {block.debuggable for block in self.arm.blocks} - {None}
+        return any(seen) if seen else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +140,13 @@ def judge(results: Results) -> tuple[DeviceReport, ...]:
 def _device_report(
     device: MeasuredDevice, bundles: dict[str, MeasuredBundle], settings: Settings
 ) -> DeviceReport:
-    arms = tuple(
-        _arm_report(arm, bundles[arm.bundle], device.device, settings) for arm in device.arms
-    )
     sustained = settings.sustained
+    timed = [_timed(arm) for arm in device.arms]
+    spread = SessionSpread() if sustained else session_spread(timed)
+    arms = tuple(
+        _arm_report(arm, blocks, bundles[arm.bundle], device.device, settings, spread)
+        for arm, blocks in zip(device.arms, timed, strict=True)
+    )
     return DeviceReport(
         device=device.device,
         arms=arms,
@@ -136,17 +160,25 @@ def _device_report(
     )
 
 
+def _timed(arm: Arm) -> tuple[TimedBlock, ...]:
+    """The times of the blocks that answered."""
+    return tuple(
+        TimedBlock(round=block.round, times=np.array(block.answer.iterations_ns, np.float64))
+        for block in arm.blocks
+        if block.answer and block.answer.status == "ok"
+    )
+
+
 def _arm_report(
-    arm: Arm, bundle: MeasuredBundle, device: DeviceFacts, settings: Settings
+    arm: Arm,
+    blocks: tuple[TimedBlock, ...],
+    bundle: MeasuredBundle,
+    device: DeviceFacts,
+    settings: Settings,
+    spread: SessionSpread,
 ) -> ArmReport:
     artifact = next(made for made in bundle.artifacts if made.name == arm.artifact)
-    answered = [block for block in arm.blocks if block.answer and block.answer.status == "ok"]
-    answers = [block.answer for block in answered if block.answer]
-    blocks = tuple(
-        TimedBlock(round=block.round, times=np.array(block.answer.iterations_ns, np.float64))
-        for block in answered
-        if block.answer
-    )
+    answers = [block.answer for block in arm.blocks if block.answer and block.answer.status == "ok"]
     golden, wrong = check_answers(arm, bundle, artifact)
     stretch: StretchReport | None = None
     if settings.sustained:
@@ -158,7 +190,9 @@ def _arm_report(
         arm=arm,
         bundle=bundle,
         blocks=blocks,
-        summary=summarize_times(blocks) if blocks and not settings.sustained else None,
+        summary=(
+            summarize_times(blocks, spread=spread) if blocks and not settings.sustained else None
+        ),
         load_ns=_median([answer.load_ns for answer in answers]),
         first_ns=_median([answer.first_ns for answer in answers]),
         memory_before_bytes=_median([answer.memory_before_bytes for answer in answers]),
@@ -175,6 +209,20 @@ def _arm_report(
         ),
         warnings=tuple(warnings),
         stretch=stretch,
+        before=_before_network([answer.preparation for answer in answers if answer.preparation]),
+    )
+
+
+def _before_network(told: Sequence[PreparationTimes]) -> BeforeNetwork | None:
+    if not told:
+        return None
+    crop = [ns for times in told for ns in times.crop_ns]
+    taken = [ns for times in told for ns in times.input_ns]
+    return BeforeNetwork(
+        picture=told[0].picture,
+        crop_ns=float(median(crop)),
+        input_ns=float(median(taken)),
+        pictures=len(crop),
     )
 
 
@@ -245,6 +293,11 @@ def _of_conditions(device: MeasuredDevice) -> list[str]:
     ]
     if caps := describe_caps(device.device, before):
         told.append(f"its clocks were capped from the start, {caps}: the figures are of it so")
+    if any(block.debuggable for arm in device.arms for block in arm.blocks):
+        told.append(
+            "the app is debuggable, and Android checks its calls into the runtimes (CheckJNI): "
+            "install its benchmark build for figures without that"
+        )
     return told
 
 

@@ -26,7 +26,9 @@ SUSTAINED_VERSION = 3
 """Of results of `--sustained`: older readers would take them for rounds that took turns."""
 PIXELS_VERSION = 4
 """Of results in which an artifact took pixels: of others, as before."""
-NEWEST_VERSION = PIXELS_VERSION
+APP_VERSION = 5
+"""Of results that tell of an app whether it was debuggable, or what it took before the network."""
+NEWEST_VERSION = APP_VERSION
 
 Kilohertz = Annotated[int, Field(ge=0, le=100_000_000)]
 Celsius = Annotated[float, Field(ge=-100, le=300)]
@@ -190,7 +192,7 @@ class Failure(Record):
     text: Line = Field(description="What is wrong and what to do.")
 
 
-class Block(Record):
+class Block(GrownRecord):
     """One fresh process of one arm."""
 
     round: Count = Field(
@@ -207,6 +209,17 @@ class Block(Record):
     after: Conditions | None = Field(description="Just after it had answered.")
     answer: Answer | None = Field(description="The runner's, as it came; null without one.")
     failure: Failure | None = Field(description="Why there are no figures, after every try.")
+    debuggable: bool | None = Field(
+        default=None,
+        description="Whether the Android app that ran it was debuggable, and so under CheckJNI; "
+        "since version 5, absent where no app ran it. Before, every such app was debuggable.",
+    )
+
+    @property
+    def tells_of_app(self) -> bool:
+        """Whether it holds what version 5 brought."""
+        prepared = self.answer is not None and self.answer.preparation is not None
+        return prepared or self.debuggable is not None
 
 
 class Arm(Record):
@@ -277,8 +290,11 @@ class Results(GrownRecord):
 
     def with_devices(self, devices: tuple[MeasuredDevice, ...]) -> Results:
         """The same with what was measured on `devices`."""
-        took = {arm.key.input for device in devices for arm in device.arms}
-        return self.model_copy(update={"devices": devices, "schema_version": self._version(took)})
+        arms = [arm for device in devices for arm in device.arms]
+        version = self._version({arm.key.input for arm in arms})
+        if any(block.tells_of_app for arm in arms for block in arm.blocks):
+            version = APP_VERSION
+        return self.model_copy(update={"devices": devices, "schema_version": version})
 
     def with_counts(self, emulated: tuple[EmulatedProcessor, ...]) -> Results:
         """The same with counts, if there are any."""
@@ -289,7 +305,7 @@ class Results(GrownRecord):
         return self.model_copy(update={"emulated": emulated, "schema_version": version})
 
     def _version(self, took: Collection[InputForm]) -> int:
-        return PIXELS_VERSION if "pixels" in took else self.schema_version
+        return max(self.schema_version, PIXELS_VERSION if "pixels" in took else 0)
 
 
 if __name__ == "__main__":

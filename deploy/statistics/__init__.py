@@ -25,7 +25,13 @@ from deploy.statistics.stability import (
     never_cooled,
     signs_in_times,
 )
-from deploy.statistics.summary import Estimate, LatencySummary, summarize_times
+from deploy.statistics.summary import (
+    Estimate,
+    LatencySummary,
+    SessionSpread,
+    session_spread,
+    summarize_times,
+)
 
 __all__ = [
     "Advice",
@@ -34,6 +40,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "LatencySummary",
+    "SessionSpread",
     "Sign",
     "SignKind",
     "TimedBlock",
@@ -48,6 +55,7 @@ __all__ = [
     "quantile",
     "quantile_interval",
     "recommend",
+    "session_spread",
     "signs_in_times",
     "smallest_sample",
     "summarize_times",

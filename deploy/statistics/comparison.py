@@ -20,18 +20,20 @@ Advice = Literal["more rounds", "profile both together", "a finer clock"]
 # A difference that few would act on; 10 rounds on a calm device exclude it two times in three.
 MARGIN = 0.02
 
-# With session effects of 1 % (standard deviation), the most that we expect of a phone in order, two
-# sessions differ by more than 3 % once in thirty times. A/A runs of a device may say otherwise.
-SESSION_FLOOR = 0.03
+# What two sessions are taken to differ by where nothing is known of the device. Of one whose
+# sessions differ by 1 % (standard deviation) four A/A sessions say 4.5 %: who measured none must
+# not be told more than who did. docs/decisions/rank-statistics.md
+SESSION_FLOOR = 0.05
 
 # A difference of half an interval is told every second time, and of 1.65 halves 9 times in 10, were
 # the next interval as wide. It is not: so many are needed on the least regular of the devices in
 # benchmarks/measuring.py, on calm ones it is then told 97 times in 100.
-_TOLD = 2.4
+TOLD = 2.4
 
-# What two sessions differ by at the most is about two standard deviations of it; 9 times in 10 they
-# take less than 1.28 of them off a difference.
-_SESSIONS_TAKE = 1.28 / 2
+# Sessions that are in one of two states differ by the most there is every fourth time, so all of it
+# has to be made good; and where it is what one session's level moved by, the next may move by more.
+# So much is needed on the worst of them.
+SESSIONS_TAKE = 1.2
 
 # What `profile` does unless told otherwise; fewer than 6 rounds never tell.
 _USUAL_ROUNDS = 10
@@ -147,7 +149,7 @@ def _smallest(interval: Interval, floor: float, sessions: float) -> float:
     """The difference that would be told 9 times in 10: beyond the floor and half of an interval it
     has to make good what chance, and what the sessions themselves, may take off it."""
     half = (interval.high - interval.low) / 2
-    chance, theirs = (_TOLD - 1) * half, _SESSIONS_TAKE * sessions
+    chance, theirs = (TOLD - 1) * half, SESSIONS_TAKE * sessions
     return exp(floor + half + hypot(chance, theirs)) - 1
 
 

@@ -22,7 +22,7 @@ class Interval:
         return self.low <= value <= self.high
 
 
-def quantile_interval(blocks: Blocks, q: float) -> Interval | None:
+def quantile_interval(blocks: Blocks, q: float, *, session: float = 0.0) -> Interval | None:
     """95 % interval, in ns, for the `q` quantile of an arm; None for fewer than two blocks.
 
     What it covers is the quantile of the arm's times over all blocks that such a session could have
@@ -36,18 +36,29 @@ def quantile_interval(blocks: Blocks, q: float) -> Interval | None:
     degree fewer than there are blocks, and the sample's quantiles at its ends are the interval's.
     It covers p50 in 95 to 96 % (benchmarks/measuring.py); percentiles of a bootstrap over the same
     10 blocks cover it in 90 %, since they do not widen for there being few.
+
+    `session` is `variance_between` over all arms of the session. Where it is more than the arm's
+    own it stands for it: what the session did to others, such as one odd block, might as well have
+    met this arm, whose ten blocks do not show what they were spared.
     """
     count = len(blocks)
     if count < 2:
         return None
+    error = np.sqrt(max(session, variance_between(blocks, q)) / count)
+    times = pooled(blocks)
+    reach = student(count - 1) * error
+    low, high = np.quantile(times, np.clip([q - reach, q + reach], 0, 1))
+    return Interval(low=float(low), high=float(high))
+
+
+def variance_between(blocks: Blocks, q: float) -> float:
+    """By how much the share of samples up to the arm's `q` quantile varies from block to block: a
+    variance about `q`. Needs two blocks."""
     times = pooled(blocks)
     sizes = np.array([len(block.times) for block in blocks])
     starts = np.cumsum(sizes) - sizes
     excess = np.add.reduceat((times <= np.quantile(times, q)) - q, starts)
-    error = np.sqrt(count / (count - 1) * np.sum(excess**2)) / len(times)
-    reach = student(count - 1) * error
-    low, high = np.quantile(times, np.clip([q - reach, q + reach], 0, 1))
-    return Interval(low=float(low), high=float(high))
+    return float(np.sum((excess / sizes.mean()) ** 2) / (len(blocks) - 1))
 
 
 def widened(interval: Interval | None, by: float) -> Interval | None:

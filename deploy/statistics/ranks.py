@@ -37,13 +37,16 @@ class Shift:
         """The Hodges-Lehmann estimate: the median of what the pairs say."""
         return float(np.median(self.pairs))
 
+    @property
+    def cut(self) -> int:
+        """Which pair from either end is the end of the interval; 0 where there is none."""
+        return int(np.searchsorted(np.cumsum(self.chances), (1 - CONFIDENCE) / 2, side="right"))
+
     def interval(self) -> Interval | None:
         """At least 95 %; None where there are too few values for any."""
-        # How many pairs may be cut off at each end.
-        cut = int(np.searchsorted(np.cumsum(self.chances), (1 - CONFIDENCE) / 2, side="right"))
-        if not cut:
+        if not self.cut:
             return None
-        return Interval(low=float(self.pairs[cut - 1]), high=float(self.pairs[-cut]))
+        return Interval(low=float(self.pairs[self.cut - 1]), high=float(self.pairs[-self.cut]))
 
     def p_value(self, within: float = 0.0) -> float:
         """Two-sided, of no shift beyond `within`; ties count against a difference."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deploy.statistics.block import Blocks, Floats, pooled
-from deploy.statistics.intervals import Interval, quantile_interval, widened
+from deploy.statistics.intervals import Interval, quantile_interval, variance_between, widened
 from deploy.statistics.quantiles import enough_for, median, quantile
 from deploy.statistics.resolution import resolution
 
@@ -49,16 +50,34 @@ class LatencySummary:
     resolution: float
 
 
-def summarize_times(blocks: Blocks) -> LatencySummary:
-    """The figures of an arm. Raises ValueError where it has no block."""
+@dataclass(frozen=True, kw_only=True)
+class SessionSpread:
+    """`variance_between` at p50 and p90, the means over the arms of a session."""
+
+    p50: float = 0.0
+    p90: float = 0.0
+
+
+def session_spread(arms: Sequence[Blocks]) -> SessionSpread:
+    """Of a session's arms; those of fewer than two blocks count for nothing."""
+    known = [blocks for blocks in arms if len(blocks) > 1]
+    if not known:
+        return SessionSpread()
+    of_q = [float(np.mean([variance_between(blocks, q) for blocks in known])) for q in (0.5, 0.9)]
+    return SessionSpread(p50=of_q[0], p90=of_q[1])
+
+
+def summarize_times(blocks: Blocks, *, spread: SessionSpread = SessionSpread()) -> LatencySummary:
+    """The figures of an arm, one of a session with this `spread`. Raises ValueError where it has no
+    block."""
     times = pooled(blocks)
     middle = median(times)
     clock = resolution(blocks)
     return LatencySummary(
         blocks=len(blocks),
         samples=len(times),
-        p50=Estimate(value=middle, interval=widened(quantile_interval(blocks, 0.5), clock)),
-        p90=_estimate(blocks, 0.9, clock),
+        p50=_estimate(blocks, 0.5, spread.p50, clock),
+        p90=_estimate(blocks, 0.9, spread.p90, clock) if enough_for(0.9, len(times)) else None,
         p99=_p99(times),
         minimum=float(np.min(times)),
         spread=_MAD_TO_DEVIATION * median(np.abs(times - middle)) / middle,
@@ -67,12 +86,9 @@ def summarize_times(blocks: Blocks) -> LatencySummary:
     )
 
 
-def _estimate(blocks: Blocks, q: float, clock: float) -> Estimate | None:
-    times = pooled(blocks)
-    if not enough_for(q, len(times)):
-        return None
-    interval = widened(quantile_interval(blocks, q), clock)
-    return Estimate(value=quantile(times, q), interval=interval)
+def _estimate(blocks: Blocks, q: float, session: float, clock: float) -> Estimate:
+    interval = widened(quantile_interval(blocks, q, session=session), clock)
+    return Estimate(value=quantile(pooled(blocks), q), interval=interval)
 
 
 def _p99(times: Floats) -> Estimate | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ from deploy.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
+    Preparation,
+    PreparationTimes,
     Request,
     RunnerFacts,
     ThermalReading,
@@ -44,6 +47,7 @@ FOLDER = f"{APP_DATA}/files/bench"
 _STARTING_S = 0.04
 _S_PER_INFERENCE = 0.003
 _LONGEST_S = 0.3
+_NS_PER_BYTE = 4.0
 _RSS_KB = 92_000
 _OLDEST_WITH_STATUS, _OLDEST_WITH_HEADROOM = 29, 30
 
@@ -80,7 +84,7 @@ async def run_app(phone: State, block: str) -> None:
 
 async def _answer(phone: State, process: Process, files: UserFiles, block: str) -> Answer | None:
     """None where the process ends without one. Raises RuntimeFailureError."""
-    request = read_request(files, block)
+    request = read_request(files, block, phone.app_protocol)
     artifact, logits = await infer(phone, files, request)
     executions = 1 + request.warmup + request.iterations
     process.threads += request.threads
@@ -105,9 +109,11 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
         executions=executions,
         clock=SUSTAINED_CLOCK if request.sustained else 1.0,
     )
+    asked = request.preparation
+    preparation = None if asked is None else _preparation(phone, request, asked)
     phone.end_block()
     return Answer(
-        schema_version=PLAIN_VERSION,
+        schema_version=PLAIN_VERSION if preparation is None else PROTOCOL_VERSION,
         id=request.id,
         status="ok",
         error=None,
@@ -120,7 +126,19 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
         memory_before_bytes=_RSS_KB * 1024,
         memory_peak_bytes=process.peak_kb * 1024,
         logits=logits,
+        preparation=preparation,
     )
+
+
+def _preparation(phone: State, request: Request, asked: Preparation) -> PreparationTimes:
+    """Made up, as all times here: by the bytes that each step writes and a phone's fast core."""
+    height, width = asked.resize
+    elements = math.prod(request.shape)
+    crop, taken = (
+        tuple(phone.model.pace(_NS_PER_BYTE * written) for _ in range(asked.iterations))
+        for written in (3 * (height * width + asked.picture[0] * width), elements)
+    )
+    return PreparationTimes(picture=asked.picture, crop_ns=crop, input_ns=taken)
 
 
 async def infer(
@@ -144,16 +162,16 @@ async def infer(
     return artifact, tuple(GoldenAnswer.of(index, values) for index, values in logits.items())
 
 
-def read_request(files: UserFiles, block: str) -> Request:
-    """The request of a block. Raises RuntimeFailureError."""
+def read_request(files: UserFiles, block: str, knows: int = PROTOCOL_VERSION) -> Request:
+    """The request of a block, of a protocol that the runner `knows`. Raises RuntimeFailureError."""
     text = read_file(files, f"{block}.request.json", None)
     try:
         # A newer request may have fields that we do not know: its version alone is looked at.
-        newer = json.loads(text)["schema_version"] > PROTOCOL_VERSION
+        newer = json.loads(text)["schema_version"] > knows
     except (ValueError, KeyError, TypeError, RecursionError):
         newer = False
     if newer:
-        raise RuntimeFailureError("newer-protocol", f"this runner knows {PROTOCOL_VERSION}")
+        raise RuntimeFailureError("newer-protocol", f"this runner knows {knows}")
     try:
         return Request.model_validate_json(text)
     except ValidationError as error:

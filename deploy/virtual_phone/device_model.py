@@ -93,6 +93,7 @@ class DeviceModel:
         self._clock = clock
         self._heats_fast = heats_fast
         self._never_cools = never_cools
+        self._paces = random.Random(f"{seed} paces")
         self._blocks = 0
         self._chip = Chip()
         if never_cools:
@@ -180,6 +181,15 @@ class DeviceModel:
         self._clock.advance(result.seconds)
         self._settled = self._clock.seconds()
         return result
+
+    def pace(self, nanoseconds: float) -> int:
+        """How long work of one thread takes now that takes so long on a core of speed 1, noise
+        included. It warms nothing and takes no time of the phone's: it is that short."""
+        (core,) = _used(self.profile, 1, range(self.profile.cores))
+        cluster = self.profile.cluster_of(core)
+        speed = self.profile.clusters[cluster].speed * self._share(cluster)
+        noise = 1 + self._paces.gauss(0, NOISE)
+        return max(1, round(nanoseconds / speed * noise))
 
     def _calm(
         self, work: Workload, threads: int, used: Sequence[int], clock: float

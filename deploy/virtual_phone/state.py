@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
 import deploy
-from deploy.protocol.messages import PROTOCOL_VERSION
+from deploy.protocol.messages import PLAIN_VERSION, PROTOCOL_VERSION
 from deploy.virtual_phone.clock import PhoneClock
 from deploy.virtual_phone.device_model import DeviceModel
 from deploy.virtual_phone.faults import Faults
@@ -106,13 +106,23 @@ class State:
     def is_installed(self, package: str) -> bool:
         return package == PACKAGE and self._installed
 
+    @property
+    def app_protocol(self) -> int:
+        """What the app speaks."""
+        if self.faults.expects("app-old"):
+            return 0
+        return PLAIN_VERSION if self.faults.expects("app-older") else PROTOCOL_VERSION
+
+    @property
+    def is_debuggable(self) -> bool:
+        """Whether the app's is a debug build, which run-as enters."""
+        return self.faults.expects("app-debuggable")
+
     def app_version(self) -> str:
         """The app's versionName: its own version, its protocol, its runtimes."""
-        protocol, executorch = PROTOCOL_VERSION, executorch_version()
-        if self.faults.expects("app-old"):
-            protocol, executorch = 0, "1.0.0"
+        executorch = "1.0.0" if self.faults.expects("app-old") else executorch_version()
         return (
-            f"{deploy.__version__}+protocol.{protocol}.executorch.{executorch}"
+            f"{deploy.__version__}+protocol.{self.app_protocol}.executorch.{executorch}"
             f".onnxruntime.{APP_ONNXRUNTIME}"
         )
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from adbutils._utils import adb_path
+from bundle_factory import make_bundle
 from phone_sessions import own_server
+from places import FIXTURES
 from virtual_phone_fixture import AdbServer, MakePhone
 
 from deploy.android.adb import Adb
 from deploy.android.devices import (
     Server,
     choose_phones,
+    choose_runner,
     open_server,
     seen_phones,
 )
@@ -21,6 +25,9 @@ from deploy.android.identity import Identity, SeenPhone, best_of, merge, read_id
 from deploy.android.lock import alone
 from deploy.android.parsers.devices import parse_devices
 from deploy.android.phone import Phone
+from deploy.benchmark.bundles import Opened
+from deploy.bundle.open import open_bundle
+from deploy.bundle.parse import parse_manifest
 from deploy.support.errors import PhoneError, UserError
 
 __all__ = ["own_server"]
@@ -220,3 +227,26 @@ def test_a_lock_needs_no_home(
 def test_an_address_where_nobody_listens_is_refused(adb_server: AdbServer) -> None:
     with pytest.raises(PhoneError, match="cannot connect to"):
         open_server(Server(port=adb_server.port, connect=("127.0.0.1:9",)))
+
+
+def test_an_app_that_knows_no_pixels_is_refused_by_name_before_anything_is_measured(
+    phone: MakePhone, adb_server: AdbServer, tmp_path: Path
+) -> None:
+    make_bundle(tmp_path / "bundle")
+    manifest = (FIXTURES / "manifests/pixels.json").read_bytes()
+    opened = Opened(
+        bundle=open_bundle(tmp_path / "bundle"),
+        id="a" * 64,
+        label="bundle",
+        artifacts=parse_manifest(manifest, "it").artifacts,
+    )
+    runner = replace(choose_runner("app", None, [opened]), name=None)
+    assert runner.pixels
+    adb = Adb(binary=adb_path(), port=adb_server.port)
+    older, newer = phone(faults=["app-older"]), phone(seed=1)
+    names = ", ".join(runner.pixels)
+    with pytest.raises(UserError, match=f"speaks protocol 1 .* pixels, which {names} take"):
+        runner.on(Phone(adb, older.serial))
+    assert callable(runner.on(Phone(adb, newer.serial)))
+    # Of floats it takes what it always took.
+    assert callable(replace(runner, pixels=()).on(Phone(adb, older.serial)))

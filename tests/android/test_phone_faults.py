@@ -34,6 +34,7 @@ RECOVERED = [
     ("app", "stall:1"),
     ("app", "reboot-mid-run:1"),
     ("app", "app-crashes:1"),
+    ("app", "app-debuggable app-crashes:1"),
     ("app", "app-killed:1"),
     ("app", "app-hangs:1"),
     ("app", "answer-truncated:1"),
@@ -48,7 +49,7 @@ RECOVERED = [
 def test_what_passes_is_tried_again(
     phone: MakePhone, measure: Measure, runner: RunnerName, fault: str
 ) -> None:
-    ailing = phone(faults=[fault])
+    ailing = phone(faults=fault.split())
     settings = SOON_HUNG if fault == "app-hangs:1" else FAST
     command_s = 1.5 if fault == "stall:1" else 4
     device = only_device(measure(ailing, runner=runner, settings=settings, command_s=command_s))
@@ -96,6 +97,7 @@ def test_what_stays_fails_the_arm_by_its_kind(
 PHONE_FAILS = [
     ("app", "app-missing", "app-missing"),
     ("app", "app-old", "app-old"),
+    ("app", "app-release", "app-not-debuggable"),
     ("native", "no-space", "no-space"),
     ("native", "runner-other-abi", "runner-abi"),
 ]

@@ -17,9 +17,10 @@ from phone_sessions import (
 )
 from virtual_phone_fixture import RUNNER, MakePhone
 
+from deploy.android.app_folders import PROVIDER
 from deploy.android.folders import SHELL_FOLDER
 from deploy.results.judge import judge
-from deploy.results.records import RunnerName
+from deploy.results.records import APP_VERSION, RunnerName
 
 __all__ = ["measure", "own_server"]
 
@@ -47,6 +48,48 @@ def test_a_healthy_phone_is_measured_and_left_clean(
     assert report.arms[0].memory_peak_bytes is not None
     assert report.device.virtual
     assert left_behind(healthy) == []
+
+
+@pytest.mark.parametrize("debuggable", [False, True])
+def test_the_app_is_measured_by_the_way_in_that_it_has_and_which_is_told(
+    phone: MakePhone, measure: Measure, debuggable: bool
+) -> None:
+    connected = phone(faults=["app-debuggable"] * debuggable)
+    profiled = measure(connected)
+    (arm,) = only_device(profiled).arms
+    assert [block.debuggable for block in arm.blocks] == [debuggable, debuggable]
+    assert profiled.results.schema_version == APP_VERSION
+    (report,) = judge(profiled.results)
+    assert any("CheckJNI" in warning for warning in report.warnings) == debuggable
+    sent = "\n".join(connected.phone.commands)
+    assert ("run-as" in sent, "content write" in sent) == (debuggable, not debuggable)
+    assert left_behind(connected) == []
+
+
+def test_an_app_tells_once_what_it_takes_before_the_network(
+    phone: MakePhone, measure: Measure
+) -> None:
+    profiled = measure(phone())
+    (arm,) = only_device(profiled).arms
+    told = [block.answer.preparation for block in arm.blocks if block.answer]
+    assert [times and len(times.crop_ns) for times in told] == [20, None]
+    (report,) = judge(profiled.results)
+    before = report.arms[0].before
+    assert before is not None
+    assert before.crop_ns > before.input_ns > 0
+
+
+def test_an_older_app_is_measured_without_what_it_does_not_know(
+    phone: MakePhone, measure: Measure
+) -> None:
+    older = phone(faults=["app-older"])
+    profiled = measure(older)
+    device = only_device(profiled)
+    assert device.failure is None
+    answers = [block.answer for block in device.arms[0].blocks if block.answer]
+    assert [answer.preparation for answer in answers] == [None, None]
+    (report,) = judge(profiled.results)
+    assert report.arms[0].before is None
 
 
 @pytest.mark.parametrize("fault", ["crlf", "clock-jumps", "odd-names"])
@@ -141,9 +184,7 @@ def test_a_runner_that_was_left_running_is_ended(phone: MakePhone, measure: Meas
 def test_older_leftovers_of_ours_are_swept(phone: MakePhone, measure: Measure) -> None:
     connected = phone()
     connected.shell(f"mkdir -p {SHELL_FOLDER}; echo old > {SHELL_FOLDER}/network-old.pte")
-    connected.shell(
-        "run-as dev.mobiledeploy.demo sh -c 'mkdir -p files/bench; echo > files/bench/x'"
-    )
+    connected.shell(f"echo old | content write --uri {PROVIDER}/x")
     assert len(left_behind(connected)) == 2
     measure(connected, runner="native")
     measure(connected, runner="app")

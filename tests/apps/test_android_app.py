@@ -25,8 +25,8 @@ from places import ROOT
 from small_build import build_here, recipe
 from small_photos import write_photos
 
+from deploy.android.app_folders import PACKAGE, PROVIDER
 from deploy.android.app_runner import ACTIVITY
-from deploy.android.folders import PACKAGE
 from deploy.android.parsers.packages import parse_app_version
 from deploy.apps.pack import pack
 from deploy.benchmark.staging import stage_bundle
@@ -42,6 +42,7 @@ from deploy.protocol.messages import (
 )
 from deploy.statistics.error_statistics import compare_logits
 from deploy.verification.gates import judge_golden, require
+from deploy.virtual_phone.commands.content import AUTHORITY
 
 PROJECT = ROOT / "android_demo"
 APP = (PROJECT / "app/build.gradle.kts").read_text(encoding="utf-8")
@@ -118,6 +119,22 @@ def test_the_benchmark_activity_is_the_harnesss_guarded_and_not_in_the_release()
     assert 'android:exported="true"' in benchmark
     release = (PROJECT / "app/src/release/AndroidManifest.xml").read_text(encoding="utf-8")
     assert re.search(r'"\.BenchmarkActivity"\s+tools:node="remove"', release)
+
+
+def test_the_benchmark_build_is_not_debuggable_and_gives_its_files_to_the_shell_alone() -> None:
+    build = APP.split('create("benchmark")')[1].split("androidResources")[0]
+    assert 'initWith(getByName("release"))' in build
+    assert "isDebuggable" not in APP
+    profileable = (PROJECT / "app/src/benchmark/AndroidManifest.xml").read_text("utf-8")
+    assert re.search(r'<profileable\s+android:shell="true"', profileable)
+    (provider,) = re.findall(r"<provider\s([^>]*)/>", MANIFEST)
+    assert f'android:authorities="{PROVIDER.removeprefix("content://")}"' in provider
+    assert f"content://{AUTHORITY}" == PROVIDER
+    assert 'android:permission="android.permission.DUMP"' in provider
+    # The process that is measured is to be another one than is asked for files meanwhile.
+    assert 'android:process=":files"' in provider
+    release = (PROJECT / "app/src/release/AndroidManifest.xml").read_text(encoding="utf-8")
+    assert re.search(r'<provider\s+android:name="\.BenchmarkFiles"\s+tools:node="remove"', release)
 
 
 def test_gradle_is_the_one_that_the_plugin_was_made_for() -> None:

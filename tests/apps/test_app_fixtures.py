@@ -92,12 +92,25 @@ def test_requests_and_answers_are_those_of_the_code() -> None:
     asked = Request.model_validate_json(texts["request_golden"])
     assert Request.model_validate_json(texts["request_seed"]).input.seed == 7
     assert Request.model_validate_json(texts["request_pixels"]).pixels is not None
+    prepared = Request.model_validate_json(texts["request_preparation"]).preparation
+    assert prepared is not None
+    assert (prepared.picture, prepared.crop) == ((640, 480), (224, 224))
+    times = Answer.model_validate_json(texts["answer_preparation"]).preparation
+    assert times is not None
     answer = Answer.model_validate_json(texts["answer_ok"])
     assert answer.runner is not None
     assert parse_app_version(answer.runner.version) is not None
     error = parse_answer(texts["answer_error"].encode(), asked, "the phone").error
     assert error is not None
     assert error.kind == "operator-missing"
+
+
+@pytest.mark.parametrize(
+    "case", cases("protocol/refused_preparations.json"), ids=lambda case: case["name"]
+)
+def test_refused_preparations_are_refused_for_what_is_wrong_with_them(case: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="preparation"):
+        Request.model_validate_json(case["text"])
 
 
 @pytest.mark.parametrize(

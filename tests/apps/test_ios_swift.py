@@ -21,11 +21,11 @@ from ios_sources import KIT, SWIFT, libraries, text_of
 from places import ROOT
 
 from deploy.bundle.manifest import SCHEMA_VERSION
-from deploy.protocol.messages import PLAIN_VERSION, RunnerErrorKind
+from deploy.protocol.messages import PROTOCOL_VERSION, RunnerErrorKind
 from deploy.results.compare import compare_files
 from deploy.results.file import read_results
 from deploy.results.judge import DeviceReport, judge
-from deploy.results.records import RESULTS_VERSION
+from deploy.results.records import APP_VERSION
 from deploy.statistics import TimedBlock
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -141,8 +141,8 @@ def test_swift_tests_read_fixtures_that_exist() -> None:
     ("file", "expected"),
     [
         ("ManifestReader.swift", SCHEMA_VERSION),
-        ("Answer.swift", PLAIN_VERSION),
-        ("Results.swift", RESULTS_VERSION),
+        ("Answer.swift", PROTOCOL_VERSION),
+        ("Results.swift", APP_VERSION),
     ],
 )
 def test_schemas_are_those_of_python(file: str, expected: int) -> None:

@@ -22,12 +22,15 @@ from app_photos import photos, sides
 from app_pictures import cmyk, frames, normalized, seen, stored, upright
 from places import FIXTURES
 
-from deploy.bundle.manifest import SCHEMA_VERSION, Pixels
+from deploy.bundle.manifest import SCHEMA_VERSION, Input, Pixels
+from deploy.photos.preprocessing import default_preprocessing
 from deploy.protocol.messages import (
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
     GoldenInput,
+    Preparation,
+    PreparationTimes,
     Request,
     RequestedArtifact,
     RunnerFacts,
@@ -37,7 +40,7 @@ from deploy.protocol.messages import (
 from deploy.statistics.quantiles import median, quantile
 
 MANIFEST = FIXTURES / "manifests" / "good.json"
-APP_VERSION = "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.23.2"
+APP_VERSION = "0.1.0+protocol.3.executorch.1.4.1.onnxruntime.1.23.2"
 
 
 def fixtures() -> dict[str, bytes]:
@@ -57,6 +60,7 @@ def fixtures() -> dict[str, bytes]:
         "order_statistics/cases.json": _json([_ordered(values) for values in _TIMES]),
         **{f"protocol/{name}.json": text.encode() for name, text in protocol().items()},
         "protocol/refused_requests.json": _json(list(_refused_requests())),
+        "protocol/refused_preparations.json": _json(list(_refused_preparations())),
     }
 
 
@@ -158,6 +162,7 @@ _WRONG_PIXELS: dict[str, tuple[str, Any]] = {
     "pixels of no alpha": ("artifacts.0.input.pixels.alpha", 0),
     "pixels with another zero": ("artifacts.0.input.pixels.zero", 0),
     "pixels of three channels": ("artifacts.0.input.shape", [1, 3, 224, 224]),
+    "pixels in a schema of before": ("schema_version", 1),
 }
 
 
@@ -254,7 +259,16 @@ def protocol() -> dict[str, str]:
         "request_pixels": request(
             schema_version=2, shape=(1, 224, 224, 4), pixels=Pixels.of("uint8")
         ).to_json(),
+        "request_preparation": request(schema_version=3, preparation=PREPARATION).to_json(),
         "answer_ok": _answer_ok().to_json(),
+        "answer_preparation": _answer_ok(
+            schema_version=3,
+            preparation=PreparationTimes(
+                picture=(640, 480),
+                crop_ns=(3_000_000, 2_900_000),
+                input_ns=(400_000, 410_000),
+            ),
+        ).to_json(),
         "answer_error": Answer.failed(
             "b-0001", "operator-missing", "Missing operator: aten::hardswish.out"
         ).to_json(),
@@ -293,9 +307,9 @@ def _artifact(format: str) -> RequestedArtifact:
     )
 
 
-def _answer_ok() -> Answer:
+def _answer_ok(schema_version: int = 1, preparation: PreparationTimes | None = None) -> Answer:
     return Answer(
-        schema_version=1,
+        schema_version=schema_version,
         id="b-0001",
         status="ok",
         error=None,
@@ -316,6 +330,7 @@ def _answer_ok() -> Answer:
             GoldenAnswer.of(0, np.array([1.5, -2.0, np.nan], np.float32)),
             GoldenAnswer.of(1, np.array([0.0, 3.25, 1e-30], np.float32)),
         ),
+        preparation=preparation,
     )
 
 
@@ -366,6 +381,27 @@ def _refused_requests() -> Iterator[dict[str, str]]:
         texts[name] = (_changed(good, path, value), "bad-request")
     for name, (text, kind) in texts.items():
         yield {"name": name, "text": text, "kind": kind}
+
+
+PREPARATION = Preparation.of(Input.of(default_preprocessing((224, 224))))
+
+_WRONG_PREPARATIONS: dict[str, dict[str, Any]] = {
+    "a picture without end": {"picture": [640, 10**9]},
+    "a picture of one side": {"picture": [640]},
+    "no picture": {"iterations": 0},
+    "a std of 0": {"std": [1.0, 0.0, 1.0]},
+    "a mean of two channels": {"mean": [0.5, 0.5]},
+    "a scale of 0": {"scale": 0.0},
+    "iterations as text": {"iterations": "20"},
+}
+
+
+def _refused_preparations() -> Iterator[dict[str, str]]:
+    good = json.loads(request(schema_version=3, preparation=PREPARATION).to_json())
+    yield {"name": "nothing", "text": _changed(good, "preparation", {})}
+    for name, wrong in _WRONG_PREPARATIONS.items():
+        text = _changed(good, "preparation", good["preparation"] | wrong)
+        yield {"name": name, "text": text}
 
 
 # --- helpers --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from deploy.protocol.messages import (
     RequestedArtifact,
     TimedInput,
 )
+from deploy.virtual_phone.commands.content import AUTHORITY
 from deploy.virtual_phone.filesystem import SHELL_FOLDER
 from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE
 
@@ -59,10 +60,8 @@ def request(artifact: bytes, /, **changes: Any) -> Request:
 
 def put(on: ConnectedPhone, name: str, data: bytes) -> None:
     """Into the app's folder, as the harness does it."""
-    done = on.shell(
-        f"run-as {PACKAGE} sh -c 'mkdir -p files/bench && cat > files/bench/{name}'", data
-    )
-    assert done.returncode == 0, done.stderr
+    done = on.shell(f"content write --uri content://{AUTHORITY}/{name}", data)
+    assert done.stderr == b""
 
 
 def start_block(on: ConnectedPhone, artifact: bytes, wanted: Request | None = None) -> None:

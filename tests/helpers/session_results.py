@@ -9,7 +9,13 @@ import numpy as np
 from synthetic_device import SyntheticDevice
 
 from deploy.bundle.manifest import Tool
-from deploy.protocol.messages import PROTOCOL_VERSION, Answer, GoldenAnswer, RunnerFacts
+from deploy.protocol.messages import (
+    PROTOCOL_VERSION,
+    Answer,
+    GoldenAnswer,
+    PreparationTimes,
+    RunnerFacts,
+)
 from deploy.results.records import (
     RESULTS_VERSION,
     SUSTAINED_VERSION,
@@ -43,6 +49,8 @@ def session(
     logits: np.ndarray = GOLDEN,  # type: ignore[type-arg]
     allowed_khz: Sequence[int] = (2_000_000,),
     thermal_status: int = 0,
+    debuggable: bool | None = None,
+    preparation: PreparationTimes | None = None,
 ) -> Results:
     """One phone; an arm a slowdown, each of a bundle of its own, interleaved.
 
@@ -94,8 +102,10 @@ def session(
                 memory_before_bytes=10**7,
                 memory_peak_bytes=10**8,
                 logits=tuple(GoldenAnswer.of(i, row) for i, row in enumerate(logits)),
+                preparation=preparation,
             ),
             failure=None,
+            debuggable=debuggable,
         )
 
     arms = tuple(

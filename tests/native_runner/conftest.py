@@ -16,7 +16,7 @@ from deploy.bundle.open import open_bundle
 from deploy.native_runner.build import build, command, compile_runner, unpack
 from deploy.native_runner.targets import TARGETS
 from deploy.native_runner.toolchain import find_compiler
-from deploy.protocol.messages import PROTOCOL_VERSION, Request, TimedInput
+from deploy.protocol.messages import PIXELS_VERSION, Request, TimedInput
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +56,7 @@ def folder(phone_bundle: Path, tmp_path: Path) -> Folder:
     file = staged.artifacts[artifact.name].file
     shutil.copy(staged.files[file], tmp_path / file)
     request = Request(
-        schema_version=PROTOCOL_VERSION,
+        schema_version=PIXELS_VERSION,
         id="block",
         artifact=staged.artifacts[artifact.name],
         threads=2,

@@ -6,12 +6,15 @@ import json
 
 import numpy as np
 import pytest
+from app_fixtures import PREPARATION
 from places import FIXTURES, ROOT
 
 from deploy.bundle.fields import Record
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import REMEDIES, fault
 from deploy.protocol.messages import (
+    PIXELS_VERSION,
+    PLAIN_VERSION,
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
@@ -113,6 +116,9 @@ BAD_ANSWERS = {
     "logits cut off": answer(logits=[{"index": 0, "logits": "AACA"}]),
     "an unknown field": answer(extra=1),
     "text for a number": answer(load_ns="5"),
+    "times that nobody asked for": answer(
+        preparation={"picture": [640, 480], "crop_ns": [1], "input_ns": [1]}
+    ),
 }
 
 
@@ -122,6 +128,36 @@ def test_a_bad_answer_is_refused_in_one_line(bad: object) -> None:
         parse(bad)
     assert refused.value.kind == "bad-answer"
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (None, "has no times before the network"),
+        ({"input_ns": [1] * 19}, "19 times before the network, 20 were asked"),
+        ({"picture": [480, 640]}, "of another picture"),
+        ({"crop_ns": [0] * 20}, "preparation.crop_ns.0"),
+    ],
+)
+def test_times_before_the_network_are_those_that_were_asked(
+    given: dict[str, object] | None, what: str
+) -> None:
+    asked = REQUEST.model_copy(update={"preparation": PREPARATION})
+    good = {"picture": [640, 480], "crop_ns": [2] * 20, "input_ns": [1] * 20}
+    data = json.dumps(answer(preparation=good)).encode()
+    assert parse_answer(data, asked, "phone").preparation is not None
+    changes = {} if given is None else {"preparation": good | given}
+    with pytest.raises(PhoneError, match=what):
+        parse_answer(json.dumps(answer(**changes)).encode(), asked, "phone")
+
+
+def test_what_is_older_is_written_as_it_was() -> None:
+    plain = REQUEST.model_copy(update={"schema_version": PLAIN_VERSION})
+    newer = REQUEST.model_copy(update={"preparation": PREPARATION})
+    assert newer.without_preparation() == plain
+    assert "preparation" not in plain.to_json()
+    with pytest.raises(ValueError, match="of version 3"):
+        Request.model_validate(newer.model_dump() | {"schema_version": PIXELS_VERSION})
 
 
 def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:

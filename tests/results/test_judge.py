@@ -13,11 +13,12 @@ from synthetic_device import SyntheticDevice
 
 from deploy.cli import commands
 from deploy.cli.run import run
-from deploy.protocol.messages import encode_logits
+from deploy.cli.tables.profile import arm_facts, show_devices
+from deploy.protocol.messages import PreparationTimes, encode_logits
 from deploy.results.compare import compare_bundles, compare_files
 from deploy.results.file import CSV_COLUMNS, read_results, write_csv, write_results
 from deploy.results.judge import ArmReport, judge
-from deploy.results.records import Cluster, Failure, Results
+from deploy.results.records import APP_VERSION, Cluster, Failure, Results
 from deploy.support.errors import UserError
 
 
@@ -90,6 +91,7 @@ REFUSED = {
     "another phone": (session(phone="serial-2"), "different devices"),
     "another runtime": (session(runtime="1.5.0"), "different runtimes"),
     "an invalid arm": (session(rounds=3), "is INVALID"),
+    "another build of the app": (session(debuggable=False), "in a debuggable app"),
 }
 
 
@@ -100,6 +102,47 @@ def test_what_is_not_comparable_is_refused_unless_told_to(other: Results, why: s
     told = compare_files(judge(session()), judge(other), floor=0.03, anyway=True)
     assert len(told.arms) == 1
     assert why in " ".join(told.notes)
+
+
+def test_files_that_do_not_say_it_are_of_debuggable_apps() -> None:
+    compared = compare_files(judge(session()), judge(session(debuggable=True)), floor=0.03)
+    assert len(compared.arms) == 1
+    assert not any("debuggable" in note for note in compared.notes)
+
+
+def test_the_version_rises_only_where_something_is_told_of_an_app() -> None:
+    old = session()
+    assert old.with_devices(old.devices).to_json() == old.to_json()
+    assert "debuggable" not in old.to_json()
+    assert "preparation" not in old.to_json()
+    for new in (session(debuggable=False), session(preparation=TIMES)):
+        assert new.with_devices(new.devices).schema_version == APP_VERSION
+        assert Results.model_validate_json(new.to_json()) == new
+
+
+TIMES = PreparationTimes(picture=(640, 480), crop_ns=(3_000_000, 1_000_000), input_ns=(4, 400_000))
+
+
+def test_what_an_app_takes_before_the_network_is_shown_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (report,) = judge(session(debuggable=True, preparation=TIMES))
+    before = report.arms[0].before
+    assert before is not None
+    assert (before.crop_ns, before.input_ns, before.pictures) == (2e6, 200_002, 20)
+    show_devices([report])
+    said = capsys.readouterr().out
+    line = "before the network: executorch-fp32: crop of 480 x 640 2.00 ms, input 0.20 ms"
+    assert line in said
+    assert "CheckJNI" in said
+    facts = arm_facts(report.arms[0])
+    assert facts["debuggable"] is True
+    assert facts["before_network"] == {
+        "picture": (640, 480),
+        "crop_ns": 2e6,
+        "input_ns": 200_002,
+        "pictures": 20,
+    }
 
 
 def test_an_arm_without_figures_is_no_silent_pass(
@@ -235,3 +278,27 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path, start: str) -> None:
         _, *rows = csv.reader(stream)
     assert all(row[:3] == [f"'{evil}"] * 3 and row[6] == f"'{evil}" for row in rows)
     assert not any(cell.startswith(start) for row in rows for cell in row)
+
+
+def test_what_a_session_did_to_one_arm_widens_the_intervals_of_the_others() -> None:
+    results = session((1.0, 1.0))
+    (device,) = results.devices
+    met = device.arms[1].blocks[4]
+    assert met.answer is not None
+    slow = tuple(round(1.3 * ns) for ns in met.answer.iterations_ns)
+    blocks = list(device.arms[1].blocks)
+    blocks[4] = met.model_copy(
+        update={"answer": met.answer.model_copy(update={"iterations_ns": slow})}
+    )
+    arms = (device.arms[0], device.arms[1].model_copy(update={"blocks": tuple(blocks)}))
+    other = results.model_copy(update={"devices": (device.model_copy(update={"arms": arms}),)})
+    calm, spared = (only_arm(one).summary for one in (results, other))
+    assert calm is not None
+    assert spared is not None
+    assert calm.p50.value == spared.p50.value
+    assert calm.p90 is not None
+    assert spared.p90 is not None
+    assert calm.p90.interval is not None
+    assert spared.p90.interval is not None
+    assert spared.p90.interval.high > calm.p90.interval.high
+    assert spared.p90.interval.low < calm.p90.interval.low

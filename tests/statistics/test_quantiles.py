@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from deploy.statistics import (
+    SessionSpread,
     TimedBlock,
     enough_for,
     median,
     quantile,
     quantile_interval,
+    session_spread,
     smallest_sample,
     summarize_times,
 )
@@ -106,6 +108,26 @@ def test_samples_that_only_repeat_each_other_make_an_interval_no_narrower() -> N
 def test_blocks_that_differ_make_an_interval_wider_and_more_blocks_narrower() -> None:
     assert width(noisy_arm(between=0.05)) > 3 * width(noisy_arm())
     assert width(noisy_arm(rounds=90)) < width(noisy_arm(rounds=10)) / 2
+
+
+def test_what_a_session_did_to_another_arm_widens_the_interval() -> None:
+    calm, met = noisy_arm(between=0.01), noisy_arm(between=0.01)
+    met[3] = replace(met[3], times=1.12 * met[3].times)
+    spread = session_spread([calm, met])
+    alone, among = summarize_times(calm), summarize_times(calm, spread=spread)
+    assert alone.p90 is not None
+    assert among.p90 is not None
+    assert alone.p90.interval is not None
+    assert among.p90.interval is not None
+    assert among.p90.value == alone.p90.value
+    assert among.p90.interval.low < alone.p90.interval.low
+    assert among.p90.interval.high > alone.p90.interval.high
+    # The arm's own is never taken to be less than it is.
+    assert summarize_times(met, spread=session_spread([calm])) == summarize_times(met)
+
+
+def test_a_session_of_no_arm_and_one_of_single_blocks_spread_by_nothing() -> None:
+    assert session_spread([]) == session_spread([noisy_arm(rounds=1)]) == SessionSpread()
 
 
 def test_blocks_may_be_of_different_lengths() -> None:

@@ -157,7 +157,7 @@ def test_what_does_not_speak_adb_does_no_harm(phone: MakePhone) -> None:
     ],
 )
 def test_no_command_reaches_this_computer(phone: MakePhone, tmp_path: Path, hostile: str) -> None:
-    on = phone()
+    on = phone(faults=["app-debuggable"])
     target = tmp_path / "pwned"
     for command in (f"echo {hostile}", f'echo "{hostile}"', f"run-as {PACKAGE} echo {hostile}"):
         on.shell(command.format(target))

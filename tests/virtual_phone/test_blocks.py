@@ -33,6 +33,7 @@ from deploy.protocol.messages import PROTOCOL_VERSION, Answer, GoldenInput
 from deploy.runtimes import onnx_session
 from deploy.runtimes.onnx_session import open_session
 from deploy.virtual_phone.benchmark import run_app
+from deploy.virtual_phone.commands.content import AUTHORITY
 from deploy.virtual_phone.filesystem import APP, SHELL_FOLDER, UserFiles
 from deploy.virtual_phone.profiles import profile_named
 from deploy.virtual_phone.runtimes import SHARED, RuntimeFailureError
@@ -42,9 +43,15 @@ from deploy.virtual_phone.state import ACTIVITY, PACKAGE, State
 def test_the_apps_files_are_the_apps_alone(phone: MakePhone) -> None:
     on = phone()
     put(on, "x", b"kept\x00\xff")
-    assert on.adb("exec-out", f"run-as {PACKAGE} cat files/bench/x").stdout == b"kept\x00\xff"
+    read = f"content read --uri content://{AUTHORITY}/x"
+    assert on.adb("exec-out", read).stdout == b"kept\x00\xff"
     assert on.phone.files[f"{BENCH}/x"] == b"kept\x00\xff"
     assert b"Permission denied" in on.shell(f"cat {BENCH}/x").stderr
+    assert b"not debuggable" in on.shell(f"run-as {PACKAGE} cat files/bench/x").stderr
+    entered = phone(faults=["app-debuggable"], seed=1)
+    entered.shell(f"run-as {PACKAGE} sh -c 'mkdir files/bench; cat > files/bench/x'", b"\x00y")
+    read = f"run-as {PACKAGE} cat files/bench/x"
+    assert entered.adb("exec-out", read).stdout == b"\x00y"
 
 
 def test_the_app_answers_with_real_logits(phone: MakePhone, tiny_onnx: bytes) -> None:
@@ -83,7 +90,7 @@ def test_a_model_from_the_wire_reads_no_file_of_this_computer(
 
 
 def test_the_app_is_seen_while_it_runs(phone: MakePhone, tiny_onnx: bytes) -> None:
-    on = phone(faults=["app-hangs"])
+    on = phone(faults=["app-hangs", "app-debuggable"])
     start_block(on, tiny_onnx)
     pid = on.shell(f"pidof {PACKAGE}").stdout.decode().strip()
     status = on.shell(f"run-as {PACKAGE} grep -s -H '' /proc/{pid}/status").stdout.decode()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 import re
 
 import pytest
 
 from deploy.support.errors import UserError
+from deploy.virtual_phone.commands.content import AUTHORITY
 from deploy.virtual_phone.faults import Faults
 from deploy.virtual_phone.profiles import PROFILES, profile_named
 from deploy.virtual_phone.shell import ShellProcess
 from deploy.virtual_phone.state import ACTIVITY, APP_DATA, PACKAGE, State
 from deploy.virtual_phone.streams import Buffer, Streams
+
+FILES = f"content://{AUTHORITY}"
+SHA256_OF_X = hashlib.sha256(b"x\n").hexdigest()
 
 
 def typed(
@@ -43,7 +48,12 @@ def typed(
             "cd /data/local/tmp; mkdir -p a/b; echo x > a/b/c; cp a/b/c d; cat d; rm -rf a; ls",
             "x\nd\n",
         ),
-        (f"run-as {PACKAGE} sh -c 'cd files; echo x > f; chmod 640 f; test -s f && ls'", "f\n"),
+        (f"echo x | content write --uri {FILES}/f; content read --uri {FILES}/f", "x\n"),
+        (f"content query --uri {FILES}; content delete --uri {FILES}", "No result found.\n"),
+        (
+            f"echo x | content write --uri {FILES}/f; content query --uri {FILES}",
+            f"Row: 0 name=f, bytes=2, sha256={SHA256_OF_X}\n",
+        ),
         ("settings put global x 1; settings get global x; settings get global y", "1\nnull\n"),
         ("pm list packages | grep mobiledeploy", f"package:{PACKAGE}\n"),
         ("date '+%S.000' | grep -v '[0-5][0-9][.]000'; sleep 1; echo slept", "slept\n"),
@@ -100,12 +110,16 @@ def test_what_a_person_sees(line: str, output: str) -> None:
         ("taskset f00 ps", 1, "Invalid argument"),
         (f"run-as {PACKAGE}", 1, "usage: run-as"),
         ("run-as com.example ls", 1, "run-as: unknown package: com.example"),
+        (f"run-as {PACKAGE} ls", 1, f"run-as: package not debuggable: {PACKAGE}"),
+        # It ends with 0 whatever happens.
+        (f"content read --uri {FILES}/none", 0, "No such file or directory"),
+        (f"echo x | content write --uri {FILES}/../x", 0, "IllegalArgumentException"),
+        ("content query --uri content://com.example", 0, "Could not find provider: com.example"),
         (f"ls {APP_DATA}", 1, "Permission denied"),
         ("kill 1", 1, "No such process"),
         ("rm /data/local/tmp/none", 1, "No such file or directory"),
         ("rm /data/local/tmp", 1, "Permission denied"),
         ("taskset f " * 500 + "ps", 2, "too deeply nested"),
-        (f"run-as {PACKAGE} " * 500 + "ps", 2, "too deeply nested"),
         ("exec " * 500 + "ps", 2, "too deeply nested"),
     ],
 )
@@ -149,6 +163,14 @@ def test_an_old_phone_has_no_thermal_service() -> None:
         ("app-missing", f"am start -W -n {ACTIVITY} --es id x", "does not exist"),
         ("app-missing", f"run-as {PACKAGE} ls", "unknown package"),
         ("app-missing", f"dumpsys package {PACKAGE}", "Unable to find package"),
+        (
+            "app-debuggable",
+            f"run-as {PACKAGE} sh -c 'cd files; echo x > f; chmod 640 f; test -s f && ls'",
+            "f\n",
+        ),
+        ("app-debuggable", f"run-as {PACKAGE} " * 500 + "ps", "too deeply nested"),
+        ("app-debuggable", f"run-as {PACKAGE} content query --uri {FILES}", "Permission Denial"),
+        ("app-release", f"content query --uri {FILES}", "Could not find provider"),
         ("app-old", f"dumpsys package {PACKAGE}", "+protocol.0.executorch.1.0.0."),
         ("low-battery", "dumpsys battery", "  level: 4\n"),
         ("charging", "dumpsys battery", "  USB powered: true\n"),

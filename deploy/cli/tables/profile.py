@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +15,7 @@ from deploy.support.streams import fits
 
 if TYPE_CHECKING:
     from deploy.results.compare import ArmComparison
-    from deploy.results.judge import ArmReport, DeviceReport
+    from deploy.results.judge import ArmReport, BeforeNetwork, DeviceReport
     from deploy.results.records import ArmKey, DeviceFacts
     from deploy.statistics import Estimate, Interval
 
@@ -137,6 +138,8 @@ def arm_facts(arm: ArmReport) -> dict[str, object]:
         "memory_before_bytes": arm.memory_before_bytes,
         "memory_peak_bytes": arm.memory_peak_bytes,
         "push_ns": arm.arm.push_ns,
+        **({"before_network": asdict(arm.before)} if arm.before else {}),
+        **({} if arm.debuggable is None else {"debuggable": arm.debuggable}),
         "sqnr_db": finite(arm.golden.sqnr_db) if arm.golden else None,
         "agreement": arm.golden.agreement if arm.golden else None,
     }
@@ -196,6 +199,7 @@ def show_notes(report: DeviceReport) -> None:
             echo(f"INVALID: {name}: {reason}")
         for warning in arm.warnings:
             echo(f"note: {name}: {warning}")
+    _show_before_network(report)
     for best in report.recommended:
         threads = threads_text(best.threads)
         cores = f" on cores {best.cores}" if best.cores else ""
@@ -204,6 +208,22 @@ def show_notes(report: DeviceReport) -> None:
         echo(f"ended early: {report.failure}")
     if report.interrupted:
         echo("interrupted: these figures are of a part of the session")
+
+
+def _show_before_network(report: DeviceReport) -> None:
+    """What the app takes of its own, a line an artifact: it does not depend on the threads."""
+    told: dict[str, list[BeforeNetwork]] = {}
+    for arm in report.arms:
+        if arm.before:
+            told.setdefault(named(report, arm), []).append(arm.before)
+    for name, of_arms in told.items():
+        height, width = of_arms[0].picture
+        crop = median(before.crop_ns for before in of_arms)
+        taken = median(before.input_ns for before in of_arms)
+        echo(
+            f"before the network: {name}: crop of {width} x {height} {in_ms(crop)} ms, "
+            f"input {in_ms(taken)} ms"
+        )
 
 
 def threads_of(key: ArmKey) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploy.virtual_phone.commands import (
     activity,
     app,
+    content,
     dumpsys,
     files,
     log,
@@ -24,5 +25,6 @@ COMMANDS: dict[str, Command] = {
     **packages.COMMANDS,
     **activity.COMMANDS,
     **app.COMMANDS,
+    **content.COMMANDS,
     **log.COMMANDS,
 }

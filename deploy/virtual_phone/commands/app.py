@@ -1,4 +1,4 @@
-"""dumpsys of the demo app, and run-as, which makes its data readable."""
+"""dumpsys of the demo app, and run-as, which makes a debuggable one's data readable."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ async def run_as(call: Call) -> int:
         return call.fail("usage: run-as <package-name> <command> [<args>]")
     if not call.phone.is_installed(package):
         return call.fail(f"unknown package: {package}")
+    if not call.phone.is_debuggable:
+        return call.fail(f"package not debuggable: {package}")
     shell = call.shell.child(uid=APP, cwd=APP_DATA)
     return await shell.run_words(words, call.streams)
 
@@ -25,12 +27,13 @@ def package(phone: State, arguments: Sequence[str]) -> str:
     name = arguments[0] if arguments else ""
     if not phone.is_installed(name):
         return f"Unable to find package: {name}\n"
+    debuggable = "DEBUGGABLE " if phone.is_debuggable else ""
     return (
         f"Packages:\n  Package [{name}] (3f1c2ab):\n    userId={APP}\n"
         f"    codePath={code_path(name)}\n    primaryCpuAbi={phone.profile.abi}\n"
         "    versionCode=1 minSdk=26 targetSdk=35\n"
         f"    versionName={phone.app_version()}\n"
-        "    flags=[ DEBUGGABLE HAS_CODE ALLOW_CLEAR_USER_DATA ]\n"
+        f"    flags=[ {debuggable}HAS_CODE ALLOW_CLEAR_USER_DATA ]\n"
         f"    firstInstallTime={phone.now():%Y-%m-%d %H:%M:%S}\n"
     )
 

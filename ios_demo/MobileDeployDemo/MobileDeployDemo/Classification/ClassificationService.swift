@@ -63,9 +63,8 @@ actor ClassificationService {
     func recognize(_ photo: RGBImage, conversion: Double = 0) async throws -> Recognition? {
         if loaded == nil, let wanted { try await load(wanted) }
         guard let loaded else { return nil }
-        let cropped = try stopwatch.time {
-            try loaded.classifier.prepare(loaded.preprocessing.crop(photo))
-        }
+        let cropped = stopwatch.time { loaded.preprocessing.crop(photo) }
+        let taken = try stopwatch.time { try loaded.classifier.prepare(cropped.value) }
         let ran = try stopwatch.time { try loaded.classifier.run() }
         let labels = loaded.arm.bundle.labels
         let best = try stopwatch.time {
@@ -76,7 +75,8 @@ actor ClassificationService {
                 Recognition.Line(id: $0.index, label: labels[$0.index], probability: $0.probability)
             },
             times: FrameTimes(
-                crop: Double(cropped.ns) / 1e6, network: Double(ran.ns) / 1e6,
+                crop: Double(cropped.ns) / 1e6, input: Double(taken.ns) / 1e6,
+                network: Double(ran.ns) / 1e6,
                 rest: conversion + Double(best.ns) / 1e6)
         )
     }

@@ -10,19 +10,27 @@ final class ExecuTorchClassifier: Classifier {
     /// Of the package that the project pins: ExecuTorch does not tell, and a .pte needs this one.
     static let version = "1.4.1"
 
+    /// What the program reads: normalized numbers, or the crop's bytes with alpha, each less 128.
+    private enum Input {
+        case floats(Tensor<Float>)
+        case pixels(Tensor<Int8>)
+    }
+
     let runtime = RuntimeName("ExecuTorch", version: ExecuTorchClassifier.version)
 
     private let module: Module
     private let preprocessing: Preprocessing
-    private let input: Tensor<Float>
+    private let input: Input
     private let classes: Int
     private var output: [Value] = []
 
     /// Blocks until the program is ready: not for the main thread.
     init(file: URL, artifact: Artifact, preprocessing: Preprocessing, classes: Int) throws {
         let crop = preprocessing.crop
-        guard artifact.input.kind == .tensor,
-            artifact.input.shape == [1, RGBImage.channels, crop.height, crop.width]
+        let channels =
+            artifact.input.pixels == nil ? RGBImage.channels : Preprocessing.pixelChannels
+        guard artifact.input.kind != .image, artifact.input.pixels?.dtype != .uint8,
+            artifact.input.shape == [1, channels, crop.height, crop.width]
         else {
             throw RunnerError(kind: .wrongShape, text: "\(artifact.name) takes another input")
         }
@@ -33,7 +41,11 @@ final class ExecuTorchClassifier: Classifier {
         } catch {
             throw RunnerError(error, otherwise: .loadFailed)
         }
-        input = Tensor<Float>.zeros(shape: artifact.input.shape)
+        // XNNPACK reads bytes pixel by pixel, as the program says, whatever the tensor's strides.
+        input =
+            artifact.input.pixels == nil
+            ? .floats(Tensor<Float>.zeros(shape: artifact.input.shape))
+            : .pixels(Tensor<Int8>.zeros(shape: artifact.input.shape))
         self.preprocessing = preprocessing
         self.classes = classes
     }
@@ -42,14 +54,24 @@ final class ExecuTorchClassifier: Classifier {
         guard crop.size == preprocessing.crop else {
             throw RunnerError(kind: .wrongShape, text: "the crop is not of the network's size")
         }
-        try input.withUnsafeMutableBytes { (values: UnsafeMutableBufferPointer<Float>) in
-            preprocessing.normalize(crop, into: values)
+        switch input {
+        case .floats(let tensor):
+            try tensor.withUnsafeMutableBytes { (values: UnsafeMutableBufferPointer<Float>) in
+                preprocessing.normalize(crop, into: values)
+            }
+        case .pixels(let tensor):
+            try tensor.withUnsafeMutableBytes { (bytes: UnsafeMutableBufferPointer<Int8>) in
+                preprocessing.copy(crop, into: bytes)
+            }
         }
     }
 
     func run() throws {
         do {
-            output = try module.forward(input)
+            switch input {
+            case .floats(let tensor): output = try module.forward(tensor)
+            case .pixels(let tensor): output = try module.forward(tensor)
+            }
         } catch {
             throw RunnerError(error, otherwise: .runFailed)
         }

@@ -34,6 +34,7 @@ struct TimesView: View {
             Text(
                 "network \(Figures.milliseconds(times.network)), "
                     + "crop \(Figures.milliseconds(times.crop)), "
+                    + "input \(Figures.milliseconds(times.input)), "
                     + "rest \(Figures.milliseconds(times.rest))")
             if let note { Text(note) }
         }

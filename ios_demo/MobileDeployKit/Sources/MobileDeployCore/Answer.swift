@@ -3,7 +3,9 @@ import Foundation
 /// What one block gave, as docs/schema/answer.schema.json has it. Times are in nanoseconds of a
 /// monotonic clock, of inference alone.
 public struct Answer: Codable, Equatable, Sendable {
-    public static let schemaVersion = 1
+    public static let schemaVersion = 3
+    /// Of answers without times before the network.
+    public static let plainVersion = 1
 
     public enum Status: String, Codable, Sendable {
         case ok
@@ -23,6 +25,24 @@ public struct Answer: Codable, Equatable, Sendable {
     @OrNull public var memoryBeforeBytes: Int?
     @OrNull public var memoryPeakBytes: Int?
     public let logits: [GoldenAnswer]
+    /// nil, and not in the file, where it was not timed.
+    public let preparation: PreparationTimes?
+}
+
+/// How long the app took before the network, for each of several pictures of one size.
+public struct PreparationTimes: Codable, Equatable, Sendable {
+    /// Height and width.
+    public let picture: [Int]
+    /// Resizing and cropping.
+    public let cropNs: [Int]
+    /// Making the network's input of the crop.
+    public let inputNs: [Int]
+
+    public init(picture: PixelSize, cropNs: [Int], inputNs: [Int]) {
+        self.picture = [picture.height, picture.width]
+        self.cropNs = cropNs
+        self.inputNs = inputNs
+    }
 }
 
 /// Why there are no figures.
@@ -98,10 +118,11 @@ extension Answer {
         iterationsNs: [Int],
         thermal: (before: ThermalReading, after: ThermalReading),
         memory: (before: Int?, peak: Int?),
-        logits: [GoldenAnswer]
+        logits: [GoldenAnswer],
+        preparation: PreparationTimes?
     ) {
         self.init(
-            schemaVersion: Answer.schemaVersion,
+            schemaVersion: preparation == nil ? Answer.plainVersion : Answer.schemaVersion,
             id: id,
             status: .ok,
             error: nil,
@@ -113,14 +134,15 @@ extension Answer {
             thermalAfter: thermal.after,
             memoryBeforeBytes: memory.before,
             memoryPeakBytes: memory.peak,
-            logits: logits
+            logits: logits,
+            preparation: preparation
         )
     }
 
     /// The answer of a block that has no figures, and why.
     public init(id: String, failure: RunnerError) {
         self.init(
-            schemaVersion: Answer.schemaVersion,
+            schemaVersion: Answer.plainVersion,
             id: id,
             status: .error,
             error: failure,
@@ -132,7 +154,8 @@ extension Answer {
             thermalAfter: nil,
             memoryBeforeBytes: nil,
             memoryPeakBytes: nil,
-            logits: []
+            logits: [],
+            preparation: nil
         )
     }
 }

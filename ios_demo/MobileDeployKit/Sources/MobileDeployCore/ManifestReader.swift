@@ -27,6 +27,7 @@ extension BundleProblem: LocalizedError {
 /// From the bytes of a manifest.json, which anyone may have written, to a `Manifest`.
 public enum ManifestReader {
     public static let schemaVersion = 2
+    private static let pixelsVersion = 2
     private static let mostBytes = 16 << 20
     /// What a double holds exactly, and so every reader.
     private static let mostCount = (1 << 53) - 1
@@ -81,6 +82,8 @@ public enum ManifestReader {
         try require(manifest.network.resolution == manifest.input.crop, "network.resolution")
         try require(manifest.labels.count == manifest.network.classes, "labels.count")
         try check(manifest.artifacts)
+        let takesPixels = manifest.artifacts.contains { $0.input.pixels != nil }
+        try require(!takesPixels || manifest.schemaVersion >= pixelsVersion, "schema_version")
         try check(manifest.golden, of: manifest.artifacts)
         let files = self.files(of: manifest)
         for (file, sha256) in files {

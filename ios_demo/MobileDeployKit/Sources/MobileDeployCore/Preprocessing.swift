@@ -9,6 +9,9 @@ public struct PicturePart: Equatable, Sendable {
 /// From an upright photo to the network's input, as the manifest's `input` says: scale until the
 /// photo just covers `resize`, cut `crop` from its centre, then `(x * scale - mean) / std`.
 public struct Preprocessing: Equatable, Sendable {
+    /// Red, green, blue, alpha.
+    public static let pixelChannels = 4
+
     public let resize: PixelSize
     public let crop: PixelSize
     /// What each 8-bit value becomes, for red, green and blue; every step is rounded to float32.
@@ -61,6 +64,23 @@ public struct Preprocessing: Equatable, Sendable {
                     target[channel * plane + pixel] = values[Int(source[from])]
                     from += RGBImage.channels
                 }
+            }
+        }
+    }
+
+    /// Put a crop into `target` as pixels: red, green, blue and an alpha of 255, row by row, each
+    /// byte less 128, which is its highest bit turned over.
+    public func copy(_ image: RGBImage, into target: UnsafeMutableBufferPointer<Int8>) {
+        precondition(image.size == crop, "the crop has another size")
+        precondition(target.count == crop.height * crop.width * Preprocessing.pixelChannels)
+        image.pixels.withUnsafeBufferPointer { source in
+            var to = 0
+            for from in stride(from: 0, to: source.count, by: RGBImage.channels) {
+                for channel in 0..<RGBImage.channels {
+                    target[to + channel] = Int8(bitPattern: source[from + channel] ^ 0x80)
+                }
+                target[to + RGBImage.channels] = Int8(bitPattern: UInt8.max ^ 0x80)
+                to += Preprocessing.pixelChannels
             }
         }
     }

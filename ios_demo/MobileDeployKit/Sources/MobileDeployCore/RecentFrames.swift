@@ -1,14 +1,17 @@
 /// How long a frame took, in milliseconds.
 public struct FrameTimes: Equatable, Sendable {
-    /// Resizing, cropping and normalizing.
+    /// Resizing and cropping.
     public let crop: Double
+    /// Making the network's input of the crop.
+    public let input: Double
     /// Inference alone.
     public let network: Double
     /// All else: from the camera's format to pixels, and finding the best classes.
     public let rest: Double
 
-    public init(crop: Double, network: Double, rest: Double) {
+    public init(crop: Double, input: Double, network: Double, rest: Double) {
         self.crop = crop
+        self.input = input
         self.network = network
         self.rest = rest
     }
@@ -28,10 +31,11 @@ public struct RecentFrames: Equatable, Sendable {
     /// nil before the first.
     public var median: FrameTimes? {
         guard let crop = OrderStatistics.median(frames.map(\.crop)),
+            let input = OrderStatistics.median(frames.map(\.input)),
             let network = OrderStatistics.median(frames.map(\.network)),
             let rest = OrderStatistics.median(frames.map(\.rest))
         else { return nil }
-        return FrameTimes(crop: crop, network: network, rest: rest)
+        return FrameTimes(crop: crop, input: input, network: network, rest: rest)
     }
 
     /// nil before the second.

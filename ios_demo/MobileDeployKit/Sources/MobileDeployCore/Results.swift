@@ -3,7 +3,7 @@ import Foundation
 /// results.json: the facts of one measuring session and nothing concluded from them, in the very
 /// envelope that `mobile-deploy profile` writes and `mobile-deploy compare` reads.
 public struct Results: Codable, Equatable, Sendable {
-    public static let schemaVersion = 1
+    public static let schemaVersion = 5
 
     public let schemaVersion: Int
     public let tool: Manifest.Tool
@@ -58,9 +58,11 @@ public struct BenchmarkSettings: Codable, Equatable, Sendable {
     public let seed: Int
 
     /// iOS tells no battery temperature, so there is none to wait for: the bound is the highest
-    /// that the file may hold. Nor can an inference be stopped: its time-out is the longest.
+    /// that the file may hold. Nor can an inference be stopped: its time-out is the longest. The
+    /// order of the arms is of chance, so that nothing on the phone can keep step with it.
     public init(
-        rounds: Int = 10, iterations: Int = 20, warmup: Int = 5, coolTimeoutS: Double = 120
+        rounds: Int = 10, iterations: Int = 20, warmup: Int = 5, coolTimeoutS: Double = 120,
+        seed: Int = Int(UInt32.random(in: .min ... .max))
     ) {
         self.rounds = rounds
         self.iterations = iterations
@@ -68,7 +70,7 @@ public struct BenchmarkSettings: Codable, Equatable, Sendable {
         coolBelowC = 300
         self.coolTimeoutS = coolTimeoutS
         blockTimeoutS = 3600
-        seed = 0
+        self.seed = seed
     }
 }
 
@@ -129,6 +131,8 @@ public struct ArmKey: Codable, Equatable, Sendable {
     @OrNull public var threads: Int?
     /// The compute units of Core ML; nil for other runtimes.
     @OrNull public var cores: String?
+    /// nil, and not in the file, where it takes no pixels.
+    public let input: String?
 
     public init(bundle: ModelBundle, artifact: Artifact, units: ComputeUnits?) {
         network = bundle.network
@@ -138,6 +142,7 @@ public struct ArmKey: Codable, Equatable, Sendable {
         runner = "app"
         _threads = OrNull(wrappedValue: nil)
         _cores = OrNull(wrappedValue: units?.rawValue)
+        input = artifact.input.pixels == nil ? nil : "pixels"
     }
 }
 

@@ -20,10 +20,6 @@ public struct AvailableRuntimes: Equatable, Sendable {
             case .exact: numbers(version) == numbers(needed.version)
             case .atLeast: !numbers(version).lexicographicallyPrecedes(numbers(needed.version))
             }
-        if fits && artifact.input.kind == .pixels {
-            return "\(artifact.name) takes pixels, which this app feeds to none: "
-                + "build the bundle with --input tensor."
-        }
         if fits { return nil }
         let wanted = needed.rule == .exact ? needed.version : "\(needed.version) or later"
         return "\(artifact.name) needs \(needed.name) \(wanted), here is \(version)."

@@ -31,7 +31,7 @@ public enum BenchmarkProgress: Equatable, Sendable {
     case measuring(block: Int, of: Int)
 }
 
-/// Blocks of all arms in interleaved rounds, A B C then C B A: what drifts hits all alike.
+/// Blocks of all arms in rounds, in each in another order, which chance gives.
 public actor BenchmarkSession {
     public typealias Opening = @Sendable (Arm) throws -> any Classifier
 
@@ -83,8 +83,7 @@ public actor BenchmarkSession {
             grouping: arms.map(\.bundle), by: \.id
         ).mapValues { try goldenCrops(of: $0[0]) }
         for round in 0..<settings.rounds {
-            let indices = Array(arms.indices)
-            for index in round % 2 == 0 ? indices : indices.reversed() {
+            for index in RoundOrder.of(arms.count, round: round, seed: settings.seed) {
                 if Task.isCancelled { break }
                 if !failed.contains(index) {
                     let golden = crops[arms[index].bundle.id] ?? []
@@ -107,7 +106,8 @@ public actor BenchmarkSession {
         try bundle.manifest.golden.photos.indices.map(bundle.goldenCrop)
     }
 
-    /// All golden photos are answered in the first round, later the timed one alone.
+    /// All golden photos are answered in the first round, later the timed one alone; and what is
+    /// before the network is timed in the first.
     private func measure(_ index: Int, round: Int, golden: [RGBImage]) async {
         let arm = arms[index]
         let (waited, cooled, before) = await waitUntilCool()
@@ -117,6 +117,7 @@ public actor BenchmarkSession {
             id: "block-\(order)",
             settings: settings,
             crops: round == 0 ? golden : Array(golden.prefix(1)),
+            preprocessing: round == 0 ? arm.bundle.manifest.preprocessing : nil,
             open: { try open(arm) }
         )
         // The app may have left the screen meanwhile, and the clock run on.

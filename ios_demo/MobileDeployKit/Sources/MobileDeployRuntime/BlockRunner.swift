@@ -13,7 +13,8 @@ public protocol Surroundings: Sendable {
     func footprint() -> Int?
 }
 
-/// One block: load, first inference, warm-up, timed inferences, golden answers.
+/// One block: load, first inference, warm-up, timed inferences, golden answers, and what the app
+/// does before the network.
 ///
 /// An app cannot start a fresh process for each block, as the harness does on Android. A block here
 /// begins with a fresh load, and memory is the app's.
@@ -29,13 +30,15 @@ public struct BlockRunner: Sendable {
     }
 
     /// Never throws: what goes wrong is an answer too. `crops` are the golden photos to answer, of
-    /// which the first is timed; there is at least one.
+    /// which the first is timed; there is at least one. `preprocessing` is there where what is
+    /// before the network is to be timed.
     public func run(
         id: String, settings: BenchmarkSettings, crops: [RGBImage],
-        open: () throws -> any Classifier
+        preprocessing: Preprocessing? = nil, open: () throws -> any Classifier
     ) -> Answer {
         do {
-            return try measure(id: id, settings: settings, crops: crops, open: open)
+            return try measure(
+                id: id, settings: settings, crops: crops, preprocessing: preprocessing, open: open)
         } catch {
             return Answer(id: id, failure: RunnerError(error))
         }
@@ -43,7 +46,7 @@ public struct BlockRunner: Sendable {
 
     private func measure(
         id: String, settings: BenchmarkSettings, crops: [RGBImage],
-        open: () throws -> any Classifier
+        preprocessing: Preprocessing?, open: () throws -> any Classifier
     ) throws -> Answer {
         let heatBefore = ThermalReading(status: surroundings.thermalStatus())
         let memoryBefore = surroundings.footprint()
@@ -60,6 +63,8 @@ public struct BlockRunner: Sendable {
         let answers = try crops.enumerated().map { index, crop in
             GoldenAnswer(index: index, logits: try classifier.classify(crop))
         }
+        // The last of all: it is to disturb nothing that was timed.
+        let preparation = try preprocessing.map { try prepare($0, classifier) }
         return Answer(
             id: id,
             runner: RunnerFacts(
@@ -72,8 +77,29 @@ public struct BlockRunner: Sendable {
             iterationsNs: iterationsNs,
             thermal: (heatBefore, heatAfter),
             memory: (memoryBefore, peak),
-            logits: answers
+            logits: answers,
+            preparation: preparation
         )
+    }
+
+    /// As the camera's frames are: upright, of the size that the app asks the camera for.
+    private static let picture = PixelSize(height: 1280, width: 720)
+    private static let pictures = (warmup: 10, timed: 20)
+
+    /// A picture that is made up: no step takes longer for one than for another.
+    private func prepare(
+        _ preprocessing: Preprocessing, _ classifier: any Classifier
+    ) throws -> PreparationTimes {
+        let size = BlockRunner.picture
+        let bytes = size.height * size.width * RGBImage.channels
+        let photo = RGBImage(
+            size: size, pixels: (0..<bytes).map { UInt8(truncatingIfNeeded: $0 * 37) })
+        let (warmup, timed) = BlockRunner.pictures
+        let times = try (0..<warmup + timed).map { _ in
+            let (crop, cropNs) = stopwatch.time { preprocessing.crop(photo) }
+            return (cropNs, try stopwatch.time { try classifier.prepare(crop) }.ns)
+        }.dropFirst(warmup)
+        return PreparationTimes(picture: size, cropNs: times.map(\.0), inputNs: times.map(\.1))
     }
 }
 

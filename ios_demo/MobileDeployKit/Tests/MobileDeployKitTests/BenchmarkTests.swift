@@ -34,7 +34,7 @@ final class BenchmarkTests: XCTestCase {
     }
 
     func testTheStoredExportIsWhatASessionWrites() async throws {
-        let settings = BenchmarkSettings(rounds: 8, iterations: 10, warmup: 2)
+        let settings = BenchmarkSettings(rounds: 8, iterations: 10, warmup: 2, seed: 7)
         let session = try makeSession(arms(), settings)
         let results = try await session.run(
             on: phone, started: Date(timeIntervalSince1970: 1_700_000_000), name: "example")
@@ -52,11 +52,37 @@ final class BenchmarkTests: XCTestCase {
         XCTAssertEqual(arms.map(\.units), [.all, .cpuOnly, nil])
     }
 
-    func testRoundsAreInterleavedThereAndBack() async throws {
+    func testEachRoundIsInTheOrderThatTheSeedGives() async throws {
+        let settings = BenchmarkSettings(rounds: 4, iterations: 3, seed: 7)
+        let results = try await makeSession(arms(), settings).run(on: phone)
+        XCTAssertEqual(results.settings.seed, 7)
+        for round in 0..<4 {
+            let places = results.devices[0].arms.map { $0.blocks[round].order - 3 * round }
+            let order = RoundOrder.of(3, round: round, seed: 7)
+            XCTAssertEqual(places, (0..<3).map { order.firstIndex(of: $0) })
+        }
+        let seeds = Set((0..<20).map { _ in BenchmarkSettings().seed })
+        XCTAssertGreaterThan(seeds.count, 18)
+    }
+
+    func testWhatIsBeforeTheNetworkIsTimedOnce() async throws {
         let settings = BenchmarkSettings(rounds: 2, iterations: 3)
         let results = try await makeSession(arms(), settings).run(on: phone)
-        let orders = results.devices[0].arms.map { $0.blocks.map(\.order) }
-        XCTAssertEqual(orders, [[0, 5], [1, 4], [2, 3]])
+        XCTAssertEqual(results.schemaVersion, 5)
+        for arm in results.devices[0].arms {
+            let answers = arm.blocks.compactMap(\.answer)
+            XCTAssertEqual(answers.map(\.schemaVersion), [3, 1])
+            let times = try XCTUnwrap(answers[0].preparation)
+            XCTAssertEqual(times.picture, [1280, 720])
+            XCTAssertEqual([times.cropNs.count, times.inputNs.count], [20, 20])
+            // The fake takes 1 us to take a crop; no clock moves while it is cut.
+            XCTAssertEqual(Set(times.cropNs), [1])
+            XCTAssertEqual(Set(times.inputNs), [1_000])
+            XCTAssertNil(answers[1].preparation)
+        }
+        let text = try String(decoding: results.json(), as: UTF8.self)
+        XCTAssertEqual(text.components(separatedBy: "\"preparation\"").count, 1 + 3)
+        XCTAssertFalse(text.contains("\"input\""))
     }
 
     func testEverySampleIsKeptAndTheFirstRoundAnswersAllPhotos() async throws {
@@ -151,8 +177,11 @@ final class BenchmarkTests: XCTestCase {
 
     func testABlockDuringWhichTheSessionIsStoppedIsDropped() async throws {
         let device = device
+        // The arms in the order that they are named in.
+        let seed = try XCTUnwrap(
+            (0..<100).first { RoundOrder.of(3, round: 0, seed: $0) == [0, 1, 2] })
         let results = try await makeSession(
-            arms(), BenchmarkSettings(rounds: 2, iterations: 2),
+            arms(), BenchmarkSettings(rounds: 2, iterations: 2, seed: seed),
             open: { arm in
                 if arm.units == .cpuOnly { withUnsafeCurrentTask { $0?.cancel() } }
                 return FakeClassifier(arm, on: device)

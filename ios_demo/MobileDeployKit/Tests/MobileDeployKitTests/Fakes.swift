@@ -77,6 +77,7 @@ final class FakeClassifier: Classifier {
 
     func prepare(_ crop: RGBImage) throws {
         self.crop = crop
+        device.pass(seconds: 1e-6)
     }
 
     func run() throws {

@@ -139,4 +139,14 @@ final class PreprocessingTests: XCTestCase {
             XCTAssertEqual(image.pixels, [UInt8](inks.rgb))
         }
     }
+
+    func testPixelsAreBytesLess128WithAlpha() {
+        let size = PixelSize(height: 1, width: 2)
+        let preprocessing = Preprocessing(
+            resize: size, crop: size, scale: 1, mean: [0, 0, 0], std: [1, 1, 1])
+        var bytes = [Int8](repeating: 0, count: 8)
+        let crop = RGBImage(size: size, pixels: [0, 1, 127, 128, 200, 255])
+        bytes.withUnsafeMutableBufferPointer { preprocessing.copy(crop, into: $0) }
+        XCTAssertEqual(bytes, [-128, -127, -1, 127, 0, 72, 127, 127])
+    }
 }

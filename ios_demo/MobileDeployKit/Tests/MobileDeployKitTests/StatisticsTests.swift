@@ -36,9 +36,10 @@ final class StatisticsTests: XCTestCase {
         for (index, time) in [100.0, 1, 2, 3].enumerated() {
             XCTAssertEqual(frames.perSecond, index < 2 ? nil : 4)
             frames.add(
-                FrameTimes(crop: time, network: time * 2, rest: time * 3), end: Double(index) / 4)
+                FrameTimes(crop: time, input: time * 4, network: time * 2, rest: time * 3),
+                end: Double(index) / 4)
         }
-        XCTAssertEqual(frames.median, FrameTimes(crop: 2, network: 4, rest: 6))
+        XCTAssertEqual(frames.median, FrameTimes(crop: 2, input: 8, network: 4, rest: 6))
         XCTAssertEqual(frames.perSecond, 4)
     }
 

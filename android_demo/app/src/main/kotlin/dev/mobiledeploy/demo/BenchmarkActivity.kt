@@ -110,11 +110,12 @@ class BenchmarkActivity : Activity() {
         }
     }
 
-    private companion object {
-        const val TAG = "Benchmark"
-        const val EXTRA_ID = "id"
+    companion object {
+        /** Of the app's own files: where blocks are asked for and answered. */
         const val FOLDER = "bench"
-        const val SETTLE_MS = 500L
-        const val FORECAST_S = 10
+        private const val TAG = "Benchmark"
+        private const val EXTRA_ID = "id"
+        private const val SETTLE_MS = 500L
+        private const val FORECAST_S = 10
     }
 }

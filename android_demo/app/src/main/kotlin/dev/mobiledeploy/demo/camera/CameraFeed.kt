@@ -8,12 +8,14 @@ import android.hardware.camera2.CameraCaptureSession
 import android.hardware.camera2.CameraDevice
 import android.hardware.camera2.CameraManager
 import android.hardware.camera2.CaptureRequest
+import android.hardware.camera2.params.MeteringRectangle
 import android.media.Image
 import android.media.ImageReader
 import android.os.Handler
 import android.os.HandlerThread
 import android.view.Surface
 import dev.mobiledeploy.demo.core.Plane
+import dev.mobiledeploy.demo.core.SensorArea
 import dev.mobiledeploy.demo.core.YuvFrame
 import dev.mobiledeploy.demo.session.Worker
 import java.util.concurrent.atomic.AtomicBoolean
@@ -36,6 +38,13 @@ class CameraFeed(
     private var device: CameraDevice? = null
     private var session: CameraCaptureSession? = null
     private var light = false
+
+    // What the user has tapped on, for a while.
+    private var metered: SensorArea? = null
+    private val forget = Runnable {
+        metered = null
+        session?.let { attempt { request(it) } }
+    }
 
     @Volatile
     private var closed = false
@@ -64,9 +73,18 @@ class CameraFeed(
         session?.let { attempt { request(it) } }
     }
 
+    /** Focus on [area] and expose for it, as far as the camera can, for some seconds. */
+    fun focus(area: SensorArea) = worker.run {
+        worker.handler.removeCallbacks(forget)
+        metered = area
+        session?.let { attempt { request(it, begin = true) } }
+        worker.handler.postDelayed(forget, METERED_MS)
+    }
+
     /** Give back camera and preview, once the frame at work is done. */
     fun close() {
         closed = true
+        worker.handler.removeCallbacks(forget)
         worker.run {
             device?.close()
             preview.release()
@@ -127,17 +145,40 @@ class CameraFeed(
         worker.handler,
     )
 
-    private fun request(session: CameraCaptureSession) {
+    /** Ask for frames; to [begin], have the camera look for its focus once. */
+    private fun request(session: CameraCaptureSession, begin: Boolean = false) {
         if (closed || device == null) return
         val request = session.device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW)
         request.addTarget(preview)
         request.addTarget(reader.surface)
-        request.set(
-            CaptureRequest.CONTROL_AF_MODE,
-            CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE,
-        )
+        meter(request)
         if (light) request.set(CaptureRequest.FLASH_MODE, CaptureRequest.FLASH_MODE_TORCH)
         session.setRepeatingRequest(request.build(), null, worker.handler)
+        if (begin && camera.regions.focus) {
+            request.set(CaptureRequest.CONTROL_AF_TRIGGER, CaptureRequest.CONTROL_AF_TRIGGER_START)
+            session.capture(request.build(), null, worker.handler)
+        }
+    }
+
+    /** By itself where nothing was tapped on, or the camera takes no regions. */
+    private fun meter(request: CaptureRequest.Builder) {
+        val regions = metered?.run {
+            val weight = MeteringRectangle.METERING_WEIGHT_MAX
+            arrayOf(MeteringRectangle(left, top, width, height, weight))
+        }
+        val chosen = regions != null && camera.regions.focus
+        request.set(
+            CaptureRequest.CONTROL_AF_MODE,
+            if (chosen) {
+                CaptureRequest.CONTROL_AF_MODE_AUTO
+            } else {
+                CaptureRequest.CONTROL_AF_MODE_CONTINUOUS_PICTURE
+            },
+        )
+        if (chosen) request.set(CaptureRequest.CONTROL_AF_REGIONS, regions)
+        if (regions != null && camera.regions.exposure) {
+            request.set(CaptureRequest.CONTROL_AE_REGIONS, regions)
+        }
     }
 
     private fun frameIsThere() {
@@ -180,6 +221,7 @@ class CameraFeed(
     private companion object {
         // The frame at work, the latest one, and one to tell by that there is none later.
         const val IMAGES = 3
+        const val METERED_MS = 5_000L
     }
 }
 

@@ -9,6 +9,7 @@ import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.Outcome
 import dev.mobiledeploy.demo.core.Prediction
 import dev.mobiledeploy.demo.core.RecentFrames
+import dev.mobiledeploy.demo.core.SensorArea
 import dev.mobiledeploy.demo.core.Setup
 import dev.mobiledeploy.demo.core.YuvFrame
 import dev.mobiledeploy.demo.core.attempt
@@ -83,6 +84,11 @@ class CameraModel(context: Context, private val session: Session) {
         feed?.shine(on)
     }
 
+    /** Focus on that part of the sensor of the camera that is open. */
+    fun focus(area: SensorArea) {
+        feed?.focus(area)
+    }
+
     /** The next opening is of the next camera. */
     fun next() {
         facing++
@@ -110,8 +116,10 @@ class CameraModel(context: Context, private val session: Session) {
             val begin = System.nanoTime()
             val prediction = session.engine.classify(setup, orientation.apply(frame.toRgb()))
             val end = System.nanoTime()
-            val (crop, network) = prediction.crop.toDouble() to prediction.inference.toDouble()
-            val times = FrameTimes(crop, network, maxOf(end - begin - crop - network, 0.0))
+            val parts = listOf(prediction.crop, prediction.input, prediction.inference)
+            val (crop, input, network) = parts.map(Long::toDouble)
+            val rest = maxOf(end - begin - crop - input - network, 0.0)
+            val times = FrameTimes(crop, input, network, rest)
             frames.add(times, end)
             Seen(prediction, frames.median() ?: times, frames.perSecond())
         }

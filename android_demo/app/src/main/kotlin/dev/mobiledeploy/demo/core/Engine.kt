@@ -9,8 +9,11 @@ data class Setup(val choice: Choice, val threads: Int)
 /** A class by its label. */
 data class Answer(val label: String, val probability: Double)
 
-/** What a network says of a photo; times in nanoseconds, [inference] alone and [crop] before it. */
-class Prediction(val top: List<Answer>, val inference: Long, val crop: Long)
+/**
+ * What a network says of a photo; times in nanoseconds: [crop] of resizing and cropping, [input] of
+ * making the network's input of that, [inference] alone.
+ */
+class Prediction(val top: List<Answer>, val inference: Long, val crop: Long, val input: Long)
 
 /** The network at work: loaded when it is needed, kept for the next photo. One thread alone. */
 class Engine(private val store: ArtifactStore) : AutoCloseable {
@@ -20,9 +23,8 @@ class Engine(private val store: ArtifactStore) : AutoCloseable {
     fun classify(setup: Setup, photo: RgbImage): Prediction {
         val preprocessing = setup.choice.bundle.manifest.preprocessing
         val classifier = classifier(setup)
-        val cropped = timed {
-            preprocessing.normalize(preprocessing.crop(photo), classifier.input)
-        }
+        val cropped = timed { preprocessing.crop(photo) }
+        val taken = timed { preprocessing.normalize(cropped.value, classifier.input) }
         val ran = timed { classifier.run() }
         val logits = ran.value
         if (!logits.all(Float::isFinite)) {
@@ -34,7 +36,7 @@ class Engine(private val store: ArtifactStore) : AutoCloseable {
             throw RunnerException(ErrorKind.WRONG_SHAPE, what)
         }
         val top = topK(logits, TOP).map { Answer(labels[it.index], it.probability) }
-        return Prediction(top, ran.nanoseconds, cropped.nanoseconds)
+        return Prediction(top, ran.nanoseconds, cropped.nanoseconds, taken.nanoseconds)
     }
 
     /** The classifier of [setup], loaded anew where another one is at work. */

@@ -6,6 +6,7 @@ class NewerSchema(val version: Long) : Exception("schema $version")
 /** Reads manifest.json, which anyone may have written. */
 object ManifestReader {
     const val SCHEMA_VERSION = 2L
+    private const val PIXELS_VERSION = 2L
 
     private val SHA256 = Regex("[0-9a-f]{64}")
     private val NAME = Regex("[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -20,8 +21,6 @@ object ManifestReader {
     private val COUNT = 0L..Fields.MOST
     private val POSITIVE = 1L..Fields.MOST
 
-    // More would not fit into a phone's memory as float32.
-    private val SIDE = 1L..8192L
     private val CLASSES = 1L..10_000_000L
 
     /** Throws [NewerSchema] before anything else is looked at, [JsonProblem] that names a field. */
@@ -42,7 +41,7 @@ object ManifestReader {
             artifacts = root.children("artifacts").map(::artifact),
             golden = golden(root.child("golden")),
         )
-        return manifest.also { check(root, it) }
+        return manifest.also { check(root, version, it) }
     }
 
     private fun network(fields: Fields) = Network(
@@ -58,28 +57,11 @@ object ManifestReader {
         fields.choice("layout", listOf("NCHW")) { it }
         fields.choice("colour_order", listOf("RGB")) { it }
         fields.choice("resize_filter", listOf("bilinear")) { it }
-        val resize = size(fields, "resize")
-        val crop = size(fields, "crop")
-        val (mean, std) = fields.numbers("mean") to fields.numbers("std")
-        fields.require(crop.height <= resize.height && crop.width <= resize.width) {
-            "has a crop larger than what the photo is resized to"
-        }
-        fields.require(mean.size == 3 && std.size == 3 && std.all { it > 0 }) {
-            "has no mean and std for three channels"
-        }
-        val scale = fields.number("scale")
-        fields.require(scale > 0) { "has a scale that is not positive" }
-        val preprocessing = Preprocessing(resize, crop, scale, mean, std)
-        fields.require(fields.wholes("shape", SIDE) == preprocessing.shape) {
+        val preprocessing = Preprocessing.of(fields)
+        fields.require(fields.wholes("shape", Preprocessing.SIDE) == preprocessing.shape) {
             "has another shape than its crop"
         }
         return preprocessing
-    }
-
-    private fun size(fields: Fields, name: String): Size {
-        val sides = fields.wholes(name, SIDE)
-        fields.require(sides.size == 2) { "has a $name without height and width" }
-        return Size(sides[0].toInt(), sides[1].toInt())
     }
 
     private fun labels(fields: Fields) =
@@ -146,8 +128,12 @@ object ManifestReader {
         )
     }
 
-    private fun check(root: Fields, manifest: Manifest) {
+    private fun check(root: Fields, version: Long, manifest: Manifest) {
         root.require(manifest.artifacts.isNotEmpty()) { "has no artifact" }
+        val takesPixels = manifest.artifacts.any { it.pixels != null }
+        root.require(!takesPixels || version >= PIXELS_VERSION) {
+            "has pixels, which are of schema $PIXELS_VERSION"
+        }
         root.require(manifest.network.classes == manifest.labels.count) {
             "has other numbers of classes and labels"
         }

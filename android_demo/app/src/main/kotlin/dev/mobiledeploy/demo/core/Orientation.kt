@@ -21,6 +21,22 @@ enum class Orientation(
     TURNED_270(true, false, true),
     ;
 
+    /** Whether what is upright is as wide as the stored picture is high. */
+    val isTransposed: Boolean get() = transposed
+
+    /**
+     * Where the stored picture has what the upright one has at [across] and [down]: across and down
+     * there, all in shares of width and height.
+     */
+    fun stored(across: Double, down: Double): Pair<Double, Double> {
+        val column = if (transposed) down else across
+        val row = if (transposed) across else down
+        return Pair(
+            if (fromRight) 1 - column else column,
+            if (fromBottom) 1 - row else row,
+        )
+    }
+
     /** [stored] the right way up. */
     fun apply(stored: RgbImage): RgbImage {
         if (this == UPRIGHT) return stored

@@ -105,4 +105,32 @@ data class Preprocessing(
         val half = surplus / 2
         return if (surplus % 2 == 1) half + half % 2 else half
     }
+
+    companion object {
+        // More would not fit into a phone's memory as float32.
+        val SIDE = 1L..8192L
+
+        /** The measures in a manifest's `input`, or a request's. Throws [JsonProblem]. */
+        fun of(fields: Fields): Preprocessing {
+            val resize = size(fields, "resize")
+            val crop = size(fields, "crop")
+            val (mean, std) = fields.numbers("mean") to fields.numbers("std")
+            fields.require(crop.height <= resize.height && crop.width <= resize.width) {
+                "has a crop larger than what the photo is resized to"
+            }
+            fields.require(mean.size == 3 && std.size == 3 && std.all { it > 0 }) {
+                "has no mean and std for three channels"
+            }
+            val scale = fields.number("scale")
+            fields.require(scale > 0) { "has a scale that is not positive" }
+            return Preprocessing(resize, crop, scale, mean, std)
+        }
+
+        /** Height and width. */
+        fun size(fields: Fields, name: String): Size {
+            val sides = fields.wholes(name, SIDE)
+            fields.require(sides.size == 2) { "has a $name without height and width" }
+            return Size(sides[0].toInt(), sides[1].toInt())
+        }
+    }
 }

@@ -1,10 +1,10 @@
 package dev.mobiledeploy.demo.core
 
 /**
- * How long a frame took, in nanoseconds: resizing, cropping and normalizing; inference alone; all
- * else, from the camera's format to upright pixels.
+ * How long a frame took, in nanoseconds: resizing and cropping; making the network's input of that;
+ * inference alone; all else, from the camera's format to upright pixels.
  */
-data class FrameTimes(val crop: Double, val network: Double, val rest: Double)
+data class FrameTimes(val crop: Double, val input: Double, val network: Double, val rest: Double)
 
 /** The last [capacity] frames, of which a live display shows the medians. */
 class RecentFrames(private val capacity: Int = 30) {
@@ -23,6 +23,7 @@ class RecentFrames(private val capacity: Int = 30) {
     /** Null before the first. */
     fun median(): FrameTimes? = if (frames.isEmpty()) null else FrameTimes(
         crop = median { it.crop },
+        input = median { it.input },
         network = median { it.network },
         rest = median { it.rest },
     )

@@ -13,7 +13,7 @@ data class AppVersion(
                 "\\.executorch\\.([0-9][0-9A-Za-z.-]*?)\\.onnxruntime\\.([0-9][0-9A-Za-z.-]*)",
         )
 
-        /** `0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.23.2`, as Gradle puts it together. */
+        /** `0.1.0+protocol.3.executorch.1.4.1.onnxruntime.1.23.2`, as Gradle puts it together. */
         fun parse(name: String): AppVersion {
             val parts = requireNotNull(PATTERN.matchEntire(name)) { "$name is no version of ours" }
             val (protocol, executorch, onnxruntime) = parts.destructured

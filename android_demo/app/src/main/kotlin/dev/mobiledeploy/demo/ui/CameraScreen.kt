@@ -4,6 +4,7 @@ import android.Manifest.permission.CAMERA
 import android.content.pm.PackageManager.PERMISSION_GRANTED
 import android.graphics.SurfaceTexture
 import android.view.LayoutInflater
+import android.view.MotionEvent
 import android.view.TextureView
 import android.view.View
 import android.widget.Button
@@ -37,6 +38,7 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
 
     init {
         preview.surfaceTextureListener = Surfaces()
+        preview.setOnTouchListener(::touched)
         allow.setOnClickListener { activity.askForCamera() }
         light.setOnCheckedChangeListener { _, on -> model.shine(on) }
         turn.setOnClickListener {
@@ -99,6 +101,18 @@ class CameraScreen(private val activity: MainActivity, private val words: Words)
             }
         }
         message.visibility = visibleIf(message.text.isNotEmpty())
+    }
+
+    /** A tap on the preview has the camera focus there. */
+    private fun touched(view: View, event: MotionEvent): Boolean {
+        val camera = (model.state.value as? CameraState.Live)?.camera ?: return false
+        if (!camera.focuses) return false
+        if (event.actionMasked == MotionEvent.ACTION_UP) {
+            camera.areaAt(event.x, event.y, view.width, view.height, activity.displayDegrees())
+                ?.let(model::focus)
+            view.performClick()
+        }
+        return true
     }
 
     private fun transform() {

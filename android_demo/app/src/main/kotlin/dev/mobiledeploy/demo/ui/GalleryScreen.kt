@@ -51,7 +51,7 @@ class GalleryScreen(activity: MainActivity, private val words: Words) : Screen {
         if (done != null) {
             val prediction = done.value.prediction
             predictions.draw(prediction.top)
-            latency.text = words.milliseconds(prediction.inference.toDouble())
+            latency.text = words.times(prediction)
         }
         message.text = when (state) {
             is GalleryState.NoPhoto -> view.resources.getString(R.string.gallery_nothing)

@@ -10,6 +10,7 @@ import dev.mobiledeploy.demo.core.Failure
 import dev.mobiledeploy.demo.core.FrameTimes
 import dev.mobiledeploy.demo.core.Outcome
 import dev.mobiledeploy.demo.core.PhotoFault
+import dev.mobiledeploy.demo.core.Prediction
 import dev.mobiledeploy.demo.core.QuickResult
 import dev.mobiledeploy.demo.core.RefusedBundle
 import dev.mobiledeploy.demo.core.RuntimeNeeded
@@ -43,10 +44,19 @@ class Words(context: Context) {
             R.string.live_times,
             milliseconds(times.network),
             milliseconds(times.crop),
+            milliseconds(times.input),
             milliseconds(times.rest),
         )
         return if (perSecond == null) parts else text(R.string.live, parts, perSecond)
     }
+
+    /** How long the network took of a photo, and what was before it. */
+    fun times(of: Prediction): String = text(
+        R.string.photo_times,
+        milliseconds(of.inference.toDouble()),
+        milliseconds(of.crop.toDouble()),
+        milliseconds(of.input.toDouble()),
+    )
 
     fun percent(share: Double): String = text(R.string.percent, share * 100)
 

@@ -42,9 +42,9 @@ class FiguresTest {
         assertNull(frames.median())
         for ((index, time) in listOf(1000.0, 1.0, 2.0, 3.0).withIndex()) {
             assertEquals(if (index < 2) null else 4.0, frames.perSecond())
-            frames.add(FrameTimes(time, time * 2, time * 3), 7 + index * 250_000_000L)
+            frames.add(FrameTimes(time, time * 4, time * 2, time * 3), 7 + index * 250_000_000L)
         }
-        assertEquals(FrameTimes(2.0, 4.0, 6.0), frames.median())
+        assertEquals(FrameTimes(2.0, 8.0, 4.0, 6.0), frames.median())
         assertEquals(4.0, frames.perSecond())
         frames.clear()
         assertNull(frames.median())
@@ -53,8 +53,8 @@ class FiguresTest {
 
     @Test
     fun `the version name says what the app is made of`() {
-        val version = AppVersion.parse("0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0")
-        assertEquals(2, version.protocol)
+        val version = AppVersion.parse("0.1.0+protocol.3.executorch.1.4.1.onnxruntime.1.22.0")
+        assertEquals(3, version.protocol)
         assertEquals("1.4.1", version.executorch)
         assertEquals("1.22.0", version.onnxruntime)
         assertFailsWith<IllegalArgumentException> { AppVersion.parse("1.0") }

@@ -131,7 +131,7 @@ class RealBundleTest {
         val names = File(named).list().orEmpty()
         val ids = names.filter { it.endsWith(suffix) }.map { it.removeSuffix(suffix) }
         assertTrue(ids.isNotEmpty())
-        val version = "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.22.0"
+        val version = "0.1.0+protocol.3.executorch.1.4.1.onnxruntime.1.22.0"
         for (id in ids) {
             mailbox.answer(BlockRunner(mailbox, listOf(runtime), version, NoDevice).run(id))
         }

@@ -38,8 +38,19 @@ sealed interface BlockAnswer {
         private val memoryBefore: Long?,
         private val memoryPeak: Long?,
         private val logits: Map<Int, FloatArray>,
+        private val preparation: PreparationTimes? = null,
     ) : BlockAnswer {
-        override fun toJson(): JSONObject = nothing(id)
+        override fun toJson(): JSONObject {
+            val answer = measured()
+            // Readers of the versions before know no such field.
+            if (preparation != null) {
+                answer.put("schema_version", PROTOCOL_VERSION)
+                    .put("preparation", times(preparation))
+            }
+            return answer
+        }
+
+        private fun measured(): JSONObject = nothing(id)
             .put("status", "ok")
             .put("runner", runner(runner))
             .put("load_ns", load)
@@ -57,7 +68,7 @@ sealed interface BlockAnswer {
 
         /** Every field, with nothing known yet. */
         fun nothing(id: String): JSONObject {
-            val answer = JSONObject().put("schema_version", ANSWER_VERSION).put("id", id)
+            val answer = JSONObject().put("schema_version", PLAIN_ANSWER_VERSION).put("id", id)
             for (field in UNKNOWN) answer.put(field, JSONObject.NULL)
             return answer.put("iterations_ns", JSONArray()).put("logits", JSONArray())
         }
@@ -84,6 +95,11 @@ sealed interface BlockAnswer {
                 .put("status", it.status ?: JSONObject.NULL)
                 .put("headroom", it.headroom?.toDouble() ?: JSONObject.NULL)
         } ?: JSONObject.NULL
+
+        fun times(of: PreparationTimes): JSONObject = JSONObject()
+            .put("picture", JSONArray(listOf(of.picture.height, of.picture.width)))
+            .put("crop_ns", JSONArray(of.crop))
+            .put("input_ns", JSONArray(of.input))
 
         fun golden(index: Int, values: FloatArray): JSONObject {
             val bytes = ByteBuffer.allocate(values.size * Float.SIZE_BYTES)

@@ -21,7 +21,8 @@ interface Device {
 }
 
 /**
- * One block: load, first inference, warm-up, timed iterations, then the golden logits.
+ * One block: load, first inference, warm-up, timed iterations, then the golden logits, and what the
+ * app does before the network where that is asked.
  *
  * Nothing but an answer ever comes out of it.
  */
@@ -78,6 +79,9 @@ class BlockRunner(
                 it.input.fill(photo)
                 it.run().copyOf()
             }
+            val memoryPeak = memory.peakSince(memoryBefore)
+            // The last of all: it is to disturb nothing that was timed.
+            val preparation = request.preparation?.time(it.input, cancelled)
             BlockAnswer.Measured(
                 id = request.id,
                 runner = RunnerFacts(appVersion, runtime.name, runtime.version),
@@ -86,8 +90,9 @@ class BlockRunner(
                 thermalBefore = thermalBefore,
                 thermalAfter = thermalAfter,
                 memoryBefore = memoryBefore,
-                memoryPeak = memory.peakSince(memoryBefore),
+                memoryPeak = memoryPeak,
                 logits = logits,
+                preparation = preparation,
             )
         }
     }

@@ -8,10 +8,10 @@ import dev.mobiledeploy.demo.core.PixelBytes
 import dev.mobiledeploy.demo.core.RunnerException
 
 /** The version of the benchmark protocol that this app speaks. */
-const val PROTOCOL_VERSION = 2
+const val PROTOCOL_VERSION = 3
 
-/** Of answers, in which nothing is new. */
-const val ANSWER_VERSION = 1
+/** Of answers in which nothing is new: those without times before the network. */
+const val PLAIN_ANSWER_VERSION = 1
 
 /** A file beside the request, and its SHA-256. */
 data class DeviceFile(val name: String, val sha256: String)
@@ -35,7 +35,10 @@ sealed interface TimedInput {
     data class Seed(val seed: Long) : TimedInput
 }
 
-/** One block, to be run in a process of its own; [pixels] is null for an input of float32. */
+/**
+ * One block, to be run in a process of its own; [pixels] is null for an input of float32,
+ * [preparation] where the app's own work is not to be timed.
+ */
 data class Request(
     val id: String,
     val artifact: RequestedArtifact,
@@ -47,6 +50,7 @@ data class Request(
     val golden: List<GoldenInput>,
     val sustained: Boolean,
     val pixels: PixelBytes?,
+    val preparation: Preparation? = null,
 ) {
     /** How large the input is. */
     val bytes: Int get() = shape.fold(1L) { product, side -> product * side }.toInt() *
@@ -109,8 +113,21 @@ data class Request(
                 "times a golden input that it does not name"
             }
             // Since version 2, and absent where the input is float32.
-            if (!root.has("pixels")) return request
-            return request.copy(pixels = PixelBytes.of(root.child("pixels"), request.shape))
+            val pixels = if (root.has("pixels")) {
+                PixelBytes.of(root.child("pixels"), request.shape)
+            } else {
+                null
+            }
+            // Since version 3, and absent where nothing is asked.
+            val preparation = if (root.has("preparation")) {
+                Preparation.of(root.child("preparation"))
+            } else {
+                null
+            }
+            root.require(
+                preparation == null || preparation.elements(pixels).toDouble() == elements,
+            ) { "prepares another input than the network's" }
+            return request.copy(pixels = pixels, preparation = preparation)
         }
 
         private fun artifact(fields: Fields): RequestedArtifact {

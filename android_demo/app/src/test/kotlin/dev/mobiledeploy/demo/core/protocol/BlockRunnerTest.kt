@@ -68,6 +68,45 @@ class BlockRunnerTest {
     }
 
     @Test
+    fun `what the app does before the network is timed after the rest, where that is asked`() {
+        file("golden-0.f32").writeBytes(floats(*FloatArray(3 * 4 * 4) { it.toFloat() }))
+        request {
+            put("schema_version", 3)
+            put("shape", JSONArray(listOf(1, 3, 4, 4)))
+            put("preparation", preparation())
+        }
+        val answer = run()
+        assertEquals("ok", answer.getString("status"), "$answer")
+        assertEquals(3, answer.getInt("schema_version"))
+        val times = answer.getJSONObject("preparation")
+        for (part in listOf("crop_ns", "input_ns")) {
+            val taken = times.getJSONArray(part)
+            assertEquals(5, taken.length(), part)
+            assertTrue((0 until 5).all { taken.getLong(it) > 0 }, part)
+        }
+        // No inference more, and the golden one was of the file.
+        assertEquals(listOf(1128f, -1128f, 7f), logits(answer))
+        file("golden-0.f32").writeBytes(floats(1f, 2f))
+        request()
+        assertTrue(!run().has("preparation"))
+        assertEquals(1, run().getInt("schema_version"))
+    }
+
+    @Test
+    fun `a preparation of another input than the network's is refused`() {
+        request {
+            put("schema_version", 3)
+            put("preparation", preparation())
+        }
+        assertFails("bad-request", "the whole prepares another input than the network's")
+        request {
+            put("schema_version", 3)
+            put("preparation", preparation().put("picture", JSONArray(listOf(1, 8000))))
+        }
+        assertFails("bad-request", "preparation has a picture that no camera gives")
+    }
+
+    @Test
     fun `missing files are told by name`() {
         file("golden-0.f32").delete()
         assertFails("file-missing", "golden-0.f32 is not there")
@@ -99,7 +138,7 @@ class BlockRunnerTest {
     fun `garbage and newer requests get an answer`() {
         file("block.request.json").writeText("garbage")
         assertEquals("bad-request", kind(run()))
-        file("block.request.json").writeText("""{"schema_version": 3}""")
+        file("block.request.json").writeText("""{"schema_version": 4}""")
         assertEquals("newer-protocol", kind(run()))
     }
 
@@ -184,6 +223,16 @@ class BlockRunnerTest {
             .put("sustained", false)
         file("block.request.json").writeText(request.apply(change).toString())
     }
+
+    private fun preparation() = JSONObject()
+        .put("picture", JSONArray(listOf(9, 7)))
+        .put("resize", JSONArray(listOf(5, 5)))
+        .put("crop", JSONArray(listOf(4, 4)))
+        .put("scale", 1.0)
+        .put("mean", JSONArray(listOf(0, 0, 0)))
+        .put("std", JSONArray(listOf(1, 1, 1)))
+        .put("warmup", 2)
+        .put("iterations", 5)
 
     private fun fileFields(name: String) =
         JSONObject().put("file", name).put("sha256", Sha256.of(file(name)))

@@ -5,6 +5,7 @@ import dev.mobiledeploy.demo.core.ErrorKind
 import dev.mobiledeploy.demo.core.Format
 import dev.mobiledeploy.demo.core.PixelBytes
 import dev.mobiledeploy.demo.core.RunnerException
+import dev.mobiledeploy.demo.core.Size
 import dev.mobiledeploy.demo.core.Times
 import kotlin.test.Test
 import kotlin.test.assertEquals
@@ -31,6 +32,12 @@ class ProtocolTest {
         val pixels = Request.parse(Fixtures.text("protocol/request_pixels.json"))
         assertEquals(PixelBytes(signed = false), pixels.pixels)
         assertEquals(4 * 224 * 224, pixels.bytes)
+        assertEquals(null, pixels.preparation)
+        val asked = Request.parse(Fixtures.text("protocol/request_preparation.json"))
+        val preparation = checkNotNull(asked.preparation)
+        assertEquals(Size(640, 480), preparation.picture)
+        assertEquals(listOf(10, 20), listOf(preparation.warmup, preparation.iterations))
+        assertEquals(listOf(1L, 3L, 224L, 224L), preparation.preprocessing.shape)
     }
 
     @Test
@@ -44,27 +51,49 @@ class ProtocolTest {
     }
 
     @Test
-    fun `an answer is written as the harness reads it`() {
-        val answer = BlockAnswer.Measured(
-            id = "b-0001",
-            runner = RunnerFacts(
-                "0.1.0+protocol.2.executorch.1.4.1.onnxruntime.1.23.2",
-                "ONNX Runtime",
-                "1.23.2",
-            ),
-            load = 25_000_000,
-            times = Times(9_000_000, listOf(4_000_000, 4_100_000, 3_999_999)),
-            thermalBefore = ThermalReading(0, 0.5f),
-            thermalAfter = ThermalReading(1, null),
-            memoryBefore = 92L shl 20,
-            memoryPeak = 130L shl 20,
-            logits = mapOf(
-                0 to floatArrayOf(1.5f, -2f, Float.NaN),
-                1 to floatArrayOf(0f, 3.25f, 1e-30f),
-            ),
-        )
-        assertEquals(plain(Fixtures.json("protocol/answer_ok.json")), written(answer))
+    fun `what cannot be prepared is refused`() {
+        for (case in Fixtures.list("protocol/refused_preparations.json")) {
+            val name = case.getString("name")
+            val refused =
+                assertFailsWith<RunnerException>(name) { Request.parse(case.getString("text")) }
+            assertEquals(ErrorKind.BAD_REQUEST, refused.kind, name)
+            assertEquals(true, refused.message?.startsWith("preparation"), name)
+        }
     }
+
+    @Test
+    fun `an answer is written as the harness reads it`() {
+        assertEquals(plain(Fixtures.json("protocol/answer_ok.json")), written(measured(null)))
+        val preparation = PreparationTimes(
+            picture = Size(640, 480),
+            crop = listOf(3_000_000, 2_900_000),
+            input = listOf(400_000, 410_000),
+        )
+        assertEquals(
+            plain(Fixtures.json("protocol/answer_preparation.json")),
+            written(measured(preparation)),
+        )
+    }
+
+    private fun measured(preparation: PreparationTimes?) = BlockAnswer.Measured(
+        id = "b-0001",
+        runner = RunnerFacts(
+            "0.1.0+protocol.3.executorch.1.4.1.onnxruntime.1.23.2",
+            "ONNX Runtime",
+            "1.23.2",
+        ),
+        load = 25_000_000,
+        times = Times(9_000_000, listOf(4_000_000, 4_100_000, 3_999_999)),
+        thermalBefore = ThermalReading(0, 0.5f),
+        thermalAfter = ThermalReading(1, null),
+        memoryBefore = 92L shl 20,
+        memoryPeak = 130L shl 20,
+        logits = mapOf(
+            0 to floatArrayOf(1.5f, -2f, Float.NaN),
+            1 to floatArrayOf(0f, 3.25f, 1e-30f),
+        ),
+        preparation = preparation,
+    )
 
     @Test
     fun `a failure is written as the harness reads it`() {

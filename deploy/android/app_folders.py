@@ -1,0 +1,144 @@
+"""The app's own folder on the phone, where no other app comes, and the two ways into it.
+
+`run-as` enters a debuggable app alone, and Android measures such a one under CheckJNI. So the
+benchmark build is none, and gives its files by a content provider that wants the permission DUMP,
+which adb's shell has and other apps have not.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from deploy.android.folders import DeviceFolder, timeout_of
+from deploy.android.parsers.content import parse_provided
+from deploy.android.parsers.packages import Package, parse_package
+from deploy.android.phone import Phone
+from deploy.protocol.faults import fault
+
+PACKAGE = "dev.mobiledeploy.demo"
+PROVIDER = f"content://{PACKAGE}.benchmark"
+_FOLDER = "files/bench"
+
+
+class AppFolder(DeviceFolder):
+    """Reached by run-as: of a debuggable app."""
+
+    debuggable = True
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone, _FOLDER)
+
+    def look(self, name: str) -> str:
+        """The command that says "there" where the file is, cheap enough to be asked while a block
+        runs."""
+        return as_app(f"test -f {self.path}/{name} && echo there")
+
+    def forget(self, *names: str) -> str:
+        """The command that removes these files."""
+        return as_app(f"rm -f {' '.join(f'{self.path}/{name}' for name in names)}")
+
+    def _make(self) -> None:
+        done = self.phone.shell(
+            f"{as_app(f'rm -rf {self.path}')}; {as_app(f'mkdir -p {self.path}')}"
+        )
+        if done.code != 0:
+            raise fault("app-not-debuggable", f"run-as fails on {self.phone.serial} ({done.err})")
+
+    def _copy(self, name: str, file: Path) -> str:
+        to = f"{self.path}/{name}"
+        if "shell_v2" in self.phone.features:
+            copy = as_app(f"cat > {to} && sha256sum {to}")
+            done = self.phone.shell(copy, stdin=file, timeout=timeout_of(file))
+        else:
+            by_way = self.push_aside(name, file)
+            copy = as_app(f"cp {by_way} {to} && sha256sum {to}")
+            done = self.phone.shell(f"chmod 644 {by_way}; {copy}; rm -f {by_way}")
+        self.check_space(done)
+        return done.out
+
+    def _read(self, name: str) -> bytes:
+        return self.phone.read(f"run-as {PACKAGE} cat {self.path}/{name}")
+
+    def _hash(self, name: str) -> str:
+        return self.phone.shell(f"run-as {PACKAGE} sha256sum {self.path}/{name}").out
+
+    def remove(self) -> None:
+        self.phone.shell(as_app(f"rm -rf {self.path}"))
+
+
+class ProvidedFolder(DeviceFolder):
+    """Behind the app's provider. Each command starts a Java program on the phone, which takes it
+    most of a second of work: nothing to be asked while a block runs."""
+
+    debuggable = False
+
+    def __init__(self, phone: Phone) -> None:
+        super().__init__(phone, PROVIDER)
+
+    def has(self, name: str) -> bool:
+        return name in (parse_provided(self._hash(name)) or {})
+
+    def forget(self, *names: str) -> str:
+        """The command that removes these files."""
+        return "; ".join(f"content delete --uri {self.path}/{name}" for name in names)
+
+    def _make(self) -> None:
+        self.remove()
+        done = self.phone.shell(_listing(self.path))
+        if parse_provided(done.out) != {}:
+            what = f"the app on {self.phone.serial} gives no empty folder"
+            raise fault("app-not-debuggable", f"{what} ({(done.err or done.out).strip()})")
+
+    def _copy(self, name: str, file: Path) -> str:
+        to = f"{self.path}/{name}"
+        # It ends with 0 whatever happens: the hash tells.
+        copy = f"content write --uri {to}"
+        if "shell_v2" in self.phone.features:
+            done = self.phone.shell(f"{copy}; {_listing(to)}", stdin=file, timeout=timeout_of(file))
+        else:
+            by_way = self.push_aside(name, file)
+            done = self.phone.shell(f"cat {by_way} | {copy}; rm -f {by_way}; {_listing(to)}")
+        self.check_space(done)
+        if "Unsupported operation" in done.err + done.out:
+            raise fault("android-old", f"Android on {self.phone.serial} cannot write to a provider")
+        return done.out
+
+    def _read(self, name: str) -> bytes:
+        return self.phone.read(f"content read --uri {self.path}/{name}")
+
+    def _hash(self, name: str) -> str:
+        return self.phone.shell(_listing(f"{self.path}/{name}")).out
+
+    def remove(self) -> None:
+        self.phone.shell(f"content delete --uri {self.path}")
+
+
+def installed(phone: Phone) -> Package | None:
+    """The app that the phone has, of whatever version; None where it has none."""
+    return parse_package(phone.shell(f"dumpsys package {PACKAGE}").out, PACKAGE)
+
+
+def app_folder(phone: Phone) -> AppFolder | ProvidedFolder:
+    """By what the app that is installed there is: where nothing says, one that run-as enters."""
+    package = installed(phone)
+    is_closed = package is not None and package.debuggable is False
+    return ProvidedFolder(phone) if is_closed else AppFolder(phone)
+
+
+def has_provider(phone: Phone) -> bool:
+    """Whether the app gives its files, as its benchmark build does and its release does not."""
+    return parse_provided(phone.shell(_listing(PROVIDER)).out) is not None
+
+
+def as_app(command: str) -> str:
+    """`command`, run by a shell of the app's own user in the app's own folder.
+
+    >>> as_app("cat > files/x")
+    "run-as dev.mobiledeploy.demo sh -c 'cat > files/x'"
+    """
+    return f"run-as {PACKAGE} sh -c {shlex.quote(command)}"
+
+
+def _listing(uri: str) -> str:
+    return f"content query --uri {uri}"
