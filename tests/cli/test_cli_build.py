@@ -61,11 +61,9 @@ def test_evaluate_counts_on_class_folders_alike_in_any_number_of_processes(
 ) -> None:
     bundle, folder = str(command_build.bundle), command_build.workplace
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    done = run_process(
-        *("evaluate", bundle, "photos", "--json", "--jobs", "2", "-o", str(two)), folder=folder
-    )
-    assert (done.returncode, done.stderr) == (0, "")
     monkeypatch.chdir(folder)
+    done = run_here(capfd, "evaluate", bundle, "photos", "--json", "--jobs", "2", "-o", str(two))
+    assert (done.returncode, done.stderr) == (0, "")
     here = run_here(capfd, "evaluate", bundle, "photos", "--json", "--jobs", "1", "-o", str(one))
     assert here.stdout == done.stdout
     assert one.read_text() == two.read_text()
