@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -32,8 +33,10 @@ from deploy.quantization.effort import EFFORTS, MODES
 from deploy.runtimes import load
 from deploy.statistics.accuracy import share
 from deploy.statistics.error_statistics import compare_logits
+from deploy.statistics.intervals import student
 from deploy.support.quiet import hidden_output
 from deploy.support.reporter import Silent
+from deploy.support.workers import in_process
 from models.preprocessing import Preprocessing
 
 PATH = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -43,7 +46,9 @@ SURE = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What an arm did with the photos; `sure` are those with a float probability above SURE."""
+    """What an arm did with the photos; `sure` are those with a float probability above SURE.
+
+    `photo_db` and `kept` have each photo's dB, and whether it kept its top class."""
 
     arm: str
     photos: int
@@ -53,6 +58,8 @@ class Judged:
     sure: int
     sure_agree: int
     bytes: int
+    photo_db: tuple[float, ...]
+    kept: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Judge:
             sure=int(sure.sum()),
             sure_agree=int((same & sure).sum()),
             bytes=sum(path.stat().st_size for path in files if path.is_file()),
+            photo_db=tuple(by_photo),
+            kept=tuple(same.tolist()),
         )
 
 
@@ -108,11 +117,10 @@ def main(
             output=Path(scratch, "ours"),
             targets=make_targets(precisions=["int8"]),
             photos=calibration,
-            int8_effort=effort,
         )
         judge = make_judge(recipe, judging, Path(scratch))
         rows = [*judge_stock(judge, Path(scratch))] if peers else []
-        rows += judge_ours(judge, recipe)
+        rows += judge_ours(judge, recipe, ((mode, mode, effort) for mode in MODES))
     show(rows)
     if json_file:
         json_file.write_text(json.dumps([asdict(row) for row in rows], indent=2))
@@ -138,11 +146,30 @@ def judge_stock(judge: Judge, scratch: Path) -> Iterator[Judged]:
         yield judge(arm.name, arm.runtime, arm.file)
 
 
-def judge_ours(judge: Judge, recipe: Recipe) -> Iterator[Judged]:
-    for mode in MODES:
-        built = build(replace(recipe, int8=mode, output=recipe.output / mode))
+def judge_ours(
+    judge: Judge, recipe: Recipe, arms: Iterable[tuple[str, str, str]]
+) -> Iterator[Judged]:
+    """Each of `arms` has a name, a mode and an effort."""
+    for name, mode, effort in arms:
+        # Of several builds, each would start processes that import the toolkits anew.
+        built = build(
+            replace(recipe, int8=mode, int8_effort=effort, output=recipe.output / name),
+            processes=in_process,
+        )
         for artifact in built.manifest.artifacts:
-            yield judge(f"{artifact.format}, {mode}", artifact.format, built.folder / artifact.file)
+            yield judge(f"{artifact.format}, {name}", artifact.format, built.folder / artifact.file)
+
+
+def paired(a: Judged, b: Judged) -> str:
+    """What `b` gains over `a`, photo by photo: means with their 95 % intervals, in words."""
+    db = np.subtract(b.photo_db, a.photo_db)
+    points = 100 * (np.asarray(b.kept, float) - np.asarray(a.kept, float))
+    return f"{_mean(db)} dB, {_mean(points)} points of agreement"
+
+
+def _mean(gains: npt.NDArray[np.floating[Any]]) -> str:
+    error = student(len(gains) - 1) * gains.std(ddof=1) / np.sqrt(len(gains))
+    return f"{gains.mean():+.2f} (+-{error:.2f})"
 
 
 def show(rows: list[Judged]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,10 @@ from deploy.runtimes.processor import describe_int8
 # Fixtures that several folders use: started for those alone that ask for them.
 pytest_plugins = ["virtual_phone_fixture"]
 
+
+# Toolkits make millions of small objects that stay: looking for garbage among them as often as
+# Python does takes a twentieth of all time.
+gc.set_threshold(100_000)
 
 # What takes minutes starts first, so that no worker is left alone with it at the end.
 LONGEST = ("test_readme", "test_android_app", "test_cli_build", "test_pipeline")

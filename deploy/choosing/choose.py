@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from deploy.backends import BACKENDS
 from deploy.benchmark.bundles import ANY_RUNNER, runs
 from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.bundle.open import read_manifest
@@ -85,7 +86,7 @@ def choose(
             check_device(measuring)
         photos = photos_digest(sweep.photos)
         jobs = jobs or default_jobs()
-        with executor(jobs, scratch) as pool:
+        with executor(jobs, scratch, modules=_of_every_build(sweep)) as pool:
             building = Building(pool, work, recorder)
             planned = _plan(sweep, output, limits, photos, labelled, recorder)
             foretell_sweep(
@@ -122,6 +123,12 @@ def choose(
     if session is not None and session.interrupted:
         raise KeyboardInterrupt
     return choice
+
+
+def _of_every_build(sweep: Sweep) -> list[str]:
+    """Modules that take seconds to import."""
+    toolkits = {BACKENDS[target.format].toolkit for target in sweep.targets}
+    return ["deploy.pipeline.build", *sorted(toolkits)]
 
 
 @contextmanager

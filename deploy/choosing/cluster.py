@@ -69,7 +69,7 @@ def on_cluster(
     needed = tuple(path.absolute() for path in shared if path is not None)
 
     @contextmanager
-    def opened(jobs: int, scratch: Path) -> Iterator[Pool]:
+    def opened(jobs: int, scratch: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
         with _connected(address) as client, _held(scratch, needed) as held:
             _check_workers(client, held, answer_s)
             with _Cluster(client, held, address, no_worker_s) as pool:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, Self, TypeVar
 
 from deploy.support.cancel import CancelledError
 from deploy.support.cores import processes_here
+from deploy.support.worker_starts import Starts, worker_starts
 from deploy.support.workers import Pool, worker_processes
 
 # What a build of one of our networks at 224 pixels takes at its peak, with room to spare.
@@ -24,9 +25,12 @@ T = TypeVar("T")
 
 
 class OpenExecutor(Protocol):
-    """How jobs are run side by side; `scratch` is a folder for what they leave behind."""
+    """How jobs are run side by side; `scratch` is a folder for what they leave behind. `modules`
+    are those that every job imports."""
 
-    def __call__(self, jobs: int, scratch: Path) -> AbstractContextManager[Pool]: ...
+    def __call__(
+        self, jobs: int, scratch: Path, *, modules: Iterable[str] = ()
+    ) -> AbstractContextManager[Pool]: ...
 
 
 def default_jobs() -> int:
@@ -35,27 +39,44 @@ def default_jobs() -> int:
 
 
 @contextmanager
-def own_processes(jobs: int, scratch: Path) -> Iterator[Pool]:
+def own_processes(jobs: int, scratch: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
     """A pool in which each call has a fresh process: one that dies takes no other along, and what
     a build leaves in memory goes with it.
 
     An exception, Ctrl-C included, kills what is at work.
     """
-    cancelled = threading.Event()
-    with ThreadPoolExecutor(jobs) as threads:
+    with (
+        ThreadPoolExecutor(jobs) as threads,
+        tempfile.TemporaryDirectory(dir=scratch) as place,
+        _FreshProcesses(threads, Path(place), modules) as pool,
+    ):
         try:
-            yield _FreshProcesses(threads, scratch, cancelled)
+            yield pool
         except BaseException:  # Ctrl-C too: nothing is left at work.
-            cancelled.set()
+            pool.cancel()
             threads.shutdown(cancel_futures=True)
             raise
+        threads.shutdown()
 
 
 class _FreshProcesses:
-    def __init__(
-        self, threads: ThreadPoolExecutor, scratch: Path, cancelled: threading.Event
-    ) -> None:
-        self._threads, self._scratch, self._cancelled = threads, scratch, cancelled
+    def __init__(self, threads: ThreadPoolExecutor, place: Path, modules: Iterable[str]) -> None:
+        self._threads, self._place, self._modules = threads, place, modules
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._source: Starts | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._source:
+                self._source.end()
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        self.__exit__()
 
     def submit(
         self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs
@@ -63,19 +84,34 @@ class _FreshProcesses:
         return self._threads.submit(self._call, function, *arguments, **named)
 
     def _call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
-        with tempfile.TemporaryDirectory(dir=self._scratch) as own:
+        with tempfile.TemporaryDirectory(dir=self._place) as own:
             return in_fresh_process(
-                partial(function, *arguments, **named), Path(own), self._cancelled.is_set
+                partial(function, *arguments, **named),
+                Path(own),
+                self._cancelled.is_set,
+                self._from(),
             )
 
+    def _from(self) -> Starts:
+        """Started with the first job: where all has been built already there is none."""
+        with self._lock:
+            if self._cancelled.is_set():
+                raise CancelledError
+            if self._source is None or not self._source.lives():
+                self._source = worker_starts(self._place / "imports.log", self._modules)
+            return self._source
 
-def in_fresh_process(call: Callable[[], T], own: Path, cancelled: Callable[[], bool]) -> T:
-    """What `call` gives in a process of its own, whose temporary files go to the folder `own`.
+
+def in_fresh_process(
+    call: Callable[[], T], own: Path, cancelled: Callable[[], bool], source: Starts | None = None
+) -> T:
+    """What `call` gives in a process of its own, whose temporary files go to the folder `own`. It
+    comes of `source` where there is one.
 
     Raises CancelledError, the process killed, soon after `cancelled` says so, and RunError where
     the process dies.
     """
-    with worker_processes(1, own / "worker.log") as pool:
+    with worker_processes(1, own / "worker.log", source=source) as pool:
         future = pool.submit(call)
         while wait([future], timeout=_LOOK_S).not_done:
             if cancelled():

@@ -11,7 +11,14 @@ import click
 from deploy.backends import BACKENDS
 from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, name_list, names_given, shared_options
-from deploy.cli.output import decibels, echo, percent, print_json, print_table
+from deploy.cli.output import (
+    decibels,
+    echo,
+    interval_facts,
+    print_json,
+    print_table,
+    with_interval,
+)
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
 from deploy.cli.tables.foreseen import foreseen_facts, show_foreseen, weights_taken
@@ -19,8 +26,10 @@ from deploy.support.printable import one_line
 
 if TYPE_CHECKING:
     from deploy.backends import InputForm
+    from deploy.bundle.manifest import Artifact
     from deploy.capture.spec import NetworkSpec
     from deploy.pipeline.build import Built
+    from deploy.statistics.accuracy import Share
 
 
 @click.command(epilog="Example: mobile-deploy build mobilenet_v2 --photos my_photos")
@@ -198,6 +207,7 @@ def facts(built: Built, warnings: list[str]) -> dict[str, object]:
                 "bytes": artifact.bytes,
                 "sqnr_db": artifact.measured.sqnr_db if artifact.measured else None,
                 "agreement": artifact.measured.agreement if artifact.measured else None,
+                "agreement_interval": interval_facts(agreeing(artifact)),
                 "photos": artifact.measured.photos if artifact.measured else None,
                 "seconds": round(built.artifact_seconds[artifact.name], 2),
                 "verified": artifact.verified,
@@ -208,6 +218,7 @@ def facts(built: Built, warnings: list[str]) -> dict[str, object]:
         "int8_left_in_float_macs": None if built.mix is None else round(built.mix.macs, 3),
         "int8_estimated_slowdown": None if built.mix is None else round(built.mix.slowdown, 3),
         "emulated": [emulated_facts(proof) for proof in built.emulated],
+        "held_back_photos": built.held_back_photos,
         "warnings": warnings,
     }
 
@@ -221,7 +232,7 @@ def show(built: Built) -> None:
                 artifact.name,
                 f"{artifact.bytes / 1e6:.1f}",
                 decibels(measured.sqnr_db) if measured else "-",
-                percent(measured.agreement) if measured else "-",
+                with_interval(share) if (share := agreeing(artifact)) else "-",
                 f"{built.artifact_seconds[artifact.name]:.1f}",
             ]
         )
@@ -229,8 +240,8 @@ def show(built: Built) -> None:
     calibration = built.manifest.calibration
     echo(
         "\ndB: signal to error of the logits against the float network. agreement: the same\n"
-        f"top class. Both on {_crops(calibration.held_back_samples)} of photos held back from "
-        "calibration."
+        f"top class, with its 95 % interval. Both on {_crops(calibration.held_back_samples)} of "
+        f"{_held_back(built)},\nheld back from calibration."
     )
     if any(artifact.precision == "int8" for artifact in built.manifest.artifacts):
         source = "bundled samples" if calibration.source == "bundled samples" else "of your photos"
@@ -273,6 +284,23 @@ def time_it_takes(slowdown: float) -> str:
     if more == 0:
         return "time that is the same"
     return f"{abs(more)} % {'more' if more > 0 else 'less'} time"
+
+
+def agreeing(artifact: Artifact) -> Share | None:
+    """The held-back crops that keep the float network's class; None if it was not run."""
+    from deploy.statistics.accuracy import share
+
+    measured = artifact.measured
+    if measured is None:
+        return None
+    return share(round(measured.agreement * measured.photos), measured.photos)
+
+
+def _held_back(built: Built) -> str:
+    bundled = built.manifest.calibration.held_back_source == "bundled samples"
+    kind = "bundled sample" if bundled else "photo"
+    count = built.held_back_photos
+    return f"{count} {kind}" if count == 1 else f"{count} {kind}s"
 
 
 def _crops(count: int) -> str:

@@ -80,6 +80,11 @@ def decibels(value: float | None) -> str:
     return "exact" if value is None or value == math.inf else f"{value:.1f}"
 
 
+def interval_facts(share: Share | None) -> dict[str, float] | None:
+    """For --json, beside the share itself: where it lies with 95 %."""
+    return None if share is None else {"low": share.low, "high": share.high}
+
+
 def with_interval(share: Share) -> str:
     """For a table, under a header with the sign."""
     return f"{percent(share.value)} ({percent(share.low)}-{percent(share.high)})"

@@ -10,7 +10,15 @@ import click
 
 from deploy.cli.network_options import network_options
 from deploy.cli.options import PATH, shared_options
-from deploy.cli.output import decibels, echo, percent, print_json, print_table, with_interval
+from deploy.cli.output import (
+    decibels,
+    echo,
+    interval_facts,
+    percent,
+    print_json,
+    print_table,
+    with_interval,
+)
 from deploy.cli.progress import watched
 from deploy.quantization.sensitivity.picture import check_picture, shortened
 from deploy.support.json_text import finite
@@ -123,6 +131,7 @@ def _outcome_facts(outcome: Outcome) -> dict[str, object]:
         "predicted_db": finite(outcome.predicted_db),
         "sqnr_db": finite(outcome.measured.sqnr_db),
         "agreement": outcome.measured.agreement,
+        "agreement_interval": interval_facts(outcome.measured.agreeing),
         "photos": outcome.measured.photos,
         "estimated_slowdown": outcome.slowdown,
         "left_in_float": list(outcome.in_float),

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from deploy.cli.options import PATH, names_given, shared_options
-from deploy.cli.output import decibels, echo, print_json, print_table
+from deploy.cli.output import decibels, echo, interval_facts, percent, print_json, print_table
 from deploy.cli.progress import watched
 from deploy.cli.tables.emulated import emulated_facts, show_emulated
 from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
+    from deploy.statistics.accuracy import Share
     from deploy.verification.bundle import Verified
 
 
@@ -61,6 +62,7 @@ def facts(verified: Verified, warnings: list[str]) -> dict[str, object]:
                 "name": name,
                 "sqnr_db": finite(statistics.sqnr_db),
                 "agreement": statistics.agreement,
+                "agreement_interval": interval_facts(statistics.agreeing),
                 "photos": statistics.photos,
             }
             for name, statistics in verified.statistics.items()
@@ -84,14 +86,14 @@ def show(verified: Verified) -> None:
             [
                 name,
                 decibels(statistics.sqnr_db),
-                _of(statistics.agreement, statistics.photos),
+                _with_interval(statistics.agreeing),
                 f"{sum(own)} of {len(own)}",
             ]
         )
     print_table(["artifact", "dB", "agreement", "gates passed"], rows)
     echo(
         "\ndB and agreement: logits and top class against the float network's, on the\n"
-        "golden photos."
+        "golden photos; in brackets the 95 % interval of the share, in percent."
     )
     if len(verified.statistics) > 1:
         echo("\nAgreement between artifacts:\n")
@@ -114,6 +116,10 @@ def _show_pairs(verified: Verified) -> None:
         for row, name in enumerate(names)
     ]
     print_table(["", *(str(column + 1) for column in range(len(names) - 1))], rows)
+
+
+def _with_interval(share: Share) -> str:
+    return f"{share.hits} of {share.total} ({percent(share.low)}-{percent(share.high)})"
 
 
 def _of(share: float, photos: int) -> str:

@@ -56,8 +56,9 @@ WORKERS = 2
 class Built:
     """What `build` made: where, what the manifest says of it, and how long it took.
 
-    `mix` says what int8 leaves in float and why; None without `--int8 auto`. `emulated` has each
-    artifact on each processor of the recipe's `prove_on`.
+    `mix` says what int8 leaves in float and why; None without `--int8 auto`. `held_back_photos` are
+    those that the judging crops are of. `emulated` has each artifact on each processor of the
+    recipe's `prove_on`.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class Built:
     checks: tuple[Check, ...]
     warnings: tuple[str, ...]
     mix: Mix | None
+    held_back_photos: int
     emulated: tuple[EmulatedProof, ...]
     seconds: float
     artifact_seconds: dict[str, float]
@@ -176,6 +178,7 @@ def build(
         checks=checks,
         warnings=tuple(recorder.warnings),
         mix=mix,
+        held_back_photos=prepared.photos.held_back_photos,
         emulated=emulated,
         seconds=time.perf_counter() - start,
         artifact_seconds={artifact.target.name: artifact.seconds for artifact in made},

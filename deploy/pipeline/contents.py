@@ -73,7 +73,8 @@ def write_contents(
     plan, photos, cost = prepared.plan, prepared.photos, prepared.cost
     (folder / "labels.txt").write_text("\n".join(plan.labels) + "\n", encoding="utf-8")
     write_json(
-        folder / "verification.json", _verification(judged, emulated, prepared.layers, parts)
+        folder / "verification.json",
+        _verification(photos, judged, emulated, prepared.layers, parts),
     )
     artifacts = tuple(_artifact(folder, one, decisions) for one in judged)
     manifest = Manifest(
@@ -185,15 +186,21 @@ def _golden(
 
 
 def _verification(
+    photos: PhotoSet,
     judged: Sequence[Judged],
     emulated: Sequence[EmulatedProof],
     layers: Sequence[Layer],
     parts: Sequence[PricedPart],
 ) -> dict[str, object]:
-    """Every gate with its figures, how far each artifact is from the float network, what each layer
-    costs, and which parts int8 hurts most."""
+    """Every gate with its figures, how far each artifact is from the float network and on what
+    photos, what each layer costs, and which parts int8 hurts most."""
     proved = {"emulated": [_emulated(proof) for proof in emulated]} if emulated else {}
     return {
+        "held_back": {
+            "source": photos.held_back_source,
+            "photos": photos.held_back_photos,
+            "crops": len(photos.held_back),
+        },
         "artifacts": {
             one.made.target.name: {
                 "seconds": round(one.made.seconds, 2),
@@ -250,7 +257,9 @@ def _checks(checks: Sequence[Check]) -> list[dict[str, object]]:
 def _figures(statistics: ErrorStatistics | None) -> dict[str, object] | None:
     if statistics is None:
         return None
-    return {
+    reached = statistics.agreeing
+    figures = {
         key: finite(value) if isinstance(value, float) else value
         for key, value in asdict(statistics).items()
     }
+    return {**figures, "agreement_interval": {"low": reached.low, "high": reached.high}}

@@ -1,6 +1,7 @@
-"""A worker's own side, started by `deploy.support.workers`: python -P worker.py FILE_DESCRIPTOR.
+"""A worker's own side, started by `deploy.support.worker_starts`: python -P worker.py DESCRIPTOR.
 
-Calls what it is sent and answers, until the pipe is closed: so it ends with its parent.
+Calls what it is sent and answers, until the pipe is closed: so it ends with its parent. With
+`--fork` it is the process that workers are forked from (`deploy.support.zygote`).
 """
 
 from __future__ import annotations
@@ -14,26 +15,50 @@ import sys
 import tempfile
 import threading
 import traceback
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
 
-def main(descriptor: int) -> None:
+def main(descriptor: int, forks: bool) -> None:
     # Ctrl-C reaches the whole group: the parent alone decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
     pipe = Connection(descriptor)
     path, scratch, modules = pipe.recv()
     sys.path[:] = path
+    if forks:
+        from deploy.support.zygote import Zygote
+
+        zygote = Zygote()
+        broken = _prepare(modules)
+        zygote.fork_workers(pipe, lambda own, place: _serve(own, place, broken))
+    else:
+        _serve(pipe, scratch, _prepare(modules))
+
+
+def _prepare(modules: Sequence[str]) -> Exception | None:
+    """Import the toolkits. Gives what failed, which is told as the answer to whatever is asked."""
+    # Imports and graph passes make millions of small objects and hardly a cycle: looking for
+    # garbage would take a tenth of their time, and these processes are short-lived.
+    gc.disable()
+    try:
+        import torch
+
+        # The processes are the parallelism; their threads would only wait for each other.
+        torch.set_num_threads(1)
+        for module in modules:
+            importlib.import_module(module)
+    except Exception as error:  # The parent's to judge.
+        return error
+    return None
+
+
+def _serve(pipe: Connection, scratch: str, broken: Exception | None) -> None:
     # coremltools leaves packages among the temporary files of a process that is killed.
     tempfile.tempdir = scratch
     questions: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, questions), daemon=True).start()
-    try:
-        _prepare(modules)
-        broken = None
-    except Exception as error:  # Told as the answer to whatever is asked first.
-        broken = error
     while True:
         question = questions.get()
         try:
@@ -55,18 +80,6 @@ def _listen(pipe: Connection, questions: SimpleQueue[bytes]) -> None:
             os._exit(1)
 
 
-def _prepare(modules: tuple[str, ...]) -> None:
-    import torch
-
-    # The processes are the parallelism; their threads would only wait for each other.
-    torch.set_num_threads(1)
-    # Graph passes make millions of small objects and hardly a cycle: looking for garbage would
-    # take a tenth of their time, and these processes are short-lived.
-    gc.disable()
-    for module in modules:
-        importlib.import_module(module)
-
-
 def _portable(error: Exception) -> Exception:
     """The error, in our own words where it does not survive a pipe; its traceback is printed."""
     traceback.print_exception(error)
@@ -83,4 +96,4 @@ def _portable(error: Exception) -> Exception:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), "--fork" in sys.argv[2:])

@@ -1,29 +1,22 @@
 """Processes that lower and prove artifacts, so that independent work uses both cores.
 
 Processes, since the passes of the exporters are Python and would wait for each other in threads.
-Each is a Python of its own that never sees the program it is started from: a script without the
-`__main__` guard, a notebook and `python -` can build as well as our own command
-(docs/decisions/two-worker-processes.md).
+None of them sees the program it is started from: a script without the `__main__` guard, a notebook
+and `python -` can build as well as our own command (docs/decisions/two-worker-processes.md).
 """
 
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import ParamSpec, Protocol, TypeVar
 
-from deploy.support.children import child_environment
 from deploy.support.errors import RunError
-
-_CHILD = Path(__file__).with_name("worker.py")
+from deploy.support.worker_starts import Starts, worker_starts
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,30 +58,55 @@ class _Here:
 
 
 @contextmanager
-def worker_processes(count: int, log: Path, *, modules: Iterable[str] = ()) -> Iterator[Pool]:
+def worker_processes(
+    count: int, log: Path, *, modules: Iterable[str] = (), source: Starts | None = None
+) -> Iterator[Pool]:
     """A pool whose processes end with us, however we end; what they print goes to `log`.
 
-    They import `modules` at once, while we are at other work.
+    They import `modules` at once, while we are at other work, or come of a `source` that has.
 
     An exception takes the log along as a note, which tracebacks show. Raises RunError where a
     process died.
     """
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(count))
+        own = None
+        if source is None:
+            source = own = stack.enter_context(worker_source(log, modules))
         workers: list[_Worker] = []
+
+        def kill() -> None:
+            if own:
+                own.end()
+            for worker in workers:
+                worker.kill()
+
+        stack.callback(kill)
         try:
             for _ in range(count):
-                workers.append(_Worker(log, modules))
-                stack.callback(workers[-1].end)
+                workers.append(_Worker(source, log))
+                stack.callback(workers[-1].close)
             yield _Pool(threads, workers)
             threads.shutdown()
         except BaseException as error:  # A lowering takes long and cannot be asked to stop.
-            for worker in workers:
-                worker.kill()
+            kill()
             threads.shutdown(cancel_futures=True)
             if said := _printed(log):
                 error.add_note(f"What the worker processes printed:\n{said}")
             raise
+
+
+@contextmanager
+def worker_source(log: Path, modules: Iterable[str]) -> Iterator[Starts]:
+    """Where workers come from that have imported `modules`: all of them end with it.
+
+    What the imports print goes to `log`.
+    """
+    source = worker_starts(log, modules)
+    try:
+        yield source
+    finally:
+        source.end()
 
 
 class _Pool:
@@ -114,45 +132,28 @@ class _Pool:
 class _Worker:
     """One process, asked and answered over a pipe that nothing else knows."""
 
-    def __init__(self, log: Path, modules: Iterable[str]) -> None:
-        self._pipe, theirs = Pipe()
-        with theirs, log.open("ab") as printed:
-            command = [sys.executable, "-P", str(_CHILD), str(theirs.fileno())]
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=printed,
-                pass_fds=[theirs.fileno()],
-                env=child_environment(),
-            )
-        with suppress(OSError):  # Of one that has died already its first call tells.
-            self._pipe.send((sys.path, str(log.parent), tuple(modules)))
+    def __init__(self, source: Starts, log: Path) -> None:
+        self._started = source.start(log)
 
     def call(self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs) -> T:
         """Its value or its exception. Raises RunError where the process ends before it answers."""
+        pipe = self._started.pipe
         try:
-            self._pipe.send((function, arguments, named))
-            value, error = _receive(self._pipe)
+            pipe.send((function, arguments, named))
+            answer: tuple[T, BaseException | None] = pipe.recv()
         except (EOFError, OSError):
-            raise _death(self._process.wait()) from None
+            raise _death(self._started.end()) from None
+        value, error = answer
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]
-
-    def end(self) -> None:
-        """Killed, since a process that the caller forked may hold the pipe open."""
-        self._pipe.close()
-        self.kill()
-        self._process.wait()
+        return value
 
     def kill(self) -> None:
-        self._process.kill()
+        """The end of its pipe would not do: a process that the caller forked may hold it open."""
+        self._started.end()
 
-
-def _receive(pipe: Connection) -> tuple[object, BaseException | None]:
-    answer: tuple[object, BaseException | None] = pipe.recv()
-    return answer
+    def close(self) -> None:
+        self._started.pipe.close()
 
 
 def _death(code: int) -> RunError:

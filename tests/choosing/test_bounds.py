@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from test_sweep import TARGETS, Builder, one_thread
+from tiny_sweeps import TARGETS, Builder, one_thread
 
 from deploy.bundle.manifest import MANIFEST_FILE
 from deploy.capture.spec import UNTRAINED

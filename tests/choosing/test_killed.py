@@ -130,6 +130,12 @@ def test_a_process_that_dies_takes_no_other_job_along(tmp_path: Path) -> None:
         with pytest.raises(RunError, match="died with exit code 3"):
             dead.result()
         assert alive.result() == 2.0
+        # Nor does the one that they are forked from.
+        parent = psutil.Process(pool.submit(os.getppid).result())
+        if parent.pid != os.getpid():
+            parent.kill()
+            parent.wait(PATIENCE_S)
+        assert pool.submit(math.sqrt, 9.0).result() == 3.0
     assert os.listdir(tmp_path) == []
 
 

@@ -30,8 +30,13 @@ def test_build_prints_one_json_object_and_only_our_warnings(command_build: Comma
         assert (command_build.bundle / artifact["file"]).exists()
         assert artifact["verified"] is True
         assert artifact["sqnr_db"] > 0
-        assert 0 <= artifact["agreement"] <= 1
-        assert artifact["photos"] > 0
+        reached = artifact["agreement_interval"]
+        assert 0 <= reached["low"] <= artifact["agreement"] <= reached["high"] <= 1
+        assert (artifact["photos"], facts["held_back_photos"]) == (30, 3)
+    proved = json.loads((command_build.bundle / "verification.json").read_bytes())
+    assert proved["held_back"] == {"source": "folder", "photos": 3, "crops": 30}
+    first = proved["artifacts"][ARTIFACTS[0]]["against_float"]
+    assert first["agreement_interval"] == facts["artifacts"][0]["agreement_interval"]
     # What the toolkits print while they load and export would stand here too.
     assert command_build.stderr.splitlines() == [f"warning: {text}" for text in facts["warnings"]]
     without_names, few_photos, narrow_ranges, short_of_target = facts["warnings"]
@@ -56,11 +61,9 @@ def test_evaluate_counts_on_class_folders_alike_in_any_number_of_processes(
 ) -> None:
     bundle, folder = str(command_build.bundle), command_build.workplace
     one, two = tmp_path / "one.json", tmp_path / "two.json"
-    done = run_process(
-        *("evaluate", bundle, "photos", "--json", "--jobs", "2", "-o", str(two)), folder=folder
-    )
-    assert (done.returncode, done.stderr) == (0, "")
     monkeypatch.chdir(folder)
+    done = run_here(capfd, "evaluate", bundle, "photos", "--json", "--jobs", "2", "-o", str(two))
+    assert (done.returncode, done.stderr) == (0, "")
     here = run_here(capfd, "evaluate", bundle, "photos", "--json", "--jobs", "1", "-o", str(one))
     assert here.stdout == done.stdout
     assert one.read_text() == two.read_text()

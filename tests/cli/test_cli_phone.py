@@ -9,56 +9,16 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 from command_line import command as mobile_deploy
 from compilers import needs_compiler
-from places import ROOT
-from virtual_phone_fixture import RUNNER, AdbServer, MakePhone
+from phone_commands import Command, start
+from phone_commands import command as command
+from phone_commands import environment as environment
+from virtual_phone_fixture import AdbServer, MakePhone
 
-from deploy.cli import commands
-from deploy.cli.run import run
 from deploy.results.file import read_results
-
-Run = subprocess.CompletedProcess[str]
-
-
-@pytest.fixture
-def environment(adb_server: AdbServer) -> dict[str, str]:
-    return {**adb_server.environment, "PYTHONPATH": str(ROOT)}
-
-
-def start(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        mobile_deploy(*arguments),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-class Command(Protocol):
-    """`mobile-deploy ARGUMENTS...` in this process, which has imported what it needs."""
-
-    def __call__(self, *arguments: str) -> Run: ...
-
-
-@pytest.fixture
-def command(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-
-    def command(*arguments: str) -> Run:
-        capfd.readouterr()
-        code = run(commands, arguments)
-        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
-
-    return command
 
 
 def test_profile_shows_a_table_with_a_verdict_and_writes_the_facts(
@@ -208,45 +168,6 @@ def test_the_host_gives_a_real_figure_marked_as_its_own(
     assert "says nothing of how fast a phone is" in done.stderr
 
 
-def test_per_op_shows_where_the_time_goes(command: Command, phone_bundle: Path) -> None:
-    done = command("profile", str(phone_bundle), "--per-op", "--json")
-    assert done.returncode == 0, done.stderr
-    profiles = json.loads(done.stdout)["profiles"]
-    assert [profile["artifact"] for profile in profiles] == ["onnx-fp32", "onnx-int8"]
-    times = [operator["total_ns"] for operator in profiles[1]["operators"]]
-    assert times == sorted(times, reverse=True)
-    assert "QLinearConv" in {operator["operator"] for operator in profiles[1]["operators"]}
-
-
-@needs_compiler("linux-x86_64")
-def test_per_op_of_a_pte_here_is_the_native_runners_etdump(
-    command: Command, phone_bundle: Path
-) -> None:
-    asked = ("--per-op", "--artifact", "executorch-int8", "--json")
-    done = command("profile", str(phone_bundle), *asked)
-    assert done.returncode == 0, done.stderr
-    (profile,) = json.loads(done.stdout)["profiles"]
-    assert profile["operators"][0]["calls"] == profile["runs"]
-
-
-def test_per_op_of_a_phone_is_its_runners_etdump(
-    phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
-) -> None:
-    connected = phone()
-    binary = tmp_path / "mobile-deploy-runner"
-    binary.write_bytes(RUNNER)
-    done = command(
-        *("profile", str(phone_bundle), "--per-op", "--artifact", "executorch-int8"),
-        *("--device", connected.serial, "--runner", "native", "--json"),
-        *("--runner-binary", str(binary)),
-    )
-    assert done.returncode == 0, done.stderr
-    (profile,) = json.loads(done.stdout)["profiles"]
-    assert profile["where"] == "Virtual Pixel"
-    assert profile["operators"][0]["operator"] == "delegate"
-    assert not [path for path in connected.phone.files if path.startswith("/data/local/tmp/")]
-
-
 @needs_compiler("linux-arm64")
 def test_a_phone_without_the_app_is_measured_by_the_native_runner(
     phone: MakePhone, command: Command, phone_bundle: Path, tmp_path: Path
@@ -309,31 +230,6 @@ def test_of_all_phones_one_that_fails_makes_a_run_that_failed(
     assert last.startswith(f"error: {dead.serial}")
     assert why in last
     assert healthy.serial in done.stdout
-
-
-def test_ctrl_c_keeps_what_there_is_and_leaves_the_phone_clean(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
-) -> None:
-    connected, file = phone(), tmp_path / "partial.json"
-    process = start(
-        environment,
-        *("profile", str(phone_bundle), "--device", connected.serial, "--rounds", "500"),
-        *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
-    )
-    deadline = time.monotonic() + 60
-    while not any("block-2-" in said for said in connected.phone.commands):
-        assert time.monotonic() < deadline, process.stderr
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert "interrupted: these figures are of a part of the session" in out
-    (device,) = read_results(file).devices
-    assert device.interrupted
-    assert len(device.arms[0].blocks) >= 2
-    assert not [path for path in connected.phone.files if "/bench/" in path]
 
 
 WRONG = {
@@ -431,43 +327,6 @@ def test_a_virtual_phone_of_the_command_line_is_measured(
     assert "its heat is unknown" in done.stdout
     virtual.send_signal(signal.SIGINT)
     assert virtual.wait(20) == 130
-
-
-def test_a_second_session_on_one_phone_is_refused(
-    phone: MakePhone, environment: dict[str, str], command: Command, phone_bundle: Path
-) -> None:
-    connected = phone()
-    arguments = ["profile", str(phone_bundle), "--device", connected.serial, "--threads", "1"]
-    first = start(environment, *arguments, "--rounds", "500", "--artifact", "onnx-int8")
-    deadline = time.monotonic() + 60
-    while not any("block-0-" in said for said in connected.phone.commands):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    second = command(*arguments)
-    first.send_signal(signal.SIGINT)
-    first.communicate(timeout=60)
-    assert second.returncode == 1
-    assert f"another session measures on {connected.serial}" in second.stderr
-
-
-def test_being_told_to_terminate_keeps_what_there_is_too(
-    phone: MakePhone, environment: dict[str, str], phone_bundle: Path, tmp_path: Path
-) -> None:
-    connected, file = phone(seed=5), tmp_path / "partial.json"
-    process = start(
-        environment,
-        *("profile", str(phone_bundle), "--device", connected.serial, "--rounds", "500"),
-        *("--artifact", "onnx-int8", "--threads", "1", "-o", str(file)),
-    )
-    deadline = time.monotonic() + 60
-    while not any("block-1-" in said for said in connected.phone.commands):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert read_results(file).devices[0].interrupted
-    assert not [path for path in connected.phone.files if "/bench/" in path]
 
 
 def test_a_target_that_cannot_do_what_is_asked_loses_nothing_of_the_others(

@@ -80,6 +80,7 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
         checks=(),
         warnings=(),
         emulated=(),
+        held_back_photos=4,
         mix=Mix(
             decisions=None,  # type: ignore[arg-type]
             in_float=("conv2d", "add"),
@@ -95,13 +96,14 @@ def test_what_build_shows(tmp_path: Path, capfd: Captured) -> None:
     assert (
         out
         == """\
-artifact          MB     dB  agreement %  seconds
-onnx_fp32        0.0  exact        100.0     15.5
-executorch_int8  3.8   23.5         87.5      3.2
-coreml_int8      0.0      -            -      7.0
+artifact          MB     dB         agreement %  seconds
+onnx_fp32        0.0  exact  100.0 (67.6-100.0)     15.5
+executorch_int8  3.8   23.5    87.5 (52.9-97.8)      3.2
+coreml_int8      0.0      -                   -      7.0
 
 dB: signal to error of the logits against the float network. agreement: the same
-top class. Both on 8 crops of photos held back from calibration.
+top class, with its 95 % interval. Both on 8 crops of 4 photos,
+held back from calibration.
 int8 was calibrated on 24 crops of 12 of your photos.
 2 parts that int8 would hurt most are in float, 10 % of the work: an
 estimated 12 % more time.
@@ -125,6 +127,7 @@ wrote my bundles/tiny in 42.0 s; next:
         "bytes": third.bytes,
         "sqnr_db": None,
         "agreement": None,
+        "agreement_interval": None,
         "photos": None,
         "seconds": 7.0,
         "verified": False,
@@ -157,13 +160,13 @@ def test_what_verify_shows(tmp_path: Path, capfd: Captured) -> None:
     assert (
         out
         == """\
-artifact     dB  agreement  gates passed
-a         exact     8 of 8        1 of 1
-b          15.0     7 of 8        0 of 0
-c          15.0     7 of 8        0 of 0
+artifact     dB            agreement  gates passed
+a         exact  8 of 8 (67.6-100.0)        1 of 1
+b          15.0   7 of 8 (52.9-97.8)        0 of 0
+c          15.0   7 of 8 (52.9-97.8)        0 of 0
 
 dB and agreement: logits and top class against the float network's, on the
-golden photos.
+golden photos; in brackets the 95 % interval of the share, in percent.
 
 Agreement between artifacts:
 
@@ -177,6 +180,9 @@ Agreement between artifacts:
     assert json.loads(json.dumps(facts, allow_nan=False)) == facts
     assert facts["verified"] is True
     assert facts["artifacts"][0]["sqnr_db"] is None
+    assert facts["artifacts"][1]["agreement_interval"] == pytest.approx(
+        {"low": 0.529, "high": 0.978}, abs=1e-3
+    )
     assert facts["agreement"][2] == {"between": ["b", "c"], "agreement": 1.0}
 
 

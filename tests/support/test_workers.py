@@ -14,7 +14,10 @@ import psutil
 import pytest
 from command_line import environment
 
+from deploy.backends import BACKENDS
+from deploy.support import workers
 from deploy.support.errors import RunError
+from deploy.support.worker_starts import Forked, Separate
 from deploy.support.workers import worker_processes
 
 PARENT = """
@@ -59,10 +62,15 @@ def test_what_workers_print_goes_to_the_log(
     assert capfd.readouterr().out == ""
 
 
-def test_a_worker_that_dies_is_an_error_not_a_hang(tmp_path: Path) -> None:
+@pytest.mark.parametrize("starts", [Forked, Separate])
+def test_a_worker_that_dies_is_an_error_not_a_hang(
+    starts: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forked as on Linux, and each a Python of its own as on macOS."""
+    monkeypatch.setattr(workers, "worker_starts", starts)
     start = time.monotonic()
     with (
-        pytest.raises(RunError, match="died"),
+        pytest.raises(RunError, match="died with exit code 3"),
         worker_processes(1, tmp_path / "log") as pool,
     ):
         pool.submit(os._exit, 3).result()
@@ -153,3 +161,30 @@ def test_a_value_that_does_not_survive_the_pipe_is_an_error_not_a_death(tmp_path
         pytest.raises(Exception, match=r"pickle"),
     ):
         pool.submit(threading.Lock).result()
+
+
+def test_one_that_cannot_import_says_so_to_whatever_is_asked(tmp_path: Path) -> None:
+    with worker_processes(1, tmp_path / "log", modules=["no_such_toolkit"]) as pool:
+        for _ in range(2):
+            with pytest.raises(ModuleNotFoundError, match="no_such_toolkit"):
+                pool.submit(len, "a").result()
+
+
+@pytest.mark.nightly
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere none is forked")
+def test_what_workers_are_forked_from_has_one_thread_after_all_imports(tmp_path: Path) -> None:
+    """With more, a lock may be held for ever in a worker. By night: it hangs on pinned versions."""
+    modules = [backend.toolkit for backend in BACKENDS.values()]
+    with worker_processes(1, tmp_path / "log", modules=modules) as pool:
+        assert pool.submit(threads_before_the_fork).result() == 1
+        assert pool.submit(torch_threads).result() == 1
+
+
+def threads_before_the_fork() -> int:
+    return len(os.listdir(f"/proc/{os.getppid()}/task"))
+
+
+def torch_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deploy.cli.output import decibels, echo, print_table
+from deploy.cli.output import decibels, echo, interval_facts, print_table
 from deploy.support.json_text import finite
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def emulated_facts(proof: EmulatedProof) -> dict[str, object]:
         "processor": proof.processor,
         "sqnr_db": None if statistics is None else finite(statistics.sqnr_db),
         "agreement": None if statistics is None else statistics.agreement,
+        "agreement_interval": interval_facts(statistics.agreeing if statistics else None),
         "photos": None if statistics is None else statistics.photos,
         "equal_to_this_computer": proof.equal,
         "unproved": proof.unproved,
