@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from deploy.runtimes import Inference, Photo, Timed
+from deploy.runtimes.executorch_program import Forward, library
 from deploy.support.errors import GateError
 
 if TYPE_CHECKING:
@@ -27,20 +28,13 @@ def load(path: Path, preprocessing: Preprocessing) -> ExecuTorchClassifier:
 
 
 def timed() -> Timed:
-    from executorch.extension.pybindings import portable_lib
-    from executorch.runtime import Runtime
-
-    runtime = Runtime.get()
+    library()  # Now: it is no part of loading a file.
 
     def open_timed(file: Path, *, threads: int, input: str, output: str) -> Inference:
-        if threads:
-            # "Unsafe" once a model is loaded, since a delegate keeps the pool it was made with.
-            portable_lib._unsafe_reset_threadpool(threads)
-        method = runtime.load_program(file).load_method("forward")
-        assert method is not None
+        forward = Forward(file, threads=threads)
 
         def infer(photo: Photo) -> npt.NDArray[np.float32]:
-            logits: npt.NDArray[np.float32] = method.execute([torch.from_numpy(photo)])[0].numpy()
+            logits: npt.NDArray[np.float32] = forward(torch.from_numpy(photo)).numpy()
             return logits.ravel()
 
         return infer
@@ -53,8 +47,6 @@ class ExecuTorchClassifier:
 
     def __init__(self, path: Path, preprocessing: Preprocessing) -> None:
         """Raises GateError when the runtime does not load the file."""
-        from executorch.runtime import Runtime
-
         self._preprocessing = preprocessing
         with path.open("rb") as file:
             head = file.read(8)
@@ -62,15 +54,12 @@ class ExecuTorchClassifier:
         if head[4:] != IDENTIFIER:
             raise GateError(f"{path.name} is no ExecuTorch program: build it again")
         try:
-            self._program = Runtime.get().load_program(path)
-            method = self._program.load_method("forward")
+            self._forward = Forward(path)
         except (RuntimeError, ValueError) as error:
             raise GateError(
                 f"ExecuTorch cannot load {path.name} ({str(error).splitlines()[0]}): build it again"
             ) from error
-        assert method is not None
-        self._method = method
-        self._takes_bytes = method.metadata.input_tensor_meta(0).dtype() == _INT8
+        self._takes_bytes = self._forward.dtype == _INT8
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Crops, uint8 (N, H, W, 3) -> logits, float32 (N, classes)."""
@@ -82,5 +71,5 @@ class ExecuTorchClassifier:
         else:
             inputs = torch.from_numpy(normalize(crops, self._preprocessing))
         # The runtime reuses the memory of its output: each must be copied out.
-        rows = [self._method.execute([row[None]])[0].numpy().copy() for row in inputs]
+        rows = [self._forward(row[None]).numpy().copy() for row in inputs]
         return np.concatenate(rows)

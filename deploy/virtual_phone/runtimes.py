@@ -104,21 +104,17 @@ def _load_executorch(artifact: bytes) -> Model:
         # The runtime's log of it would end the whole process where it is not UTF-8.
         raise RuntimeFailureError("load-failed", "this is no ExecuTorch program")
     import torch
-    from executorch.runtime import Runtime
 
-    program = Runtime.get().load_program(artifact)
-    method = program.load_method("forward")
-    if method is None:
-        raise RuntimeFailureError("load-failed", "the program has no method forward")
+    from deploy.runtimes.executorch_program import Forward
+
+    forward = Forward(artifact)
 
     def run(values: Taken) -> Array:
-        # The program's memory holds the output until the next run: copied out. Held here, since
-        # the method does not keep its program alive.
-        assert program
-        output = method.execute([torch.from_numpy(values.copy(order="K"))])[0]
+        # The program's memory holds the output until the next run: copied out.
+        output = forward(torch.from_numpy(values.copy(order="K")))
         return np.array(output.numpy(), np.float32)
 
-    return Model(tuple(method.metadata.input_tensor_meta(0).sizes()), run)
+    return Model(forward.sizes, run)
 
 
 def _load_onnx(artifact: bytes) -> Model:

@@ -120,7 +120,7 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdbServer]:
 @pytest.fixture(scope="session")
 def warm_runtimes() -> None:
     """What gives a virtual phone its logits: to import it may take longer than a block may here."""
-    importlib.import_module("executorch.runtime").Runtime.get()
+    importlib.import_module("deploy.runtimes.executorch_program").library()
     importlib.import_module("onnxruntime")
 
 

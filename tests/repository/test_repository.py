@@ -33,12 +33,37 @@ def test_one_place_opens_an_onnx() -> None:
     assert opening == [ROOT / "deploy/runtimes/onnx_session.py"]
 
 
+def test_one_place_loads_a_pte() -> None:
+    """Whoever does it by `executorch.runtime` imports the exporter."""
+    ways = ("executorch.runtime", "executorch.extension.pybindings")
+    loading = [
+        file
+        for file in ROOT.glob("deploy/**/*.py")
+        if any(f"from {way} import" in file.read_text(encoding="utf-8") for way in ways)
+    ]
+    assert loading == [ROOT / "deploy/runtimes/executorch_program.py"]
+
+
+def test_running_a_pte_imports_no_exporter() -> None:
+    loaded = _loaded("from deploy.runtimes.executorch import timed; timed()")
+    assert "executorch.extension.pybindings._portable_lib" in loaded
+    assert not {"executorch.exir", "executorch.runtime"} & loaded
+
+
 def test_the_help_imports_no_toolkit() -> None:
-    code = "import sys, deploy.cli; print(*sys.modules)"
+    assert not TOOLKITS & _loaded("import deploy.cli")
+
+
+def _loaded(code: str) -> set[str]:
+    """The modules of a process that has run `code`."""
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert not TOOLKITS & set(done.stdout.split())
+    return set(done.stdout.split())
 
 
 def test_toolkits_are_pinned_to_one_version() -> None:
