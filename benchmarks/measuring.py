@@ -109,7 +109,7 @@ def statistics_time() -> float:
         for blocks in arms:
             summarize_times(blocks, spread=spread)
             signs_in_times(blocks)
-            compare_interleaved(arms[0], blocks)
+            compare_interleaved(arms[0], blocks, session=spread.level)
     return time.perf_counter() - start
 
 

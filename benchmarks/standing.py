@@ -92,13 +92,13 @@ def _run(
             true = np.quantile(truth, q, axis=-1)
             covered.add(((low <= true) & (true <= high))[valid[:, 0]])
     for first, second in alike:
-        low, high = together(levels[:, first], levels[:, second])
+        low, high = together(levels, first, second)
         stood.false_together.add(((low > 0) | (high < 0))[valid[:, first] & valid[:, second]])
-    low, high = together(levels[:, 0], levels[:, 1])
+    low, high = together(levels, 0, 1)
     smallest = smallest_told(low, high, np.zeros(count))
     told = levels_of(_measure(random, device, count, slower=1 + smallest))
     usable = valid[:, 0] & valid[:, 1] & _first_two_valid(told)
-    stood.smallest.add((together(told[:, 0], told[:, 1])[0] > 0)[usable])
+    stood.smallest.add((together(told, 0, 1)[0] > 0)[usable])
     floor = floor_between(levels, others)
     low, high = two_files(levels[:, 0], others[:, 0])
     usable = valid[:, 0] & apart
@@ -110,7 +110,7 @@ def _run(
     low, _ = two_files(first_one[:, 0], told[:, 1])
     stood.smallest_apart.add((low > floor_between(first_one, told))[usable])
     slower = levels_of(_measure(random, device, count, slower=np.full(count, SLOWER)))
-    low, _ = together(slower[:, 0], slower[:, 1])
+    low, _ = together(slower, 0, 1)
     stood.five.add((low > 0)[_first_two_valid(slower)])
 
 
@@ -226,13 +226,27 @@ def interval(times: Floats, q: float) -> tuple[Floats, Floats]:
     return ends[0], ends[1]
 
 
-def together(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+def together(levels: Floats, a: int, b: int) -> tuple[Floats, Floats]:
     """The interval of the ratio of two arms of one session, as logarithms; (sessions,) each."""
-    first, second = np.triu_indices(a.shape[-1])
-    differences = b - a
+    rounds = levels.shape[-1]
+    first, second = np.triu_indices(rounds)
+    differences = levels[:, b] - levels[:, a]
     pairs = np.sort((differences[:, first] + differences[:, second]) / 2, axis=-1)
-    cut = paired_shift(np.zeros(a.shape[-1])).cut
-    return pairs[:, cut - 1], pairs[:, -cut]
+    cut = paired_shift(np.zeros(rounds)).cut
+    low, high = pairs[:, cut - 1], pairs[:, -cut]
+    reach = student(rounds - 1) * level_spread(levels) * np.sqrt(2 / rounds)
+    missing = np.maximum(0, reach - (high - low) / 2)
+    return low - missing, high + missing
+
+
+def level_spread(levels: Floats) -> Floats:
+    """See `deploy.statistics.sessions.level_spread`: (sessions,)."""
+    arms = levels.shape[1]
+    of_arms = levels - np.median(levels, axis=-1, keepdims=True)
+    left = of_arms - np.median(of_arms, axis=1, keepdims=True)
+    low, high = np.quantile(left, [0.25, 0.75], axis=-1)
+    spreads: Floats = np.median((high - low) / 1.349, axis=-1) * np.sqrt(arms / (arms - 1))
+    return spreads
 
 
 def two_files(a: Floats, b: Floats) -> tuple[Floats, Floats]:

@@ -151,7 +151,7 @@ def _device_report(
         device=device.device,
         arms=arms,
         # Of stretches, whose blocks took no turns, none is told to be faster.
-        recommended=() if sustained else tuple(_recommend(arms)),
+        recommended=() if sustained else tuple(_recommend(arms, spread.level)),
         warnings=(*_of_conditions(device), *device.warnings),
         failure=device.failure.text if device.failure else None,
         interrupted=device.interrupted,
@@ -306,8 +306,9 @@ def _known(seen: Sequence[bool | None]) -> int:
     return sum(state is not None for state in seen)
 
 
-def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
-    """For each artifact that was measured with several numbers of threads."""
+def _recommend(arms: Sequence[ArmReport], session: float) -> list[Recommendation]:
+    """For each artifact that was measured with several numbers of threads, in a session with this
+    `level_spread`."""
     groups: dict[tuple[str, str, str | None], dict[int | None, ArmReport]] = {}
     for report in arms:
         if report.valid and report.summary:
@@ -319,7 +320,8 @@ def _recommend(arms: Sequence[ArmReport]) -> list[Recommendation]:
         if len(group) < 2:
             continue
         cheapest_first = sorted(group, key=lambda threads: threads or math.inf)
-        best = group[recommend({threads: group[threads].blocks for threads in cheapest_first})]
+        blocks = {threads: group[threads].blocks for threads in cheapest_first}
+        best = group[recommend(blocks, session=session)]
         assert best.summary is not None
         found.append(
             Recommendation(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, exp, hypot, inf, log
+from math import ceil, exp, hypot, inf, log, sqrt
 from typing import Literal
 
 import numpy as np
 
 from deploy.statistics.block import Blocks, medians, pooled
-from deploy.statistics.intervals import Interval
+from deploy.statistics.intervals import Interval, student
 from deploy.statistics.quantiles import median
 from deploy.statistics.ranks import Shift, paired_shift, shift_apart
 from deploy.statistics.resolution import coarseness
@@ -48,7 +48,8 @@ class Comparison:
     "cannot tell", `rounds` about how many rounds in all, for "more rounds". `smallest` is the
     difference, 0.03 for 3 %, that would be told at least 9 times in 10 by as many such blocks.
     Where the clock's steps show in the times, the interval and the p-value are of a difference
-    beyond one step.
+    beyond one step; where arms of their session differ more between blocks than these two, beyond
+    what the interval is widened by for that.
     """
 
     ratio: float
@@ -60,13 +61,18 @@ class Comparison:
     smallest: float | None
 
 
-def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comparison:
+def compare_interleaved(
+    a: Blocks, b: Blocks, *, session: float = 0.0, margin: float = MARGIN
+) -> Comparison:
     """Compare two arms whose blocks ran in the same rounds, in orders of chance.
 
     The ratio is of the blocks' medians, round by round, so what a round does to both, such as heat
     or a session's effect, does not count. A difference is real where swapping the labels within
     rounds, in every way, gives one as large by signed ranks in at most 5 % of them. With an
     interval within `margin` (0.02 is 2 %) of 1 there is no difference; else it cannot be told.
+    `session` is `level_spread` over all arms of their session: two arms that chance has spared what
+    it did to the others are calmer than what is told of them may be, so the interval is no narrower
+    than Student's of so many blocks that differ by as much.
     Rounds that only one of them has are left out; sharing none, they cannot be told apart. Raises
     ValueError where an arm has no block.
     """
@@ -85,7 +91,9 @@ def compare_interleaved(a: Blocks, b: Blocks, *, margin: float = MARGIN) -> Comp
     of_a, of_b = (np.log(medians([blocks[number] for number in shared])) for blocks in of_round)
     shift = paired_shift(of_b - of_a)
     step = _step(a, b)
-    comparison = _compare(shift, step, margin, _advice(step, margin, "more rounds"))
+    reach = student(len(shared) - 1) * session * sqrt(2 / len(shared)) if len(shared) > 1 else 0.0
+    advice = _advice(step, margin, "more rounds")
+    comparison = _compare(shift, step, margin, advice, reach=reach)
     if comparison.remedy != "more rounds":
         return comparison
     return replace(comparison, rounds=_rounds_needed(comparison, len(shared), margin))
@@ -118,12 +126,19 @@ def _advice(step: float, margin: float, otherwise: Advice) -> Advice:
 
 
 def _compare(
-    shift: Shift, step: float, margin: float, remedy: Advice, *, sessions: float = 0.0
+    shift: Shift,
+    step: float,
+    margin: float,
+    remedy: Advice,
+    *,
+    sessions: float = 0.0,
+    reach: float = 0.0,
 ) -> Comparison:
     """What `shift` comes to where a `step` of the clock, and the `sessions` by themselves, may have
-    made so much of it, as logarithms."""
+    made so much of it, and half of its interval is to be no less than `reach`; as logarithms."""
     interval = shift.interval()
-    floor = step + sessions
+    missing = max(0.0, reach - (interval.high - interval.low) / 2) if interval else 0.0
+    floor = step + sessions + missing
     low, high = (interval.low - floor, interval.high + floor) if interval else (-inf, inf)
     verdict: Verdict
     if low > 0:
@@ -141,15 +156,16 @@ def _compare(
         verdict=verdict,
         remedy=remedy if verdict == "cannot tell" else None,
         rounds=None,
-        smallest=_smallest(interval, floor, sessions) if interval else None,
+        smallest=_smallest(interval, floor, sessions, missing) if interval else None,
     )
 
 
-def _smallest(interval: Interval, floor: float, sessions: float) -> float:
+def _smallest(interval: Interval, floor: float, sessions: float, missing: float) -> float:
     """The difference that would be told 9 times in 10: beyond the floor and half of an interval it
-    has to make good what chance, and what the sessions themselves, may take off it."""
+    has to make good what chance, and what the sessions themselves, may take off it. `missing` is
+    what of the floor the interval was too narrow by."""
     half = (interval.high - interval.low) / 2
-    chance, theirs = (TOLD - 1) * half, SESSIONS_TAKE * sessions
+    chance, theirs = (TOLD - 1) * (half + missing), SESSIONS_TAKE * sessions
     return exp(floor + half + hypot(chance, theirs)) - 1
 
 

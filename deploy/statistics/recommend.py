@@ -12,18 +12,18 @@ from deploy.statistics.quantiles import median
 Label = TypeVar("Label")
 
 
-def recommend(arms: Mapping[Label, Blocks]) -> Label:
+def recommend(arms: Mapping[Label, Blocks], *, session: float = 0.0) -> Label:
     """The cheapest arm that the fastest is not really faster than.
 
     `arms` come cheapest first (fewest threads), from the same rounds of one session. The fastest is
-    the one with the lowest median; the others are compared with it, interleaved. An advantage that
-    cannot be told from none is not worth a thread. Raises ValueError where there is no arm, or one
-    without a block.
+    the one with the lowest median; the others are compared with it by `compare_interleaved`, which
+    says what `session` is. An advantage that cannot be told from none is not worth a thread. Raises
+    ValueError where there is no arm, or one without a block.
     """
     fastest = min(arms, key=lambda label: median(pooled(arms[label])))
     for label, blocks in arms.items():
         if label == fastest:
             break
-        if compare_interleaved(arms[fastest], blocks).verdict != "slower":
+        if compare_interleaved(arms[fastest], blocks, session=session).verdict != "slower":
             return label
     return fastest

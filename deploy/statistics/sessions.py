@@ -1,4 +1,4 @@
-"""What two sessions of one device may differ by though nothing changed."""
+"""What a session did to its arms, and what two of one device may differ by."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.statistics.block import Blocks, Floats, medians
 from deploy.statistics.intervals import student
+from deploy.statistics.stability import spread
 
 FEWEST_SESSIONS = 4
 """Of fewer, what the sessions of a device differ by is too uncertain to be of use."""
@@ -42,6 +43,37 @@ def wander(arms: Sequence[Blocks]) -> float:
         return 0.0
     whole = (len(parts) + 1) / (len(parts) - 1)
     return exp(whole * float(np.ptp(parts))) - 1
+
+
+def level_spread(arms: Sequence[Blocks]) -> float:
+    """By what share the level of a block differs from its round's: a standard deviation.
+
+    Of each arm from its quartiles, of the session the median of its arms, so that neither an odd
+    block nor an odd arm decides it. A round's level is as in `wander`, but medians. 0.0 where no
+    two arms of two blocks or more share a round.
+    """
+    levels = []
+    for blocks in arms:
+        if len(blocks) > 1:
+            of_arm = np.log(medians(blocks))
+            rounds = [block.round for block in blocks]
+            levels.append(dict(zip(rounds, of_arm - np.median(of_arm), strict=True)))
+    of_round: dict[int, list[float]] = {}
+    for of_blocks in levels:
+        for number, level in of_blocks.items():
+            of_round.setdefault(number, []).append(level)
+    shared = {number: np.median(met) for number, met in of_round.items() if len(met) > 1}
+    left = [
+        np.array(
+            [level - shared[number] for number, level in of_blocks.items() if number in shared]
+        )
+        for of_blocks in levels
+    ]
+    spreads = [spread(of_arm) for of_arm in left if len(of_arm) > 1]
+    if len(spreads) < 2:
+        return 0.0
+    # A round's level has its share of each arm in it.
+    return float(np.median(spreads)) * sqrt(len(spreads) / (len(spreads) - 1))
 
 
 def session_floor(sessions: Floats) -> float:

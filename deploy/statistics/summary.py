@@ -11,6 +11,7 @@ from deploy.statistics.block import Blocks, Floats, pooled
 from deploy.statistics.intervals import Interval, quantile_interval, variance_between, widened
 from deploy.statistics.quantiles import enough_for, median, quantile
 from deploy.statistics.resolution import resolution
+from deploy.statistics.sessions import level_spread
 
 # Of a normal distribution the standard deviation is so many times the median absolute deviation.
 _MAD_TO_DEVIATION = 1.4826
@@ -52,10 +53,11 @@ class LatencySummary:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSpread:
-    """`variance_between` at p50 and p90, the means over the arms of a session."""
+    """Of a session's arms: means of `variance_between` at p50 and p90, and `level_spread`."""
 
     p50: float = 0.0
     p90: float = 0.0
+    level: float = 0.0
 
 
 def session_spread(arms: Sequence[Blocks]) -> SessionSpread:
@@ -64,7 +66,7 @@ def session_spread(arms: Sequence[Blocks]) -> SessionSpread:
     if not known:
         return SessionSpread()
     of_q = [float(np.mean([variance_between(blocks, q) for blocks in known])) for q in (0.5, 0.9)]
-    return SessionSpread(p50=of_q[0], p90=of_q[1])
+    return SessionSpread(p50=of_q[0], p90=of_q[1], level=level_spread(known))
 
 
 def summarize_times(blocks: Blocks, *, spread: SessionSpread = SessionSpread()) -> LatencySummary:

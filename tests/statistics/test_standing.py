@@ -41,7 +41,7 @@ def test_many_sessions_at_once_come_to_what_is_said_of_each(kind: str) -> None:
     times = [measured(random, device, loads_of(random, device, SESSIONS)) for _ in range(2)]
     levels, others = map(levels_of, times)
     floors = floor_between(levels, others)
-    low, high = together(levels[:, 0], levels[:, 1])
+    low, high = together(levels, 0, 1)
     smallest = smallest_told(low, high, np.zeros(SESSIONS))
     own = two_files(levels[:, 0], others[:, 0])
     smallest_apart = smallest_told(*own, floors)
@@ -53,7 +53,8 @@ def test_many_sessions_at_once_come_to_what_is_said_of_each(kind: str) -> None:
         )
         valid = [not any(sign.invalidates for sign in signs_in_times(arm)) for arm in arms]
         assert is_valid(levels)[i].tolist() == valid
-        found = compare_interleaved(arms[0], arms[1])
+        spread = session_spread(arms)
+        found = compare_interleaved(arms[0], arms[1], session=spread.level)
         assert found.interval is not None
         assert np.exp([low[i], high[i]]) == pytest.approx([found.interval.low, found.interval.high])
         assert smallest[i] == pytest.approx(found.smallest)
@@ -63,7 +64,7 @@ def test_many_sessions_at_once_come_to_what_is_said_of_each(kind: str) -> None:
         assert apart.interval is not None
         assert np.exp(own[1][i] + floors[i]) == pytest.approx(apart.interval.high)
         assert smallest_apart[i] == pytest.approx(apart.smallest)
-        summary = summarize_times(arms[0], spread=session_spread(arms))
+        summary = summarize_times(arms[0], spread=spread)
         assert summary.p90 is not None
         for q, estimate in ((0.5, summary.p50), (0.9, summary.p90)):
             assert estimate.interval is not None
