@@ -68,20 +68,22 @@ class AppFolder(DeviceFolder):
 
 
 class ProvidedFolder(DeviceFolder):
-    """Behind the app's provider. Each command starts a Java program on the phone, which takes it
-    most of a second of work: nothing to be asked while a block runs."""
+    """Behind the app's provider. Each command starts a Java program on the phone, which is expected
+    to take it a good part of a second of work: nothing to be asked while a block runs, and as
+    little as can be between two."""
 
     debuggable = False
 
     def __init__(self, phone: Phone) -> None:
         super().__init__(phone, PROVIDER)
 
-    def has(self, name: str) -> bool:
-        return name in (parse_provided(self._hash(name)) or {})
+    def lay(self, name: str, file: Path) -> None:
+        """Copy a small file whose reader sees by itself whether it is whole."""
+        self._write(name, file, "")
 
-    def forget(self, *names: str) -> str:
-        """The command that removes these files."""
-        return "; ".join(f"content delete --uri {self.path}/{name}" for name in names)
+    def find(self, name: str) -> bytes | None:
+        """What comes of a file, which may not be all; None where nothing does."""
+        return self._read(name) or None
 
     def _make(self) -> None:
         self.remove()
@@ -91,21 +93,25 @@ class ProvidedFolder(DeviceFolder):
             raise fault("app-not-debuggable", f"{what} ({(done.err or done.out).strip()})")
 
     def _copy(self, name: str, file: Path) -> str:
-        to = f"{self.path}/{name}"
         # It ends with 0 whatever happens: the hash tells.
-        copy = f"content write --uri {to}"
+        return self._write(name, file, f"; {_listing(f'{self.path}/{name}')}")
+
+    def _write(self, name: str, file: Path, then: str) -> str:
+        """Give what `then`, a command after the copy's, puts out."""
+        copy = f"content write --uri {self.path}/{name}"
         if "shell_v2" in self.phone.features:
-            done = self.phone.shell(f"{copy}; {_listing(to)}", stdin=file, timeout=timeout_of(file))
+            done = self.phone.shell(f"{copy}{then}", stdin=file, timeout=timeout_of(file))
         else:
             by_way = self.push_aside(name, file)
-            done = self.phone.shell(f"cat {by_way} | {copy}; rm -f {by_way}; {_listing(to)}")
+            done = self.phone.shell(f"cat {by_way} | {copy}; rm -f {by_way}{then}")
         self.check_space(done)
         if "Unsupported operation" in done.err + done.out:
             raise fault("android-old", f"Android on {self.phone.serial} cannot write to a provider")
         return done.out
 
     def _read(self, name: str) -> bytes:
-        return self.phone.read(f"content read --uri {self.path}/{name}")
+        # Both streams come as one.
+        return self.phone.read(f"content read --uri {self.path}/{name} 2>/dev/null")
 
     def _hash(self, name: str) -> str:
         return self.phone.shell(_listing(f"{self.path}/{name}")).out

@@ -28,7 +28,7 @@ from deploy.backends import RunnerName, loads_pte
 from deploy.benchmark.runner import Ran
 from deploy.protocol.answers import parse_answer
 from deploy.protocol.faults import HarnessKind, fault
-from deploy.protocol.messages import PLAIN_VERSION, PROTOCOL_VERSION, Answer, Request
+from deploy.protocol.messages import PLAIN_VERSION, PROTOCOL_VERSION, Request
 from deploy.support.errors import PhoneError
 from deploy.support.temporary import temporary_folder
 
@@ -88,14 +88,18 @@ class AppRunner:
         with temporary_folder() as local:
             file = Path(local, "request.json")
             file.write_text(request.to_json(), encoding="utf-8")
-            self._folder.put(f"{request.id}.request.json", file)
+            self._lay(f"{request.id}.request.json", file)
         self._launch(request)
+        data: bytes | None = None
         try:
-            self._wait_for(answer_name, request, timeout)
-            answer = self._answer(answer_name, request)
+            data = self._wait_for(answer_name, request, timeout)
+            answer = parse_answer(data, request, self._phone.serial)
             return Ran(answer=answer, debuggable=self._folder.debuggable)
         finally:
-            self._tidy(request)
+            # Behind a provider the process is gone by then, and what it leaves is swept with the
+            # folder: removing it here would keep the phone at work, and the session waiting.
+            if data is None or isinstance(self._folder, AppFolder):
+                self._tidy(request)
 
     def stop(self) -> None:
         self._phone.shell(f"am force-stop {PACKAGE}")
@@ -117,8 +121,16 @@ class AppRunner:
                 "app-missing", f"cannot start the app on {self._phone.serial} ({started.error})"
             )
 
-    def _wait_for(self, name: str, request: Request, timeout: float) -> None:
-        """Until the answer is there, the process is gone, or `timeout` seconds are over."""
+    def _lay(self, name: str, file: Path) -> None:
+        if isinstance(self._folder, ProvidedFolder):
+            # The app refuses a request that is not whole.
+            self._folder.lay(name, file)
+        else:
+            self._folder.put(name, file)
+
+    def _wait_for(self, name: str, request: Request, timeout: float) -> bytes:
+        """The answer, once it is there. Raises PhoneError where the process goes without one or
+        `timeout` seconds are over."""
         folder = self._folder
         look = {"process": f"pidof {PACKAGE}"}
         if isinstance(folder, AppFolder):
@@ -138,20 +150,23 @@ class AppRunner:
             seen = self._phone.shell_each(look)
             elapsed = time.monotonic() - began
             running = parse_pidof(seen["process"])
-            # A provider is asked when the process is gone, which it is as soon as it has answered;
-            # it lives in another process, which pidof does not take for this one.
-            answered = (
-                "there" in seen["answer"]
-                if isinstance(folder, AppFolder)
-                else not running and folder.has(name)
-            )
-            if answered:
+            is_late = elapsed > timeout
+            data: bytes | None = None
+            if isinstance(folder, AppFolder):
+                data = folder.get(name) if "there" in seen["answer"] else None
+            elif not running or is_late:
+                # A provider is asked once, when the process is gone, which it is as soon as it has
+                # answered; it lives in another process, which pidof does not take for this one.
+                if running:
+                    self._phone.shell(f"am force-stop {PACKAGE}")
+                data = folder.find(name)
+            if data is not None:
                 self._took_s[kind] = elapsed
-                return
+                return data
             if not running:
                 raise self._death(pid)
             pid = running[0]
-            if elapsed > timeout:
+            if is_late:
                 what = f"the app on {self._phone.serial} gave no answer in {timeout:g} s"
                 locked = parse_keyguard(self._phone.shell("dumpsys window policy").out).locked
                 raise fault("locked" if locked else "hung", what)
@@ -182,14 +197,14 @@ class AppRunner:
         kind = _KINDS_OF_DEATHS[deaths[-1].kind]
         return fault(kind, f"{where} ended ({deaths[-1].text})")
 
-    def _answer(self, name: str, request: Request) -> Answer:
-        return parse_answer(self._folder.get(name), request, self._phone.serial)
-
     def _tidy(self, request: Request) -> None:
-        files = (f"{request.id}.{kind}.json" for kind in ("request", "answer"))
+        commands = [f"am force-stop {PACKAGE}"]
+        if isinstance(self._folder, AppFolder):
+            files = (f"{request.id}.{kind}.json" for kind in ("request", "answer"))
+            commands.append(self._folder.forget(*files))
         # What went wrong before says more; `stop` and the next run sweep the folder.
         with contextlib.suppress(PhoneError):
-            self._phone.shell(f"am force-stop {PACKAGE}; {self._folder.forget(*files)}")
+            self._phone.shell("; ".join(commands))
 
 
 def has_app(phone: Phone) -> bool:

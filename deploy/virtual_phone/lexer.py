@@ -1,6 +1,6 @@
 """The shell's language, as far as it is understood: lists of simple commands.
 
-Words with POSIX quoting and `$?`; `;`, newline, `&&`, `|`; `>`. Anything else (variables, `$(...)`,
+Words with POSIX quoting and `$?`; `;`, newline, `&&`, `|`; `>`, `2>/dev/null`. Anything else (variables, `$(...)`,
 `||`, other redirections, jobs) is a syntax error rather than a surprise.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _OPERATOR = re.compile(r"&&|\|(?!\|)|[;\n]")
 _REFUSED = re.compile(r"\|\||>>|>&|[0-9]>|&(?!&)|[<()]")
+_SILENCED = re.compile(r"2>/dev/null(?![^ \t\n;|&<>()])")
 _EXPANSION = re.compile(r"[A-Za-z0-9_({$!#@*-]")
 _ENDS_WORD = " \t\n;|&<>()"
 _ESCAPED_IN_QUOTES = '$`"\\\n'
@@ -33,11 +34,13 @@ Word = tuple[Piece, ...]
 
 @dataclass(frozen=True)
 class Simple:
-    """`connector` is what stands before it, `;`, `&&` or `|`; `output` is where `>` leads."""
+    """`connector` is what stands before it, `;`, `&&` or `|`; `output` is where `>` leads;
+    `is_silenced` is whether its stderr leads nowhere."""
 
     connector: str
     words: tuple[Word, ...]
     output: Word | None
+    is_silenced: bool = False
 
 
 def parse(text: str) -> list[Simple]:
@@ -55,16 +58,21 @@ class _Lexer:
         connector = ";"
         words: list[Word] = []
         output: Word | None = None
+        is_silenced = False
         while True:
             self._skip_blanks()
+            if silenced := _SILENCED.match(self._text, self._at):
+                is_silenced = True
+                self._at = silenced.end()
+                continue
             if refused := _REFUSED.match(self._text, self._at):
                 raise _unexpected(refused[0])
             operator = _OPERATOR.match(self._text, self._at)
             if operator or self._at == len(self._text):
                 sign = operator[0].replace("\n", ";") if operator else ""
                 if words or output:
-                    found.append(Simple(connector, tuple(words), output))
-                    words, output = [], None
+                    found.append(Simple(connector, tuple(words), output, is_silenced))
+                    words, output, is_silenced = [], None, False
                 elif connector != ";" or sign not in ("", ";"):
                     raise _unexpected(sign)
                 if not operator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
 from deploy.virtual_phone.commands import COMMANDS
 from deploy.virtual_phone.commands.call import Call
@@ -98,6 +99,8 @@ class ShellProcess:
 
     async def _run_simple(self, command: Simple, streams: Streams) -> int:
         words = [text for word in command.words for text in self._expand(word)]
+        if command.is_silenced:
+            streams = replace(streams, stderr=Buffer())
         if command.output:
             path = " ".join(self._expand(command.output))
             try:

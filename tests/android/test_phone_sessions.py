@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from pathlib import Path
@@ -64,6 +65,19 @@ def test_the_app_is_measured_by_the_way_in_that_it_has_and_which_is_told(
     sent = "\n".join(connected.phone.commands)
     assert ("run-as" in sent, "content write" in sent) == (debuggable, not debuggable)
     assert left_behind(connected) == []
+
+
+def test_a_block_behind_the_provider_takes_one_write_and_one_read(
+    phone: MakePhone, measure: Measure
+) -> None:
+    connected = phone()
+    measure(connected)
+    sent = connected.phone.commands
+    (second,) = [at for at, one in enumerate(sent) if "--es id block-1-" in one]
+    first = next(at for at, one in enumerate(sent) if "--es id block-0-" in one)
+    between = [one for one in sent[first + 1 : second] if "content " in one]
+    assert [re.findall(r"content (\w+)", one) for one in between] == [["read"], ["write"]]
+    assert "am force-stop" not in "\n".join(sent[first:second])
 
 
 def test_an_app_tells_once_what_it_takes_before_the_network(

@@ -49,6 +49,7 @@ def typed(
             "x\nd\n",
         ),
         (f"echo x | content write --uri {FILES}/f; content read --uri {FILES}/f", "x\n"),
+        (f"content read --uri {FILES}/none 2>/dev/null; echo x", "x\n"),
         (f"content query --uri {FILES}; content delete --uri {FILES}", "No result found.\n"),
         (
             f"echo x | content write --uri {FILES}/f; content query --uri {FILES}",
