@@ -185,6 +185,9 @@ class AppRunner:
             }
         )
         for record in parse_exit_info(said["exit"]):
+            # The provider's process is ended, too, when the app is started anew.
+            if record.process not in (None, PACKAGE):
+                continue
             later = (record.timestamp or "") >= self._began
             if record.pid == pid or (pid is None and later):
                 return _why(record, self._phone.serial)

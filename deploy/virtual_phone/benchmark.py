@@ -65,7 +65,7 @@ async def run_app(phone: State, block: str) -> None:
     cores = tuple(range(phone.profile.cores))
     with phone.processes.process(PACKAGE, APP, cores=cores, threads=18, rss_kb=_RSS_KB) as process:
         phone.say(process.pid, "I", "ActivityTaskManager", f"Displayed {ACTIVITY}: +402ms")
-        if not await process.lives(_STARTING_S):
+        if phone.faults.strike("app-ends") or not await process.lives(_STARTING_S):
             return
         files = UserFiles(phone.filesystem, APP, FOLDER)
         try:
@@ -79,6 +79,9 @@ async def run_app(phone: State, block: str) -> None:
         if answer is None:
             return
         _write(phone, files, block, answer)
+        if phone.faults.strike("app-lingers"):
+            await process.lives(None)
+            return
         phone.record_exit(process, _EXIT_SELF, "EXIT_SELF", 0)
 
 

@@ -23,6 +23,8 @@ FAULTS: dict[str, str] = {
     "app-release": "the demo app is its release build, without a way in",
     "app-crashes": "the demo app crashes in native code",
     "app-killed": "the demo app is killed for want of memory",
+    "app-ends": "the demo app ends at once, and nobody says why",
+    "app-lingers": "the demo app answers and does not end",
     "app-hangs": "the demo app runs and never answers",
     "answer-truncated": "the app's answer ends in the middle",
     "answer-not-json": "the app's answer is not JSON",

@@ -46,11 +46,10 @@ class Processes:
         self._pids = itertools.count(4211, 13)
         self.running: dict[int, Process] = {}
 
-    @contextmanager
-    def process(
+    def start(
         self, name: str, uid: int, *, cores: tuple[int, ...], threads: int, rss_kb: int
-    ) -> Iterator[Process]:
-        """A process that is there within the `with`."""
+    ) -> Process:
+        """A process that is there until somebody ends it."""
         process = Process(
             pid=next(self._pids),
             name=name,
@@ -61,6 +60,14 @@ class Processes:
             peak_kb=rss_kb + 512,
         )
         self.running[process.pid] = process
+        return process
+
+    @contextmanager
+    def process(
+        self, name: str, uid: int, *, cores: tuple[int, ...], threads: int, rss_kb: int
+    ) -> Iterator[Process]:
+        """A process that is there within the `with`."""
+        process = self.start(name, uid, cores=cores, threads=threads, rss_kb=rss_kb)
         try:
             yield process
         finally:
@@ -81,6 +88,7 @@ class AppExit:
 
     at: datetime
     pid: int
+    process: str
     reason: int
     title: str
     status: int

@@ -20,6 +20,8 @@ from deploy.virtual_phone.profiles import Profile
 from deploy.virtual_phone.system_files import system_files
 
 PACKAGE = "dev.mobiledeploy.demo"
+# Where the app's provider lives, apart from what is measured.
+FILES_PROCESS = f"{PACKAGE}:files"
 ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
 APP_DATA = f"{APPS_FOLDER}/{PACKAGE}"
 MANUFACTURER = "mobile-deploy"
@@ -142,6 +144,7 @@ class State:
         record = AppExit(
             at=self.now(),
             pid=process.pid,
+            process=process.name,
             reason=reason,
             title=title,
             status=status,

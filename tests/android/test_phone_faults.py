@@ -65,6 +65,8 @@ def test_what_passes_is_tried_again(
 LASTING = [
     ("app", "app-crashes", "app-crashed"),
     ("app", "app-killed", "killed-for-memory"),
+    # The record of how the provider's process ended is none of the app's.
+    ("app", "app-ends", "app-crashed"),
     ("app", "app-hangs", "hung"),
     ("app", "answer-truncated", "bad-answer"),
     ("app", "answer-not-json", "bad-answer"),

@@ -80,6 +80,17 @@ def test_a_block_behind_the_provider_takes_one_write_and_one_read(
     assert "am force-stop" not in "\n".join(sent[first:second])
 
 
+def test_an_app_that_answers_and_does_not_end_is_heard_at_the_time_out(
+    phone: MakePhone, measure: Measure
+) -> None:
+    lingers = phone(faults=["app-lingers:1"])
+    settings = FAST.model_copy(update={"rounds": 1, "block_timeout_s": 3})
+    (block,) = only_device(measure(lingers, settings=settings)).arms[0].blocks
+    assert block.failure is None
+    assert block.answer is not None
+    assert left_behind(lingers) == []
+
+
 def test_an_app_tells_once_what_it_takes_before_the_network(
     phone: MakePhone, measure: Measure
 ) -> None:

@@ -7,7 +7,7 @@ import asyncio
 from deploy.virtual_phone.benchmark import run_app
 from deploy.virtual_phone.commands.call import Call, Command
 from deploy.virtual_phone.processes import SIGKILL
-from deploy.virtual_phone.state import ACTIVITY, PACKAGE, State
+from deploy.virtual_phone.state import ACTIVITY, FILES_PROCESS, PACKAGE, State
 
 _OLDEST_WITH_LAUNCH_STATE = 29
 _OLDEST_WITH_EXIT_STATUS = 30
@@ -61,7 +61,8 @@ def _started(phone: State) -> str:
 
 
 def _stop(phone: State, package: str) -> None:
-    for process in phone.processes.named(package):
+    names = (package, FILES_PROCESS) if package == PACKAGE else (package,)
+    for process in [one for name in names for one in phone.processes.named(name)]:
         process.kill(SIGKILL)
         # Gone at once for whoever asks next, as the system does it.
         phone.processes.running.pop(process.pid, None)

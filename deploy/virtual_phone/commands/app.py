@@ -60,7 +60,7 @@ def activity(phone: State, arguments: Sequence[str]) -> str:
             f"        ApplicationExitInfo #{index}:",
             f"          timestamp={stamp} pid={record.pid} realUid={APP} packageUid={APP} "
             f"definingUid={APP} user=0",
-            f"          process={PACKAGE} reason={record.reason} ({record.title}) "
+            f"          process={record.process} reason={record.reason} ({record.title}) "
             f"subreason=0 (UNKNOWN) status={record.status}",
             "          importance=100 pss=0.00 rss=34MB "
             f"description={record.description} state=empty trace=null",

@@ -12,9 +12,10 @@ import re
 from deploy.virtual_phone.benchmark import FOLDER
 from deploy.virtual_phone.commands.call import Call, Command
 from deploy.virtual_phone.filesystem import APP, SHELL, UserFiles
-from deploy.virtual_phone.state import PACKAGE
+from deploy.virtual_phone.state import FILES_PROCESS, PACKAGE
 
 AUTHORITY = f"{PACKAGE}.benchmark"
+_RSS_KB = 58_000
 _URI = re.compile(r"content://([^/]+)(?:/(.*))?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,79}")
 
@@ -64,6 +65,9 @@ def _provider(call: Call, authority: str) -> UserFiles:
     if authority != AUTHORITY or not is_there:
         what = f"Could not find provider: {authority}"
         raise _RefusedError(f"java.lang.IllegalStateException: {what}")
+    if not call.phone.processes.named(FILES_PROCESS):
+        cores = tuple(range(call.phone.profile.cores))
+        call.phone.processes.start(FILES_PROCESS, APP, cores=cores, threads=14, rss_kb=_RSS_KB)
     UserFiles(call.phone.filesystem, APP).make_folder(FOLDER, parents=True)
     return UserFiles(call.phone.filesystem, APP, FOLDER)
 
