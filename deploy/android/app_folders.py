@@ -11,10 +11,11 @@ import shlex
 from pathlib import Path
 
 from deploy.android.folders import DeviceFolder, timeout_of
-from deploy.android.parsers.content import parse_provided
+from deploy.android.parsers.content import cannot_write, parse_provided, parse_refusal
 from deploy.android.parsers.packages import Package, parse_package
-from deploy.android.phone import Phone
+from deploy.android.phone import Phone, ShellResult
 from deploy.protocol.faults import fault
+from deploy.support.errors import PhoneError
 
 PACKAGE = "dev.mobiledeploy.demo"
 PROVIDER = f"content://{PACKAGE}.benchmark"
@@ -43,7 +44,7 @@ class AppFolder(DeviceFolder):
             f"{as_app(f'rm -rf {self.path}')}; {as_app(f'mkdir -p {self.path}')}"
         )
         if done.code != 0:
-            raise fault("app-not-debuggable", f"run-as fails on {self.phone.serial} ({done.err})")
+            raise _closed(self.phone, f"run-as fails on {self.phone.serial} ({done.err})")
 
     def _copy(self, name: str, file: Path) -> str:
         to = f"{self.path}/{name}"
@@ -89,8 +90,7 @@ class ProvidedFolder(DeviceFolder):
         self.remove()
         done = self.phone.shell(_listing(self.path))
         if parse_provided(done.out) != {}:
-            what = f"the app on {self.phone.serial} gives no empty folder"
-            raise fault("app-not-debuggable", f"{what} ({(done.err or done.out).strip()})")
+            raise _closed(self.phone, _told(self.phone, done, "gives no empty folder"))
 
     def _copy(self, name: str, file: Path) -> str:
         # It ends with 0 whatever happens: the hash tells.
@@ -105,8 +105,9 @@ class ProvidedFolder(DeviceFolder):
             by_way = self.push_aside(name, file)
             done = self.phone.shell(f"cat {by_way} | {copy}; rm -f {by_way}{then}")
         self.check_space(done)
-        if "Unsupported operation" in done.err + done.out:
-            raise fault("android-old", f"Android on {self.phone.serial} cannot write to a provider")
+        _check_writes(self.phone, done)
+        if parse_refusal(done.err):
+            raise fault("file-differs", _told(self.phone, done, f"did not take {name}"))
         return done.out
 
     def _read(self, name: str) -> bytes:
@@ -132,9 +133,18 @@ def app_folder(phone: Phone) -> AppFolder | ProvidedFolder:
     return ProvidedFolder(phone) if is_closed else AppFolder(phone)
 
 
-def has_provider(phone: Phone) -> bool:
-    """Whether the app gives its files, as its benchmark build does and its release does not."""
-    return parse_provided(phone.shell(_listing(PROVIDER)).out) is not None
+def check_provider(phone: Phone) -> None:
+    """See that the app gives its files, as its benchmark build does and its release does not.
+
+    Raises PhoneError: app-not-debuggable, locked, android-old.
+    """
+    done = phone.shell(_listing(PROVIDER))
+    if parse_provided(done.out) is None:
+        what = _told(phone, done, "gives no files, as a release build does not")
+        raise _closed(phone, what)
+    probe = f"{PROVIDER}/probe"
+    done = phone.shell(f"echo | content write --uri {probe}; content delete --uri {probe}")
+    _check_writes(phone, done)
 
 
 def as_app(command: str) -> str:
@@ -148,3 +158,22 @@ def as_app(command: str) -> str:
 
 def _listing(uri: str) -> str:
     return f"content query --uri {uri}"
+
+
+def _told(phone: Phone, done: ShellResult, what: str) -> str:
+    """What the app does or does not, in the phone's own words besides."""
+    said = parse_refusal(f"{done.err}\n{done.out}")
+    return f"the app on {phone.serial} {what}" + (f" ({said})" if said else "")
+
+
+def _closed(phone: Phone, what: str) -> PhoneError:
+    """Why nobody comes into the app's folder: its build, unless the phone is not open yet."""
+    # Until it is, the storage of apps is closed, and providers in them are not found.
+    if "RUNNING_LOCKED" in phone.shell("am get-started-user-state 0").out:
+        return fault("locked", f"{phone.serial} was not unlocked since it started")
+    return fault("app-not-debuggable", what)
+
+
+def _check_writes(phone: Phone, done: ShellResult) -> None:
+    if cannot_write(done.err + done.out):
+        raise fault("android-old", f"Android on {phone.serial} cannot write to a provider")

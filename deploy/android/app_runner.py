@@ -14,7 +14,7 @@ from deploy.android.app_folders import (
     AppFolder,
     ProvidedFolder,
     app_folder,
-    has_provider,
+    check_provider,
     installed,
 )
 from deploy.android.looks import pause
@@ -224,8 +224,9 @@ def app_version(phone: Phone) -> AppVersion | None:
 def check_app(phone: Phone, executorch: str | None) -> AppVersion:
     """The app that is installed there.
 
-    Raises PhoneError: app-missing, app-not-debuggable where it gives its files in no way, app-old
-    where its protocol or, for .pte artifacts, its ExecuTorch is none that is known to load them.
+    Raises PhoneError: app-missing; app-not-debuggable, locked or android-old where it gives its
+    files in no way, or takes none; app-old where its protocol or, for .pte artifacts, its
+    ExecuTorch is none that is known to load them.
     """
     package = installed(phone)
     if package is None:
@@ -243,8 +244,8 @@ def check_app(phone: Phone, executorch: str | None) -> AppVersion:
             f"the app on {phone.serial} has ExecuTorch {version.executorch}, the bundle needs "
             f"{executorch}",
         )
-    if package.debuggable is False and not has_provider(phone):
-        raise fault("app-not-debuggable", f"the app on {phone.serial} is a release build")
+    if package.debuggable is False:
+        check_provider(phone)
     return version
 
 

@@ -21,6 +21,8 @@ FAULTS: dict[str, str] = {
     "app-older": "the demo app is of the first protocol, which knows no pixels",
     "app-debuggable": "the demo app is its debug build, which run-as enters",
     "app-release": "the demo app is its release build, without a way in",
+    "never-unlocked": "nobody has unlocked it since it started: its apps' storage is closed",
+    "content-reads": "an early Android 8, whose content command cannot write",
     "app-crashes": "the demo app crashes in native code",
     "app-killed": "the demo app is killed for want of memory",
     "app-ends": "the demo app ends at once, and nobody says why",

@@ -1,7 +1,7 @@
 """The shell's language, as far as it is understood: lists of simple commands.
 
-Words with POSIX quoting and `$?`; `;`, newline, `&&`, `|`; `>`, `2>/dev/null`. Anything else (variables, `$(...)`,
-`||`, other redirections, jobs) is a syntax error rather than a surprise.
+Words with POSIX quoting and `$?`; `;`, newline, `&&`, `|`; `>`, `2>/dev/null`. Anything else
+(variables, `$(...)`, `||`, other redirections, jobs) is a syntax error rather than a surprise.
 """
 
 from __future__ import annotations

@@ -100,6 +100,8 @@ PHONE_FAILS = [
     ("app", "app-missing", "app-missing"),
     ("app", "app-old", "app-old"),
     ("app", "app-release", "app-not-debuggable"),
+    ("app", "never-unlocked", "locked"),
+    ("app", "content-reads", "android-old"),
     ("native", "no-space", "no-space"),
     ("native", "runner-other-abi", "runner-abi"),
 ]
@@ -113,6 +115,9 @@ def test_what_the_phone_lacks_ends_its_session_by_its_kind(
     device = only_device(measure(ailing, runner=runner))
     failures = [block.failure for arm in device.arms for block in arm.blocks] or [device.failure]
     assert [failure.kind for failure in failures if failure] == [kind]
+    if fault == "app-release":
+        # Why, in the phone's own words.
+        assert "IllegalStateException: Could not find" in str(failures[0])
     assert left_behind(ailing) == []
 
 

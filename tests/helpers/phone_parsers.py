@@ -8,7 +8,7 @@ from phone_output import APP
 
 from deploy.android.parsers.am import parse_started
 from deploy.android.parsers.battery import parse_battery
-from deploy.android.parsers.content import parse_provided
+from deploy.android.parsers.content import parse_provided, parse_refusal
 from deploy.android.parsers.deaths import parse_deaths
 from deploy.android.parsers.devices import parse_devices, parse_version
 from deploy.android.parsers.disk import parse_available
@@ -33,6 +33,7 @@ PARSERS: dict[str, Callable[[str], object]] = {
     "am": parse_started,
     "battery": parse_battery,
     "content": parse_provided,
+    "content refusal": parse_refusal,
     "core list": parse_core_list,
     "cpu": lambda text: (clusters(parse_files(text)), clocks(parse_files(text))),
     "deaths": lambda text: parse_deaths(text, APP),

@@ -21,6 +21,9 @@ def am(call: Call) -> int:
         case ["force-stop", package]:
             _stop(call.phone, package)
             return 0
+        case ["get-started-user-state", "0"]:
+            locked = call.phone.faults.expects("never-unlocked")
+            return call.out(f"RUNNING_{'LOCKED' if locked else 'UNLOCKED'}\n")
         case _:
             return call.fail("unknown command", 255)
 

@@ -26,6 +26,8 @@ class _RefusedError(Exception):
 
 async def content(call: Call) -> int:
     match call.args:
+        case ["write", *_] if call.phone.faults.expects("content-reads"):
+            return call.out("[ERROR] Unsupported operation: write\n")
         case ["query" | "read" | "write" | "delete" as operation, "--uri", uri]:
             return await _act(call, operation, uri)
         case [operation, *_] if operation in ("query", "read", "write", "delete"):
@@ -55,7 +57,9 @@ async def _act(call: Call, operation: str, uri: str) -> int:
 
 def _provider(call: Call, authority: str) -> UserFiles:
     """The app's folder as the app sees it. Raises _RefusedError."""
-    is_there = call.phone.is_installed(PACKAGE) and not call.phone.faults.expects("app-release")
+    expects = call.phone.faults.expects
+    hidden = expects("app-release") or expects("never-unlocked")
+    is_there = call.phone.is_installed(PACKAGE) and not hidden
     if call.shell.uid != SHELL:
         raise _RefusedError(
             "java.lang.SecurityException: Permission Denial: getContentProviderExternal() from "
