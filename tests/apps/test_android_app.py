@@ -51,6 +51,7 @@ CATALOG = tomllib.loads((PROJECT / "gradle/libs.versions.toml").read_text(encodi
 TOOLS = ("java", "javac", "aapt2", "zipalign", "apksigner")
 # A compiler that is started once ends before the optimizing of its own code is paid back.
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+PACKAGE_SOURCES = "app/src/main/kotlin/dev/mobiledeploy/demo"
 MANIFEST = (PROJECT / "app/src/main/AndroidManifest.xml").read_text(encoding="utf-8")
 
 
@@ -80,7 +81,7 @@ def test_the_version_name_is_one_that_the_harness_reads() -> None:
     assert name == APP_VERSION
     assert version is not None
     assert version.protocol == PROTOCOL_VERSION
-    kotlin = PROJECT / "app/src/main/kotlin/dev/mobiledeploy/demo/core/protocol/Request.kt"
+    kotlin = PROJECT / PACKAGE_SOURCES / "core/protocol/Request.kt"
     assert f"const val PROTOCOL_VERSION = {PROTOCOL_VERSION}\n" in kotlin.read_text("utf-8")
 
 
@@ -131,6 +132,11 @@ def test_the_benchmark_build_is_not_debuggable_and_gives_its_files_to_the_shell_
     assert f'android:authorities="{PROVIDER.removeprefix("content://")}"' in provider
     assert f"content://{AUTHORITY}" == PROVIDER
     assert 'android:permission="android.permission.DUMP"' in provider
+    assert 'android:exported="true"' in provider
+    # As the harness reads a row, and as `content write` opens a file in each version of Android.
+    kotlin = (PROJECT / PACKAGE_SOURCES / "BenchmarkFiles.kt").read_text(encoding="utf-8")
+    assert 'MatrixCursor(arrayOf("name", "bytes", "sha256"))' in kotlin
+    assert '"w", "wt" ->' in kotlin
     # The process that is measured is to be another one than is asked for files meanwhile.
     assert 'android:process=":files"' in provider
     release = (PROJECT / "app/src/release/AndroidManifest.xml").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ import android.util.Size
 import dev.mobiledeploy.demo.core.Metering
 import dev.mobiledeploy.demo.core.Orientation
 import dev.mobiledeploy.demo.core.SensorArea
+import dev.mobiledeploy.demo.core.SensorSize
 import kotlin.math.abs
 
 /**
@@ -22,7 +23,7 @@ data class Camera(
     val sensor: Int,
     val size: Size,
     val light: Boolean,
-    val pixels: SensorArea,
+    val pixels: SensorSize,
     val regions: Regions,
 ) {
     /** Whether a tap does anything. */
@@ -64,7 +65,8 @@ private fun camera(id: String, facts: CameraCharacteristics): Camera? {
             sensor = facts[CameraCharacteristics.SENSOR_ORIENTATION] ?: 0,
             size = it,
             light = facts[CameraCharacteristics.FLASH_INFO_AVAILABLE] == true,
-            pixels = array.run { SensorArea(left, top, right, bottom) },
+            // Where it lies on the sensor is nothing to regions.
+            pixels = SensorSize(array.width(), array.height()),
             regions = Regions(
                 focus = isKnown &&
                     (facts[CameraCharacteristics.CONTROL_MAX_REGIONS_AF] ?: 0) > 0 &&

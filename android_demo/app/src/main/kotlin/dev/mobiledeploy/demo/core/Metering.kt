@@ -1,6 +1,12 @@
 package dev.mobiledeploy.demo.core
 
-/** Pixels of a camera's sensor, [right] and [bottom] not among them. */
+/** How many pixels a camera's active array has. */
+data class SensorSize(val width: Int, val height: Int)
+
+/**
+ * Pixels of a camera's sensor, [right] and [bottom] not among them, counted as the regions of a
+ * capture request are: from the top left of its active array.
+ */
 data class SensorArea(val left: Int, val top: Int, val right: Int, val bottom: Int) {
     val width: Int get() = right - left
     val height: Int get() = bottom - top
@@ -17,7 +23,7 @@ class Metering(
     private val frameWidth: Int,
     private val frameHeight: Int,
     private val orientation: Orientation,
-    private val sensor: SensorArea,
+    private val sensor: SensorSize,
 ) {
     /**
      * A square around what is shown at [x], [y] of a view of [viewWidth] x [viewHeight], all of it
@@ -38,8 +44,8 @@ class Metering(
         val isWider = frameWidth.toLong() * sensor.height > frameHeight.toLong() * sensor.width
         val width = if (isWider) sensor.width else sensor.height * frameWidth / frameHeight
         val height = if (isWider) sensor.width * frameHeight / frameWidth else sensor.height
-        val left = sensor.left + (sensor.width - width) / 2
-        val top = sensor.top + (sensor.height - height) / 2
+        val left = (sensor.width - width) / 2
+        val top = (sensor.height - height) / 2
         return SensorArea(left, top, left + width, top + height)
     }
 

@@ -33,11 +33,11 @@ class MeteringTest {
     @Test
     fun `the middle of what is shown is the middle of the sensor`() {
         for (orientation in Orientation.entries) {
-            val metering = Metering(640, 480, orientation, SensorArea(8, 4, 4008, 3004))
+            val metering = Metering(640, 480, orientation, WIDE)
             val sideways = orientation.isTransposed
             val (width, height) = if (sideways) 480 to 640 else 640 to 480
             val area = assertNotNull(metering.around(width / 2.0, height / 2.0, width, height + 99))
-            assertEquals(SensorArea(1828, 1324, 2188, 1684), area, "$orientation")
+            assertEquals(SensorArea(1820, 1320, 2180, 1680), area, "$orientation")
         }
     }
 
@@ -73,6 +73,6 @@ class MeteringTest {
     }
 
     private companion object {
-        val WIDE = SensorArea(0, 0, 4000, 3000)
+        val WIDE = SensorSize(4000, 3000)
     }
 }
