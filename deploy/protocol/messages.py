@@ -33,6 +33,8 @@ from deploy.bundle.manifest import Engine, Format, Input, Pixels
 from deploy.support.json_text import json_text
 
 PROTOCOL_VERSION = 3
+"""The newest that is spoken here."""
+PREPARATION_VERSION = 3
 """Of requests that ask for the times before the network, and of answers that have them."""
 PIXELS_VERSION = 2
 """Of requests of networks that take pixels."""
@@ -180,7 +182,7 @@ class Request(GrownRecord):
 def request_version(pixels: Pixels | None, preparation: Preparation | None = None) -> int:
     """The oldest protocol that can ask for it."""
     if preparation is not None:
-        return PROTOCOL_VERSION
+        return PREPARATION_VERSION
     return PLAIN_VERSION if pixels is None else PIXELS_VERSION
 
 
@@ -285,8 +287,8 @@ class Answer(GrownRecord):
             raise ValueError("error is there just where status is error")
         if self.status == "ok" and not (self.load_ns and self.first_ns and self.iterations_ns):
             raise ValueError("an answer that is ok has its times")
-        if self.preparation is not None and self.schema_version < PROTOCOL_VERSION:
-            raise ValueError(f"times before the network are of version {PROTOCOL_VERSION}")
+        if self.preparation is not None and self.schema_version < PREPARATION_VERSION:
+            raise ValueError(f"times before the network are of version {PREPARATION_VERSION}")
         return self
 
     @classmethod

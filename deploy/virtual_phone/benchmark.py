@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from deploy.protocol.messages import (
     PLAIN_VERSION,
+    PREPARATION_VERSION,
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
@@ -116,7 +117,7 @@ async def _answer(phone: State, process: Process, files: UserFiles, block: str) 
     preparation = None if asked is None else _preparation(phone, request, asked)
     phone.end_block()
     return Answer(
-        schema_version=PLAIN_VERSION if preparation is None else PROTOCOL_VERSION,
+        schema_version=PLAIN_VERSION if preparation is None else PREPARATION_VERSION,
         id=request.id,
         status="ok",
         error=None,
