@@ -15,6 +15,7 @@ from deploy.protocol.faults import REMEDIES, fault
 from deploy.protocol.messages import (
     PIXELS_VERSION,
     PLAIN_VERSION,
+    PREPARATION_VERSION,
     PROTOCOL_VERSION,
     Answer,
     GoldenAnswer,
@@ -22,6 +23,7 @@ from deploy.protocol.messages import (
     Request,
     RequestedArtifact,
     TimedInput,
+    request_version,
 )
 from deploy.results.records import Results
 from deploy.support.errors import PhoneError
@@ -158,6 +160,17 @@ def test_what_is_older_is_written_as_it_was() -> None:
     assert "preparation" not in plain.to_json()
     with pytest.raises(ValueError, match="of version 3"):
         Request.model_validate(newer.model_dump() | {"schema_version": PIXELS_VERSION})
+
+
+def test_what_is_stored_is_read_when_the_protocol_has_grown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = PROTOCOL_VERSION
+    monkeypatch.setattr("deploy.protocol.messages.PROTOCOL_VERSION", version + 1)
+    times = {"picture": [640, 480], "crop_ns": [5], "input_ns": [7]}
+    stored = answer(schema_version=version, preparation=times)
+    assert Answer.model_validate_json(json.dumps(stored)).preparation is not None
+    assert request_version(None, PREPARATION) == PREPARATION_VERSION
 
 
 def test_the_answers_that_the_kotlin_tests_write_are_read() -> None:

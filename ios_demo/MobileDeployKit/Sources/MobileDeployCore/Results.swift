@@ -3,7 +3,10 @@ import Foundation
 /// results.json: the facts of one measuring session and nothing concluded from them, in the very
 /// envelope that `mobile-deploy profile` writes and `mobile-deploy compare` reads.
 public struct Results: Codable, Equatable, Sendable {
-    public static let schemaVersion = 5
+    /// Of files with times before the network, of those with arms that take pixels, of others.
+    private static let preparationVersion = 5
+    private static let pixelsVersion = 4
+    private static let plainVersion = 1
 
     public let schemaVersion: Int
     public let tool: Manifest.Tool
@@ -23,13 +26,21 @@ public struct Results: Codable, Equatable, Sendable {
         bundles: [MeasuredBundle],
         device: MeasuredDevice
     ) {
-        schemaVersion = Results.schemaVersion
+        schemaVersion = Results.version(of: device.arms)
         tool = Manifest.Tool(name: "mobile-deploy", version: appVersion)
         self.session = session
         self.started = ISO8601DateFormatter().string(from: started)
         self.settings = settings
         self.bundles = bundles
         devices = [device]
+    }
+
+    /// The oldest that holds what is there: whoever reads no newer one is to read it too.
+    private static func version(of arms: [MeasuredArm]) -> Int {
+        if arms.flatMap(\.blocks).contains(where: { $0.answer?.preparation != nil }) {
+            return preparationVersion
+        }
+        return arms.contains { $0.key.input != nil } ? pixelsVersion : plainVersion
     }
 
     /// The text of results.json.
