@@ -25,7 +25,7 @@ from deploy.protocol.messages import PROTOCOL_VERSION, RunnerErrorKind
 from deploy.results.compare import compare_files
 from deploy.results.file import read_results
 from deploy.results.judge import DeviceReport, judge
-from deploy.results.records import APP_VERSION
+from deploy.results.records import APP_VERSION, PIXELS_VERSION, RESULTS_VERSION
 from deploy.statistics import TimedBlock
 
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -142,11 +142,20 @@ def test_swift_tests_read_fixtures_that_exist() -> None:
     [
         ("ManifestReader.swift", SCHEMA_VERSION),
         ("Answer.swift", PROTOCOL_VERSION),
-        ("Results.swift", APP_VERSION),
     ],
 )
 def test_schemas_are_those_of_python(file: str, expected: int) -> None:
     assert re.findall(r"static let schemaVersion = (\d+)", text_of(file)) == [str(expected)]
+
+
+def test_an_export_has_the_version_that_its_content_has_in_python() -> None:
+    said = re.findall(r"static let (\w+)Version = (\d+)", text_of("Results.swift"))
+    expected = {
+        "preparation": APP_VERSION,
+        "pixels": PIXELS_VERSION,
+        "plain": RESULTS_VERSION,
+    }
+    assert {name: int(version) for name, version in said} == expected
 
 
 def test_kinds_of_error_are_those_of_the_protocol() -> None:

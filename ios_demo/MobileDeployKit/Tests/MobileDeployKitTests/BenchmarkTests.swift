@@ -96,6 +96,25 @@ final class BenchmarkTests: XCTestCase {
         }
     }
 
+    func testTheVersionIsTheOldestThatHoldsWhatIsThere() async throws {
+        let settings = BenchmarkSettings(rounds: 1, iterations: 2)
+        let failed = try await makeSession(
+            arms(), settings, open: { _ in throw RunnerError(kind: .loadFailed, text: "no") }
+        ).run(on: phone)
+        XCTAssertEqual(failed.schemaVersion, 1)
+        let key = """
+            {"network": "n", "format": "coreml", "precision": "fp16", "backend": "coreml",
+             "runner": "app", "threads": null, "cores": null, "input": "pixels"}
+            """
+        let arm = MeasuredArm(
+            key: try JSONDecoder().decode(ArmKey.self, from: Data(key.utf8)),
+            bundle: "b", artifact: "a", blocks: [])
+        let ofPixels = Results(
+            appVersion: "0.1.0", session: "s", started: Date(), settings: settings, bundles: [],
+            device: MeasuredDevice(device: phone, arms: [arm], warnings: [], interrupted: false))
+        XCTAssertEqual(ofPixels.schemaVersion, 4)
+    }
+
     func testAnArmThatFailsIsGivenUpAndHarmsNoOther() async throws {
         let device = device
         let results = try await makeSession(
