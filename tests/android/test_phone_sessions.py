@@ -20,6 +20,7 @@ from virtual_phone_fixture import RUNNER, MakePhone
 
 from deploy.android.app_folders import PROVIDER
 from deploy.android.folders import SHELL_FOLDER
+from deploy.benchmark.session import Patience
 from deploy.results.judge import judge
 from deploy.results.records import APP_VERSION, RunnerName
 
@@ -83,9 +84,10 @@ def test_a_block_behind_the_provider_takes_one_write_and_one_read(
 def test_an_app_that_answers_and_does_not_end_is_heard_at_the_time_out(
     phone: MakePhone, measure: Measure
 ) -> None:
-    lingers = phone(faults=["app-lingers:1"])
+    lingers = phone(faults=["app-lingers"])
     settings = FAST.model_copy(update={"rounds": 1, "block_timeout_s": 3})
-    (block,) = only_device(measure(lingers, settings=settings)).arms[0].blocks
+    profiled = measure(lingers, settings=settings, patience=Patience(tries=1))
+    (block,) = only_device(profiled).arms[0].blocks
     assert block.failure is None
     assert block.answer is not None
     assert left_behind(lingers) == []
