@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from math import exp, log
 
@@ -11,6 +12,7 @@ import pytest
 from deploy.statistics import TimedBlock, compare_apart, compare_interleaved, recommend
 from deploy.statistics.block import Floats
 from deploy.statistics.ranks import paired_shift, shift_apart
+from deploy.statistics.sessions import level_spread
 
 
 def arm(levels: list[float] | Floats) -> list[TimedBlock]:
@@ -240,3 +242,41 @@ def test_an_arm_alone_is_recommended_and_none_is_refused() -> None:
     assert recommend({"big": noisy(1)}) == "big"
     with pytest.raises(ValueError, match="empty"):
         recommend({})
+
+
+# --- what a session did to other arms -------------------------------------------------------
+
+
+def test_a_restless_session_makes_two_calm_arms_hard_to_tell() -> None:
+    calm = [noisy(1, noise=0.003), noisy(2, 1.015, noise=0.003)]
+    restless = [noisy(seed, noise=0.1) for seed in (3, 4, 5)]
+    assert level_spread(calm) < 0.005 < 0.02 < level_spread([*calm, *restless])
+    alone, among = (
+        compare_interleaved(*calm, session=level_spread(arms)) for arms in (calm, calm + restless)
+    )
+    assert (alone.verdict, among.verdict) == ("slower", "cannot tell")
+    assert alone.p_value <= 0.05 < among.p_value
+    assert among.ratio == alone.ratio
+    assert alone.smallest is not None
+    assert among.smallest is not None
+    assert among.smallest > alone.smallest
+
+
+def test_one_restless_arm_or_one_odd_block_decides_nothing() -> None:
+    calm = [noisy(seed, noise=0.003) for seed in (1, 2, 3)]
+    assert level_spread([*calm, noisy(4, noise=0.1)]) < 2 * level_spread(calm)
+    odd = [
+        replace(block, times=3 * block.times) if block.round == 2 else block for block in calm[0]
+    ]
+    assert level_spread([odd, *calm[1:]]) < 2 * level_spread(calm)
+
+
+def test_a_level_that_rounds_share_is_no_spread() -> None:
+    levels = [1.0, 1.3, 0.8, 1.1, 1.2, 0.9]
+    assert level_spread([arm(levels), arm([2 * level for level in levels])]) < 1e-9
+
+
+def test_without_two_arms_that_share_rounds_there_is_no_spread() -> None:
+    later = [replace(block, round=block.round + 100) for block in noisy(2)]
+    for arms in ([], [noisy(1)], [noisy(1), noisy(2)[:1]], [noisy(1), later]):
+        assert level_spread(arms) == 0.0
