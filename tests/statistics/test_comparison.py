@@ -262,12 +262,24 @@ def test_a_restless_session_makes_two_calm_arms_hard_to_tell() -> None:
     assert among.smallest > alone.smallest
 
 
-def test_one_restless_arm_or_one_odd_block_decides_nothing() -> None:
+@pytest.mark.parametrize("arms", [2, 3, 4, 8])
+def test_the_spread_of_a_session_does_not_depend_on_the_number_of_its_arms(arms: int) -> None:
+    """Of 60 rounds that share a level of their own."""
+    random = np.random.default_rng(arms)
+    found = []
+    for _ in range(20):
+        shared = random.normal(0, 0.05, 60)
+        found.append(
+            level_spread([arm(np.exp(shared + random.normal(0, 0.02, 60))) for _ in range(arms)])
+        )
+    assert np.mean(found) == pytest.approx(0.02, rel=0.1)
+
+
+def test_restless_arms_up_to_half_and_an_odd_block_decide_nothing() -> None:
     calm = [noisy(seed, noise=0.003) for seed in (1, 2, 3)]
     assert level_spread([*calm, noisy(4, noise=0.1)]) < 2 * level_spread(calm)
-    odd = [
-        replace(block, times=3 * block.times) if block.round == 2 else block for block in calm[0]
-    ]
+    assert level_spread([*calm[:2], noisy(4, noise=0.1), noisy(5, noise=0.1)]) < 0.02
+    odd = [*calm[0][:2], replace(calm[0][2], times=3 * calm[0][2].times), *calm[0][3:]]
     assert level_spread([odd, *calm[1:]]) < 2 * level_spread(calm)
 
 
