@@ -162,7 +162,9 @@ def judge_ours(
 
 def paired(a: Judged, b: Judged) -> str:
     """What `b` gains over `a`, photo by photo: means with their 95 % intervals, in words."""
-    db = np.subtract(b.photo_db, a.photo_db)
+    # Of logits that are equal to the bit no gain can be told.
+    both = np.isfinite(a.photo_db) & np.isfinite(b.photo_db)
+    db = np.array(b.photo_db)[both] - np.array(a.photo_db)[both]
     points = 100 * (np.asarray(b.kept, float) - np.asarray(a.kept, float))
     return f"{_mean(db)} dB, {_mean(points)} points of agreement"
 

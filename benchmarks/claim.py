@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from synthetic_device import LARGEST_DRIFT, SyntheticDevice, correlated_rounds, sine, stretch
+
+from deploy.statistics import Blocks, Comparison, compare_interleaved
+from deploy.statistics.sessions import level_spread
 
 Random = np.random.Generator
 Load = Callable[[Random, int], npt.NDArray[np.float64]]
@@ -25,6 +28,11 @@ WANDERING: dict[str, tuple[Load, int]] = {
     "6 % more for a part": (stretch, 4),
 }
 """Loads whose level wanders, each with the number of arms that a round of it has."""
+
+
+def together(arms: Sequence[Blocks]) -> Comparison:
+    """A session's second arm with its first, as `profile` compares them."""
+    return compare_interleaved(arms[0], arms[1], session=level_spread(arms))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from claim import CALM, DRIFTING, WANDERING, Claim, Load, Random
+from claim import CALM, DRIFTING, WANDERING, Claim, Load, Random, together
 from hostile_devices import state
 from synthetic_device import (
     SESSION_EFFECTS,
@@ -16,7 +16,7 @@ from synthetic_device import (
     half_of_some,
 )
 
-from deploy.statistics import Verdict, compare_apart, compare_interleaved
+from deploy.statistics import Verdict, compare_apart
 from deploy.statistics.block import pooled
 from deploy.statistics.comparison import SESSION_FLOOR
 from deploy.statistics.sessions import session_floor, wander
@@ -30,13 +30,12 @@ def interleaved(
     random: Random, *, device: SyntheticDevice = CALM, slowdown: float = 1.0
 ) -> Verdict:
     """The verdict on a second arm that takes `slowdown` as long, in one session."""
-    return compare_interleaved(*device.measure(random, slowdowns=(1.0, slowdown))).verdict
+    return together(device.measure(random, slowdowns=(1.0, slowdown))).verdict
 
 
 def two_of(random: Random, *, device: SyntheticDevice, arms: int) -> Verdict:
     """The verdict on the second of identical arms against the first."""
-    first, second, *_ = device.measure(random, slowdowns=[1.0] * arms)
-    return compare_interleaved(first, second).verdict
+    return together(device.measure(random, slowdowns=[1.0] * arms)).verdict
 
 
 def differs_of(random: Random, *, device: SyntheticDevice, arms: int) -> bool:
@@ -45,7 +44,7 @@ def differs_of(random: Random, *, device: SyntheticDevice, arms: int) -> bool:
 
 def told_from(random: Random, *, device: SyntheticDevice) -> bool:
     """Whether what one session says that it would tell is told by the next."""
-    first = compare_interleaved(*device.measure(random, slowdowns=(1.0, 1.0)))
+    first = together(device.measure(random, slowdowns=(1.0, 1.0)))
     if first.smallest is None:
         return False
     return interleaved(random, device=device, slowdown=1 + first.smallest) == "slower"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache, partial
 
 import numpy as np
-from claim import CALM, DRIFTING, WANDERING, Claim, Load, Random
+from claim import CALM, DRIFTING, WANDERING, Claim, Load, Random, together
 from hostile_devices import ARMS, KINDS, UNLIKE
 from synthetic_device import SyntheticDevice
 
-from deploy.statistics import compare_interleaved, quantile_interval
+from deploy.statistics import quantile_interval
 from deploy.statistics.block import medians
 
 
@@ -30,7 +30,7 @@ def quantile_covered(random: Random, *, q: float, truth: float, iterations: int)
 
 
 def ratio_covered(random: Random, *, device: SyntheticDevice, slowdown: float) -> bool:
-    interval = compare_interleaved(*device.measure(random, slowdowns=(1.0, slowdown))).interval
+    interval = together(device.measure(random, slowdowns=(1.0, slowdown))).interval
     return interval is not None and interval.covers(slowdown)
 
 
@@ -46,8 +46,7 @@ def true_ratio(kind: str) -> float:
 
 
 def ratio_of_kind_covered(random: Random, *, kind: str) -> bool:
-    first, second, *_ = KINDS[kind].measure(random, slowdowns=[1.0] * ARMS)
-    interval = compare_interleaved(first, second).interval
+    interval = together(KINDS[kind].measure(random, slowdowns=[1.0] * ARMS)).interval
     return interval is not None and interval.covers(true_ratio(kind))
 
 

@@ -243,10 +243,13 @@ def level_spread(levels: Floats) -> Floats:
     """See `deploy.statistics.sessions.level_spread`: (sessions,)."""
     arms = levels.shape[1]
     of_arms = levels - np.median(levels, axis=-1, keepdims=True)
-    left = of_arms - np.median(of_arms, axis=1, keepdims=True)
+    others = [np.median(np.delete(of_arms, arm, axis=1), axis=1) for arm in range(arms)]
+    left = of_arms - np.stack(others, axis=1)
     low, high = np.quantile(left, [0.25, 0.75], axis=-1)
-    spreads: Floats = np.median((high - low) / 1.349, axis=-1) * np.sqrt(arms / (arms - 1))
-    return spreads
+    spreads = np.sort((high - low) / 1.349, axis=1)[:, (arms - 1) // 2]
+    of_median = (np.pi / 2) / (arms - 1 + np.pi / 2 - 1)
+    found: Floats = spreads / np.sqrt(1 + of_median)
+    return found
 
 
 def two_files(a: Floats, b: Floats) -> tuple[Floats, Floats]:

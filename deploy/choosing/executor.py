@@ -98,7 +98,9 @@ class _FreshProcesses:
             if self._cancelled.is_set():
                 raise CancelledError
             if self._source is None or not self._source.lives():
-                self._source = worker_starts(self._place / "imports.log", self._modules)
+                self._source = worker_starts(
+                    self._place / "imports.log", self._modules, required=False
+                )
             return self._source
 
 

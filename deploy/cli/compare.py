@@ -73,13 +73,13 @@ def compare(
     first, second = read_results(before), read_results(after)
     sessions = [(one_line(str(path)), read_results(path)) for path in same]
     learnt = floor_of(sessions, (first, second)) if same else None
-    assumed = SESSION_FLOOR if floor is None else floor / 100
-    compared = compare_results(
-        first,
-        second,
-        floor=assumed if learnt is None else learnt,
-        anyway=anyway,
-    )
+    if learnt is not None:
+        source, taken = f", learnt from {len(same)} sessions", learnt
+    elif floor is not None:
+        source, taken = "", floor / 100
+    else:
+        source, taken = ", assumed", SESSION_FLOOR
+    compared = compare_results(first, second, floor=taken, anyway=anyway)
     if as_json:
         print_json(
             {
@@ -93,10 +93,10 @@ def compare(
         files = f"A: {one_line(str(before))}, B: {one_line(str(after))}"
         show_comparisons(compared.arms)
         if compared.arms:
-            floors = _floors(compared, len(same), given=floor is not None)
             echo(
                 f"{files}. B/A: ratio of the medians with its 95 % interval;\n"
-                f"{floors} of it for the sessions; p: of a difference beyond that."
+                f"{_floors(compared, taken, source)} of it for the sessions; p: of a difference "
+                "beyond that."
             )
         if compared.counts:
             show_count_comparisons(compared.counts)
@@ -107,11 +107,16 @@ def compare(
         _fail_above(compared, fail_above)
 
 
-def _floors(compared: FileComparison, sessions: int, *, given: bool) -> str:
-    """Such as "3 %", and where from."""
-    percents = dict.fromkeys(f"{_figure(100 * arm.floor)} %" for arm in compared.arms)
-    source = f", learnt from {sessions} sessions," if sessions else ", assumed,"
-    return " or ".join(percents) + ("" if given else source)
+def _floors(compared: FileComparison, floor: float, source: str) -> str:
+    """Such as "3 %, assumed,": the `floor` and its `source`, or by what more a level moved."""
+    known = f"{_figure(100 * floor)} %{source}"
+    words = []
+    for arm in compared.arms:
+        if arm.floor > floor:
+            words.append(f"{_figure(100 * arm.floor)} %, by which a level moved (else {known}),")
+        else:
+            words.append(f"{known}," if source else known)
+    return " or ".join(dict.fromkeys(words))
 
 
 def _figure(percent: float) -> str:

@@ -250,10 +250,12 @@ class PreparationTimes(Record):
 
     picture: Size = Field(description="Height and width of the upright picture.")
     crop_ns: tuple[Nanoseconds, ...] = Field(
-        description="From an upright picture to the crop in 8-bit RGB: resizing, cropping."
+        min_length=1,
+        description="From an upright picture to the crop in 8-bit RGB: resizing, cropping.",
     )
     input_ns: tuple[Nanoseconds, ...] = Field(
-        description="From the crop to the network's input: normalizing, or laying out bytes."
+        min_length=1,
+        description="From the crop to the network's input: normalizing, or laying out bytes.",
     )
 
 

@@ -255,8 +255,7 @@ def _problems(a: ArmReport, b: ArmReport) -> Iterator[str]:
     runtimes = [_runtime(arm) for arm in (a, b)]
     if runtimes[0] != runtimes[1]:
         yield f"measured in different runtimes, {runtimes[0]} and {runtimes[1]}"
-    # Files from before that was written are of debuggable apps.
-    closed = [arm.debuggable is False for arm in (a, b)]
+    closed = [arm.closed for arm in (a, b)]
     if closed[0] != closed[1]:
         yield "one of the two was measured in a debuggable app, whose calls Android checks"
     for name, arm in (("first", a), ("second", b)):

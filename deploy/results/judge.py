@@ -93,6 +93,12 @@ class ArmReport:
         seen = {block.debuggable for block in self.arm.blocks} - {None}
         return any(seen) if seen else None
 
+    @property
+    def closed(self) -> bool:
+        """Whether an app ran it that is not debuggable: files of before that was written are of
+        debuggable ones."""
+        return self.debuggable is False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:

@@ -42,7 +42,7 @@ def floor_of(sessions: Sequence[tuple[str, Results]], of: Sequence[Results] = ()
     if not shared:
         raise UserError(
             "--same: the sessions have no VALID arm in common: profile the same bundle on the same "
-            "device, with the same artifacts and threads, in each"
+            "device, with the same artifacts, threads and build of the app, in each"
         )
     return session_floor(
         np.array([[of_session[arm] for arm in shared] for of_session in levels], np.float64)
@@ -77,10 +77,10 @@ def _identity(measured: MeasuredDevice) -> tuple[str, str]:
     return measured.device.id, measured.device.model
 
 
-def _levels(reports: Sequence[DeviceReport]) -> dict[tuple[str, str, ArmKey], float]:
-    """The logarithm of each VALID arm's median."""
+def _levels(reports: Sequence[DeviceReport]) -> dict[tuple[str, str, ArmKey, bool], float]:
+    """The logarithm of each VALID arm's median; one of a debuggable app is an arm of its own."""
     return {
-        (report.device.id, arm.bundle.id, arm.arm.key): _level(arm)
+        (report.device.id, arm.bundle.id, arm.arm.key, arm.closed): _level(arm)
         for report in reports
         for arm in report.arms
         if arm.valid and arm.summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, sqrt
+from math import exp, pi, sqrt
 
 import numpy as np
 
@@ -48,32 +48,33 @@ def wander(arms: Sequence[Blocks]) -> float:
 def level_spread(arms: Sequence[Blocks]) -> float:
     """By what share the level of a block differs from its round's: a standard deviation.
 
-    Of each arm from its quartiles, of the session the median of its arms, so that neither an odd
-    block nor an odd arm decides it. A round's level is as in `wander`, but medians. 0.0 where no
-    two arms of two blocks or more share a round.
+    A block's level is the logarithm of its median, less its arm's; a round's, seen by an arm, is
+    the median of the other arms' there. Of an arm it is taken from quartiles, of the session from
+    the arm in the middle, of two the calmer: neither some odd blocks nor odd arms, up to half of
+    them, decide it. 0.0 where no two arms of two blocks or more share a round.
     """
-    levels = []
-    for blocks in arms:
+    of_round: dict[int, dict[int, float]] = {}
+    for arm, blocks in enumerate(arms):
         if len(blocks) > 1:
-            of_arm = np.log(medians(blocks))
-            rounds = [block.round for block in blocks]
-            levels.append(dict(zip(rounds, of_arm - np.median(of_arm), strict=True)))
-    of_round: dict[int, list[float]] = {}
-    for of_blocks in levels:
-        for number, level in of_blocks.items():
-            of_round.setdefault(number, []).append(level)
-    shared = {number: np.median(met) for number, met in of_round.items() if len(met) > 1}
-    left = [
-        np.array(
-            [level - shared[number] for number, level in of_blocks.items() if number in shared]
-        )
-        for of_blocks in levels
-    ]
-    spreads = [spread(of_arm) for of_arm in left if len(of_arm) > 1]
-    if len(spreads) < 2:
-        return 0.0
-    # A round's level has its share of each arm in it.
-    return float(np.median(spreads)) * sqrt(len(spreads) / (len(spreads) - 1))
+            levels = np.log(medians(blocks))
+            for block, level in zip(blocks, levels - np.median(levels), strict=True):
+                of_round.setdefault(block.round, {})[arm] = float(level)
+    left: dict[int, list[float]] = {}
+    for met in of_round.values():
+        for arm, level in met.items():
+            others = [theirs for other, theirs in met.items() if other != arm]
+            if others:
+                # The others' median has its own share in the difference.
+                share = sqrt(1 + _variance_of_median(len(others)))
+                left.setdefault(arm, []).append((level - float(np.median(others))) / share)
+    spreads = sorted(spread(np.array(of_arm)) for of_arm in left.values() if len(of_arm) > 1)
+    return spreads[(len(spreads) - 1) // 2] if spreads else 0.0
+
+
+def _variance_of_median(count: int) -> float:
+    """Of so many values that are normal with variance 1: exact of one, and for very many; between
+    the two up to a fifth too much."""
+    return (pi / 2) / (count + pi / 2 - 1)
 
 
 def session_floor(sessions: Floats) -> float:

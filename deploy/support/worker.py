@@ -25,16 +25,22 @@ def main(descriptor: int, forks: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
     pipe = Connection(descriptor)
-    path, scratch, modules = pipe.recv()
+    path, scratch, modules, required = pipe.recv()
     sys.path[:] = path
+    # coremltools leaves packages among the temporary files of a process that is killed.
+    tempfile.tempdir = scratch
+    zygote = None
     if forks:
         from deploy.support.zygote import Zygote
 
         zygote = Zygote()
-        broken = _prepare(modules)
+    broken = _prepare(modules)
+    if not required:
+        broken = None
+    if zygote:
         zygote.fork_workers(pipe, lambda own, place: _serve(own, place, broken))
     else:
-        _serve(pipe, scratch, _prepare(modules))
+        _serve(pipe, scratch, broken)
 
 
 def _prepare(modules: Sequence[str]) -> Exception | None:
@@ -55,7 +61,6 @@ def _prepare(modules: Sequence[str]) -> Exception | None:
 
 
 def _serve(pipe: Connection, scratch: str, broken: Exception | None) -> None:
-    # coremltools leaves packages among the temporary files of a process that is killed.
     tempfile.tempdir = scratch
     questions: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, questions), daemon=True).start()

@@ -44,22 +44,26 @@ class Starts(Protocol):
         """Kill all of them, and wait until they are gone."""
 
 
-def worker_starts(log: Path, modules: Iterable[str]) -> Starts:
-    """Forked where that is safe: macOS's own libraries do not survive it."""
+def worker_starts(log: Path, modules: Iterable[str], *, required: bool = True) -> Starts:
+    """Forked where that is safe: macOS's own libraries do not survive it.
+
+    Where `modules` are `required` and one cannot be imported, that is the answer to whatever a
+    worker is asked; else it is left to those that use it.
+    """
     if sys.platform == "linux":
-        return Forked(log, modules)
-    return Separate(log, modules)
+        return Forked(log, modules, required=required)
+    return Separate(log, modules, required=required)
 
 
 class Separate:
     """Each worker imports for itself."""
 
-    def __init__(self, log: Path, modules: Iterable[str]) -> None:
-        self._modules = tuple(modules)
+    def __init__(self, log: Path, modules: Iterable[str], *, required: bool = True) -> None:
+        self._modules, self._required = tuple(modules), required
         self._all: list[subprocess.Popen[bytes]] = []
 
     def start(self, log: Path) -> WorkerProcess:
-        process, pipe = _python(log, self._modules)
+        process, pipe = _python(log, self._modules, self._required)
         self._all.append(process)
         return WorkerProcess(pipe=pipe, end=partial(_kill, process))
 
@@ -76,8 +80,8 @@ class Separate:
 class Forked:
     """One process imports, and is forked for each worker (`deploy.support.zygote`)."""
 
-    def __init__(self, log: Path, modules: Iterable[str]) -> None:
-        self._process, self._pipe = _python(log, tuple(modules), "--fork")
+    def __init__(self, log: Path, modules: Iterable[str], *, required: bool = True) -> None:
+        self._process, self._pipe = _python(log, tuple(modules), required, "--fork")
         self._lock = threading.Lock()  # Of the pipe: workers are started and ended in threads.
         self._count = 0
 
@@ -85,9 +89,11 @@ class Forked:
         pipe, theirs = Pipe()
         with theirs, self._lock:
             self._count += 1
-            with suppress(OSError):
+            try:
                 self._pipe.send(("start", self._count, str(log)))
                 send_handle(self._pipe, theirs.fileno(), self._process.pid)
+            except OSError:  # Dead, or asked by half. The worker's first call tells.
+                _kill(self._process)
             return WorkerProcess(pipe=pipe, end=partial(self._end, self._count))
 
     def _end(self, number: int) -> int:
@@ -113,7 +119,7 @@ class Forked:
 
 
 def _python(
-    log: Path, modules: tuple[str, ...], *options: str
+    log: Path, modules: tuple[str, ...], required: bool, *options: str
 ) -> tuple[subprocess.Popen[bytes], Connection]:
     """A Python of its own that runs worker.py, and our end of its pipe."""
     pipe, theirs = Pipe()
@@ -125,10 +131,10 @@ def _python(
             stderr=printed,
             pass_fds=[theirs.fileno()],
             # numpy's threads, too, would only wait for each other, and one thread forks.
-            env={"OPENBLAS_NUM_THREADS": "1"} | child_environment(),
+            env=child_environment() | {"OPENBLAS_NUM_THREADS": "1"},
         )
     with suppress(OSError):  # Of one that has died already its first call tells.
-        pipe.send((sys.path, os.fspath(log.parent), modules))
+        pipe.send((sys.path, os.fspath(log.parent), modules, required))
     return process, pipe
 
 

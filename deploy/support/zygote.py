@@ -6,11 +6,12 @@ its pipe by `deploy.support.worker_starts.Forked`:
     ("start", number, log)    and then the descriptor of the worker's own pipe: gives no answer
     ("end", number)           kill that worker: its exit code as subprocess has it
 
-All its workers end with it: when its pipe is closed, and on SIGTERM.
+All its workers end with it, however it ends: when its pipe is closed, on SIGTERM, or killed.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
@@ -22,6 +23,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle
 from pathlib import Path
 from typing import NoReturn
+
+_PR_SET_PDEATHSIG = 1  # Of linux/prctl.h.
 
 # Answers on a pipe for ever, with a folder for temporary files.
 Serve = Callable[[Connection, str], None]
@@ -55,13 +58,22 @@ class Zygote:
     ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        own = os.getpid()
         with _uninterrupted():
-            if child := os.fork():
+            try:
+                child = os.fork()
+            except OSError as error:  # No memory, or too many processes: its first call tells.
+                _note(log, f"no worker could be started: {error}")
+                self._codes[number] = 1
+                os.close(descriptor)
+                return
+            if child:
                 self._workers[number] = child
                 os.close(descriptor)
                 return
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         try:
+            _end_with(own)
             control.close()
             os.set_inheritable(descriptor, False)
             _print_to(log)
@@ -94,6 +106,18 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process with the `parent` that forked it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # It died before that was said.
+        os._exit(1)
+
+
+def _note(log: str, line: str) -> None:
+    with open(log, "a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
 
 
 def _print_to(log: str) -> None:

@@ -71,12 +71,34 @@ def test_sessions_given_twice_or_of_other_phones_are_refused() -> None:
         floor_of([*once, ("again.json", once[0][1])])
     with pytest.raises(UserError, match="no VALID arm in common"):
         floor_of([*once[:3], other])
+    closed = ("closed.json", session(seed=9, debuggable=False))
+    with pytest.raises(UserError, match="no VALID arm in common"):
+        floor_of([*once[:3], closed])
     of = (session(seed=10), session(seed=11))
     with pytest.raises(UserError, match=r"other\.json is of Phone \(serial-2\), not of Phone"):
         floor_of([*once, other], of)
     with pytest.raises(UserError, match="A and B are of different devices"):
         floor_of(once, (of[0], other[1]))
     assert floor_of(once, of) > 0
+
+
+def test_where_the_floor_is_from_is_said(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    waving = SyntheticDevice(load=partial(sine, period=10))
+    for name, results in {
+        "a": session(seed=1),
+        "b": session(seed=2),
+        "waving": session(seed=3, device=waving),
+    }.items():
+        write_results(results, tmp_path / f"{name}.json")
+
+    def said(*words: str) -> str:
+        assert run(commands, ["compare", str(tmp_path / "a.json"), *words]) == 0
+        return capfd.readouterr().out
+
+    assert "5 %, assumed, of it for the sessions" in said(str(tmp_path / "b.json"))
+    assert "6 % of it for the sessions" in said(str(tmp_path / "b.json"), "--floor", "6")
+    moved = said(str(tmp_path / "waving.json"))
+    assert "%, by which a level moved (else 5 %, assumed), of it for the sessions" in moved
 
 
 def test_a_session_that_moved_by_more_than_the_floor_sets_it() -> None:

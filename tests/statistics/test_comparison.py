@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from math import exp, log
 
@@ -11,6 +12,7 @@ import pytest
 from deploy.statistics import TimedBlock, compare_apart, compare_interleaved, recommend
 from deploy.statistics.block import Floats
 from deploy.statistics.ranks import paired_shift, shift_apart
+from deploy.statistics.sessions import level_spread
 
 
 def arm(levels: list[float] | Floats) -> list[TimedBlock]:
@@ -240,3 +242,53 @@ def test_an_arm_alone_is_recommended_and_none_is_refused() -> None:
     assert recommend({"big": noisy(1)}) == "big"
     with pytest.raises(ValueError, match="empty"):
         recommend({})
+
+
+# --- what a session did to other arms -------------------------------------------------------
+
+
+def test_a_restless_session_makes_two_calm_arms_hard_to_tell() -> None:
+    calm = [noisy(1, noise=0.003), noisy(2, 1.015, noise=0.003)]
+    restless = [noisy(seed, noise=0.1) for seed in (3, 4, 5)]
+    assert level_spread(calm) < 0.005 < 0.02 < level_spread([*calm, *restless])
+    alone, among = (
+        compare_interleaved(*calm, session=level_spread(arms)) for arms in (calm, calm + restless)
+    )
+    assert (alone.verdict, among.verdict) == ("slower", "cannot tell")
+    assert alone.p_value <= 0.05 < among.p_value
+    assert among.ratio == alone.ratio
+    assert alone.smallest is not None
+    assert among.smallest is not None
+    assert among.smallest > alone.smallest
+
+
+@pytest.mark.parametrize("arms", [2, 3, 4, 8])
+def test_the_spread_of_a_session_does_not_depend_on_the_number_of_its_arms(arms: int) -> None:
+    """Of 60 rounds that share a level of their own."""
+    random = np.random.default_rng(arms)
+    found = []
+    for _ in range(20):
+        shared = random.normal(0, 0.05, 60)
+        found.append(
+            level_spread([arm(np.exp(shared + random.normal(0, 0.02, 60))) for _ in range(arms)])
+        )
+    assert np.mean(found) == pytest.approx(0.02, rel=0.1)
+
+
+def test_restless_arms_up_to_half_and_an_odd_block_decide_nothing() -> None:
+    calm = [noisy(seed, noise=0.003) for seed in (1, 2, 3)]
+    assert level_spread([*calm, noisy(4, noise=0.1)]) < 2 * level_spread(calm)
+    assert level_spread([*calm[:2], noisy(4, noise=0.1), noisy(5, noise=0.1)]) < 0.02
+    odd = [*calm[0][:2], replace(calm[0][2], times=3 * calm[0][2].times), *calm[0][3:]]
+    assert level_spread([odd, *calm[1:]]) < 2 * level_spread(calm)
+
+
+def test_a_level_that_rounds_share_is_no_spread() -> None:
+    levels = [1.0, 1.3, 0.8, 1.1, 1.2, 0.9]
+    assert level_spread([arm(levels), arm([2 * level for level in levels])]) < 1e-9
+
+
+def test_without_two_arms_that_share_rounds_there_is_no_spread() -> None:
+    later = [replace(block, round=block.round + 100) for block in noisy(2)]
+    for arms in ([], [noisy(1)], [noisy(1), noisy(2)[:1]], [noisy(1), later]):
+        assert level_spread(arms) == 0.0

@@ -170,11 +170,39 @@ def test_one_that_cannot_import_says_so_to_whatever_is_asked(tmp_path: Path) -> 
                 pool.submit(len, "a").result()
 
 
+@pytest.mark.parametrize("starts", [Forked, Separate])
+def test_what_need_not_be_imported_is_left_to_those_that_use_it(
+    starts: type, tmp_path: Path
+) -> None:
+    source = starts(tmp_path / "imports.log", ["no_such_toolkit"], required=False)
+    try:
+        with worker_processes(1, tmp_path / "log", source=source) as pool:
+            assert pool.submit(len, "a").result() == 1
+    finally:
+        source.end()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere none is forked")
+def test_workers_die_with_what_they_are_forked_from(tmp_path: Path) -> None:
+    """Were it killed for memory, one of them could not be ended any more."""
+    begin = time.monotonic()
+    with worker_processes(2, tmp_path / "log") as pool:
+        first, second = (pool.submit(os.getpid) for _ in range(2))
+        own = [psutil.Process(pid) for pid in {first.result(), second.result()}]
+        sleeping = pool.submit(time.sleep, 600)
+        os.kill(pool.submit(os.getppid).result(), signal.SIGKILL)
+        with pytest.raises(RunError, match="SIGKILL"):
+            sleeping.result()
+    assert time.monotonic() - begin < 60
+    _, alive = psutil.wait_procs(own, timeout=30)
+    assert alive == []
+
+
 @pytest.mark.nightly
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere none is forked")
 def test_what_workers_are_forked_from_has_one_thread_after_all_imports(tmp_path: Path) -> None:
     """With more, a lock may be held for ever in a worker. By night: it hangs on pinned versions."""
-    modules = [backend.toolkit for backend in BACKENDS.values()]
+    modules = ["deploy.pipeline.build", *(backend.toolkit for backend in BACKENDS.values())]
     with worker_processes(1, tmp_path / "log", modules=modules) as pool:
         assert pool.submit(threads_before_the_fork).result() == 1
         assert pool.submit(torch_threads).result() == 1
