@@ -91,14 +91,14 @@ def test_weights_and_labels_of_the_users_own(
     done = run_here(
         capfd,
         *f"build mobilenet_v1 --width 0.25 --resolution 32 --weights {weights} --labels {labels} "
-        f"--photos {command_build.workplace / 'photos'} --formats executorch --precisions int8 "
+        f"--photos {command_build.workplace / 'photos'} --formats onnx --precisions int8 "
         f"-o {output} --json".split(),
     )
     assert done.returncode == 0, done.stderr
     bundle = open_bundle(output)
     assert bundle.manifest.weights.file == "my_weights.pth"
     assert bundle.labels == ("roach", "rudd", "tench", "bream")
-    assert [artifact.name for artifact in bundle.manifest.artifacts] == ["executorch-int8"]
+    assert [artifact.name for artifact in bundle.manifest.artifacts] == ["onnx-int8"]
     assert bundle.manifest.artifacts[0].verified
 
 

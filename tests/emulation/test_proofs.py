@@ -71,6 +71,7 @@ def test_a_build_proves_pure_int8_to_the_bit_and_keeps_that_in_the_bundle(
     assert row.split()[-4:] == ["equal", "2", "of", "2"]
 
 
+@pytest.mark.nightly
 @needs_emulator()
 def test_bytes_are_proved_and_counted_as_floats_are(
     tmp_path: Path, phone_bundle: Path, capfd: pytest.CaptureFixture[str]
