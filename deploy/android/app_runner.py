@@ -88,7 +88,7 @@ class AppRunner:
         with temporary_folder() as local:
             file = Path(local, "request.json")
             file.write_text(request.to_json(), encoding="utf-8")
-            self._lay(f"{request.id}.request.json", file)
+            self._folder.lay(f"{request.id}.request.json", file)
         self._launch(request)
         data: bytes | None = None
         try:
@@ -120,13 +120,6 @@ class AppRunner:
             raise fault(
                 "app-missing", f"cannot start the app on {self._phone.serial} ({started.error})"
             )
-
-    def _lay(self, name: str, file: Path) -> None:
-        if isinstance(self._folder, ProvidedFolder):
-            # The app refuses a request that is not whole.
-            self._folder.lay(name, file)
-        else:
-            self._folder.put(name, file)
 
     def _wait_for(self, name: str, request: Request, timeout: float) -> bytes:
         """The answer, once it is there. Raises PhoneError where the process goes without one or

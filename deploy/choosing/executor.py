@@ -70,13 +70,16 @@ class _FreshProcesses:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            if self._source:
-                self._source.end()
+        self._end()
 
     def cancel(self) -> None:
         self._cancelled.set()
-        self.__exit__()
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._source:
+                self._source.end()
 
     def submit(
         self, function: Callable[P, T], /, *arguments: P.args, **named: P.kwargs

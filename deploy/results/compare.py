@@ -11,7 +11,6 @@ from deploy.results.judge import ArmReport, DeviceReport, judge
 from deploy.results.records import ArmKey, DeviceFacts, Results
 from deploy.results.words import arm_label
 from deploy.statistics import Comparison, compare_apart, compare_interleaved
-from deploy.statistics.sessions import level_spread
 from deploy.support.errors import UserError
 from deploy.support.printable import printable
 
@@ -70,7 +69,6 @@ def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
     a sustained session, whose arms took no turns."""
     if report.sustained:
         return []
-    session = level_spread([arm.blocks for arm in report.arms])
     by_key: dict[ArmKey, list[ArmReport]] = {}
     for arm in report.arms:
         if arm.blocks:
@@ -82,7 +80,7 @@ def compare_bundles(report: DeviceReport) -> list[ArmComparison]:
             a=a,
             b=b,
             together=True,
-            comparison=compare_interleaved(a.blocks, b.blocks, session=session),
+            comparison=compare_interleaved(a.blocks, b.blocks, session=report.spread.level),
         )
         for key, arms in by_key.items()
         for a, b in combinations(arms, 2)

@@ -114,8 +114,9 @@ class Recommendation:
 @dataclass(frozen=True, kw_only=True)
 class DeviceReport:
     """A device's arms in the order they were asked for; `wander` is by what share the session's
-    level moved while it ran. `sustained` is there where each arm had a stretch without pauses: what
-    that gives is never to be compared with what blocks give that took turns."""
+    level moved while it ran, `spread` what it did to its arms. `sustained` is there where each arm
+    had a stretch without pauses: what that gives is never to be compared with what blocks give that
+    took turns."""
 
     device: DeviceFacts
     arms: tuple[ArmReport, ...]
@@ -124,6 +125,7 @@ class DeviceReport:
     failure: str | None
     interrupted: bool
     wander: float
+    spread: SessionSpread
     sustained: Sustained | None
 
 
@@ -162,6 +164,7 @@ def _device_report(
         failure=device.failure.text if device.failure else None,
         interrupted=device.interrupted,
         wander=0.0 if sustained else wander([arm.blocks for arm in arms]),
+        spread=spread,
         sustained=sustained,
     )
 

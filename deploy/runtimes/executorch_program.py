@@ -29,13 +29,13 @@ class Forward:
             compiled._unsafe_reset_threadpool(threads)
         # Neither the method nor the program keeps alive what it was made of.
         self._source = source
-        load = (
-            compiled._load_program
+        load, taken = (
+            (compiled._load_program, str(source))
             if isinstance(source, Path)
-            else compiled._load_program_from_buffer
+            else (compiled._load_program_from_buffer, source)
         )
         self._program = load(
-            str(source) if isinstance(source, Path) else source,
+            taken,
             enable_etdump=False,
             debug_buffer_size=0,
             program_verification=compiled.Verification.InternalConsistency,

@@ -73,7 +73,7 @@ def level_spread(arms: Sequence[Blocks]) -> float:
 
 def _variance_of_median(count: int) -> float:
     """Of so many values that are normal with variance 1: exact of one, and for very many; between
-    the two up to a fifth too much."""
+    the two up to a quarter too much."""
     return (pi / 2) / (count + pi / 2 - 1)
 
 
