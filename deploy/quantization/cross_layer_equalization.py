@@ -8,7 +8,7 @@ nothing but the levels it gets (Nagel et al. 2019, arXiv 1906.04721, section 4.1
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,12 +33,14 @@ from deploy.quantization.kernels import CLAMPS, clamp_bounds
 
 # A channel that hardly ever speaks gets no more than this: its noise is nothing anyway.
 LARGEST_GAIN = 16.0
-# Before an upper clamp, where a gain is no longer exact and costs the next layer's weights levels.
+# Before an upper clamp, where a gain costs the next layer's weights levels.
 LARGEST_GAIN_CLAMPED = 2.0
-# What a channel keeps free below an upper clamp, for photos that drive it higher.
-HEADROOM = 1.3
-# Photos that show the ranges of channels.
-PHOTOS = 48
+# How high a channel may be driven by a photo not seen: by HEADROOM more than by any that was seen,
+# and by what comes once in 1 / RARE photos where the photos above the highest TAIL of all say how
+# fast large values grow rare.
+HEADROOM = 2.0
+TAIL = 1 / 8
+RARE = 1e-4
 
 
 @dataclass
@@ -56,8 +58,7 @@ def equalize(program: ExportedProgram, photos: Tensor) -> ExportedProgram:
     """`program` with channels of like ranges wherever that changes no result.
 
     `photos` (N, C, H, W) float32 show the ranges. Behind a ReLU6, channels grow at most to where
-    it clips: results change for a photo that drives such a channel higher than `photos` did by
-    more than HEADROOM.
+    it clips: results change for a photo that drives such a channel higher than `reach` foretells.
     """
     module = graph_module(program)
     equalize_graph(module, photos)
@@ -72,15 +73,15 @@ def prove_equalized(
 ) -> None:
     """Raise GateError where equalization changed a result, as far as it claims to change none.
 
-    Where activations clip from above that is for photos no brighter inside than those that it saw:
-    the first of `calibration` (N, C, H, W). Elsewhere for all, `inputs` among them.
+    Where activations clip from above that is for photos no brighter inside than those that it saw,
+    `calibration` (N, C, H, W). Elsewhere for all, `inputs` among them.
     """
 
     def equalization(module: GraphModule) -> None:
         (dtype,) = {tensor.dtype for tensor in constants_of(module) if tensor.is_floating_point()}
         equalize_graph(module, torch.from_numpy(calibration).to(dtype))
 
-    seen = inputs if is_exact(simplified) else calibration[:PHOTOS]
+    seen = inputs if is_exact(simplified) else calibration
     prove_rewrites(simplified, equalized, [("equalize", equalization)], seen)
 
 
@@ -93,9 +94,9 @@ def equalize_graph(module: GraphModule, photos: Tensor) -> None:
     """The work of `equalize`, on the graph itself."""
     streams = find_streams(module)
     tensors = {node.name for stream in streams for node in stream.tensors}
-    largest = largest_by_channel(module, tensors, photos[:PHOTOS])
+    reached = {name: reach(seen) for name, seen in peaks(module, tensors, photos).items()}
     for stream in streams:
-        apply_gains(module, stream, _gains(stream, largest))
+        apply_gains(module, stream, _gains(stream, reached))
     tidy(module)
 
 
@@ -128,34 +129,56 @@ def find_streams(module: GraphModule) -> list[Stream]:
     return [stream for stream in streams.values() if stream.producers and stream.consumers]
 
 
-def largest_by_channel(
-    module: GraphModule, names: Iterable[str], photos: Tensor
-) -> dict[str, Tensor]:
-    """The largest magnitude of each channel (C,) of the tensors `names` over `photos`."""
+def peaks(module: GraphModule, names: Iterable[str], photos: Tensor) -> dict[str, Tensor]:
+    """The largest magnitude of each channel on each photo, (N, C), of the tensors `names`."""
     wanted = set(names)
-    largest: dict[str, Tensor] = {}
+    seen: dict[str, list[Tensor]] = {}
 
     def observe(name: str, value: Tensor) -> None:
         if name in wanted:
-            seen = value.abs().transpose(0, 1).flatten(1).amax(1)
-            largest[name] = torch.maximum(largest[name], seen) if name in largest else seen
+            seen.setdefault(name, []).append(value.abs().transpose(0, 1).flatten(1).amax(1))
 
     run_photos(Observer(module, observe), photos)
-    return largest
+    return {name: torch.stack(values) for name, values in seen.items()}
 
 
-def _gains(stream: Stream, largest: dict[str, Tensor]) -> Tensor:
+def reach(seen: Tensor) -> Tensor:
+    """How high photos not seen may drive each channel, (C,), of its peaks (N, C) on those `seen`.
+
+    Infinite for a channel that most photos leave silent, for it may be there for what none of them
+    shows: the classes of a network are many more than its calibration photos. Otherwise by an
+    exponential tail above a high threshold (Coles 2001, An Introduction to Statistical Modeling of
+    Extreme Values, section 4.2; shape 0).
+    """
+    falling = seen.sort(0, descending=True).values
+    above = max(round(TAIL * len(seen)), 1)
+    threshold = falling[min(above, len(seen) - 1)]
+    scale = (falling[:above] - threshold).mean(0)
+    rare = threshold + scale * math.log(TAIL / RARE)
+    speaks = falling[len(seen) // 2] > 0
+    return torch.where(speaks, torch.maximum(rare, HEADROOM * falling[0]), torch.inf)
+
+
+def room(stream: Stream, reached: Mapping[str, Tensor]) -> Tensor:
+    """The largest gain of each channel (C,) with which what is `reached` (C,) stays below the
+    upper clamps of `stream`; never less than 1."""
+    free = torch.full((stream.channels,), torch.inf)
+    for node, upper in stream.bounds.items():
+        free = torch.minimum(free, upper / reached[node.name].clamp_min(1e-12))
+    return free.clamp(1.0, LARGEST_GAIN_CLAMPED if stream.bounds else LARGEST_GAIN)
+
+
+def _gains(stream: Stream, reached: Mapping[str, Tensor]) -> Tensor:
     """(C,) gains >= 1: what brings each channel to its tensor's full range, over all tensors of
     the stream by geometric mean, as far as no clamp is reached."""
     wished = torch.zeros(stream.channels)
     for node in stream.tensors:
-        channel = largest[node.name]
-        wished += (channel.max() / channel.clamp_min(1e-12)).log()
-    gains = (wished / len(stream.tensors)).exp()
-    for node, upper in stream.bounds.items():
-        free = upper / (largest[node.name] * HEADROOM).clamp_min(1e-12)
-        gains = torch.minimum(gains, free)
-    return gains.clamp(1.0, LARGEST_GAIN_CLAMPED if stream.bounds else LARGEST_GAIN)
+        channel = reached[node.name]
+        finite = channel[channel.isfinite()]
+        full = finite.max() if len(finite) else torch.tensor(1.0)
+        wished += (full / channel.clamp_min(1e-12)).log()
+    gains = (wished / len(stream.tensors)).exp().clamp_min(1.0)
+    return torch.minimum(gains, room(stream, reached))
 
 
 def apply_gains(module: GraphModule, stream: Stream, gains: Tensor) -> None:

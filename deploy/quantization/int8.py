@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,7 @@ from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
-from deploy.quantization.learned_equalization import (
-    equalize_as_learned,
-    learn_equalization,
-    prove_learned,
-)
+from deploy.quantization.learn import learn
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
@@ -81,20 +77,9 @@ def quantize(
     photos = torch.from_numpy(calibration)
     program = equalize(prepared.program, photos)
     prove_equalized(prepared.program, program, calibration, prepared.inputs)
-    ranges = None
-    if steps := EFFORTS[effort].equalization:
-        start = decide(program, photos, progress=reporter.progress)
-        reporter.stage("learning")
-        learned = learn_equalization(
-            program, start, photos, steps=steps, progress=partial(reporter.progress, "equalization")
-        )
-        equalized, ranges = equalize_as_learned(program, learned)
-        prove_learned(program, equalized, learned, calibration)
-        program = equalized
-        reporter.stage("calibrating")
-    pure = decide(
-        program, photos, effort=EFFORTS[effort], ranges=ranges, progress=reporter.progress
-    )
+    pure = decide(program, photos, progress=reporter.progress)
+    if EFFORTS[effort].equalization:
+        program, pure = learn(program, pure, photos, EFFORTS[effort], reporter)
     tensor = InForm(program=program, module=graph_module(program), pure=pure)
     # Everything but the first layer is decided on normalized photos.
     made = {

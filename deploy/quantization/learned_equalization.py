@@ -29,14 +29,12 @@ from deploy.capture.program import aten, graph_module, input_shape, is_constant,
 from deploy.capture.proofs import prove_rewrites
 from deploy.quantization.activations import with_measured_ranges
 from deploy.quantization.cross_layer_equalization import (
-    HEADROOM,
-    LARGEST_GAIN,
-    LARGEST_GAIN_CLAMPED,
-    PHOTOS,
     Stream,
     apply_gains,
     find_streams,
-    largest_by_channel,
+    peaks,
+    reach,
+    room,
 )
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.ranges import INT8_MAX, INT8_MIN, QParams
@@ -77,8 +75,7 @@ def learn_equalization(
     photos give the same.
     """
     student = _Student(graph_module(program), decisions, photos)
-    held_out = photos[HELD_OUT - 1 :: HELD_OUT]
-    learning = photos[[i for i in range(len(photos)) if i % HELD_OUT != HELD_OUT - 1]]
+    learning, held_out = split(photos)
     if not len(held_out):
         return student.learned()
     optimizer = torch.optim.Adam(student.groups(), betas=BETAS)
@@ -110,6 +107,12 @@ def learn_equalization(
     return kept
 
 
+def split(photos: Tensor) -> tuple[Tensor, Tensor]:
+    """Of `photos` (N, C, H, W) those that teach, and those held out to tell what it gained."""
+    apart = torch.arange(len(photos)) % HELD_OUT == HELD_OUT - 1
+    return photos[~apart], photos[apart]
+
+
 def equalize_as_learned(
     program: ExportedProgram, learned: Learned
 ) -> tuple[ExportedProgram, dict[str, QParams]]:
@@ -136,7 +139,7 @@ def prove_learned(
         apply_learned(module, learned)
 
     rewrites = [("learned equalization", learned_equalization)]
-    prove_rewrites(before, after, rewrites, calibration[:PHOTOS])
+    prove_rewrites(before, after, rewrites, calibration)
 
 
 def apply_learned(module: GraphModule, learned: Learned) -> None:
@@ -157,8 +160,8 @@ class _Student:
         self._decisions = decisions
         streams = find_streams(module)
         names = {node.name for stream in streams for node in stream.tensors}
-        largest = largest_by_channel(module, names, photos[:PHOTOS])
-        self._bounds = [_bounds(stream, largest) for stream in streams]
+        reached = {name: reach(seen) for name, seen in peaks(module, names, photos).items()}
+        self._bounds = [_bounds(stream, reached) for stream in streams]
         self._gains = [torch.zeros(len(low), requires_grad=True) for low, _ in self._bounds]
         self._stream_of = {
             node.name: index for index, stream in enumerate(streams) for node in stream.tensors
@@ -300,16 +303,10 @@ class _Runner(Interpreter):
         return map_arg(n.args, read), map_arg(n.kwargs, read)
 
 
-def _bounds(stream: Stream, largest: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _bounds(stream: Stream, reached: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The least and largest logarithm of each channel's gain, (C,): no clamp may be reached."""
-    if not stream.bounds:
-        high = torch.full((stream.channels,), math.log(LARGEST_GAIN))
-        return -high, high
-    high = torch.full((stream.channels,), math.log(LARGEST_GAIN_CLAMPED))
-    for node, upper in stream.bounds.items():
-        free = upper / (largest[node.name] * HEADROOM).clamp_min(1e-12)
-        high = torch.minimum(high, free.log().clamp_min(0.0))
-    return torch.zeros_like(high), high
+    high = room(stream, reached).log()
+    return (torch.zeros_like(high) if stream.bounds else -high), high
 
 
 def _largest_saturating(zero_point: int, bounds: tuple[float, float]) -> float:

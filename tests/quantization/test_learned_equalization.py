@@ -12,6 +12,9 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from deploy.capture.program import graph_module
+from deploy.quantization.cross_layer_equalization import find_streams
+from deploy.quantization.effort import EFFORTS
+from deploy.quantization.learn import GAINED_NOTHING, learn
 from deploy.quantization.learned_equalization import (
     Learned,
     equalize_as_learned,
@@ -22,9 +25,10 @@ from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.ranges import INT8_MIN, STEPS, QParams
 from deploy.quantization.simulate import simulate
 from deploy.support.errors import GateError
+from deploy.support.reporter import Recorder, Silent
 
 
-def learn(program: ExportedProgram, photos: Tensor, *, steps: int) -> Learned:
+def learn_gains(program: ExportedProgram, photos: Tensor, *, steps: int) -> Learned:
     return learn_equalization(program, decide(program, photos), photos, steps=steps)
 
 
@@ -50,7 +54,7 @@ def test_gains_change_no_answer_in_float_and_are_the_same_every_time(
     program: ExportedProgram,
 ) -> None:
     photos = inputs(12)
-    learned, again = (learn(program, photos, steps=8) for _ in range(2))
+    learned, again = (learn_gains(program, photos, steps=8) for _ in range(2))
     after, ranges = equalize_as_learned(program, learned)
     prove_learned(program, after, learned, photos.numpy())
     assert decibels(run(program, photos), run(after, photos)) > 100
@@ -73,11 +77,32 @@ def test_a_clamp_that_cost_nothing_still_does() -> None:
 
 def test_a_gain_that_reaches_a_clamp_is_refused() -> None:
     program, photos = small_program(), inputs(8)
-    learned = learn(program, photos, steps=1)
+    learned = learn_gains(program, photos, steps=1)
     reckless = replace(learned, gains=tuple(gains * 50 for gains in learned.gains))
     after, _ = equalize_as_learned(program, reckless)
     with pytest.raises(GateError, match="learned equalization"):
         prove_learned(program, after, reckless, photos.numpy())
+
+
+def test_what_is_learned_is_taken_where_it_is_better_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    program, photos = uneven_program(), inputs(32)
+    start, warnings = decide(program, photos), Recorder(Silent())
+    effort = replace(EFFORTS["high"], equalization=48)
+    better, decisions = learn(program, start, photos, effort, warnings)
+    assert better is not program
+    assert decisions.activations != start.activations
+    assert not warnings.warnings
+
+    def learn_nonsense(program: ExportedProgram, *_: object, **__: object) -> Learned:
+        gains = tuple(torch.ones(s.channels) for s in find_streams(graph_module(program)))
+        coarse = {n: replace(q, scale=8 * q.scale) for n, q in start.activations.items()}
+        return Learned(gains=gains, ranges=coarse)
+
+    monkeypatch.setattr("deploy.quantization.learn.learn_equalization", learn_nonsense)
+    assert learn(program, start, photos, effort, warnings) == (program, start)
+    assert warnings.warnings == [GAINED_NOTHING]
 
 
 def test_ranges_that_a_rule_sets_are_not_learned() -> None:

@@ -11,7 +11,13 @@ from deploy.capture.simplify import simplify
 from deploy.quantization import activations
 from deploy.quantization.adjoint import Gradients, project, visit_gradients
 from deploy.quantization.calibrate import Observer
-from deploy.quantization.cross_layer_equalization import equalize, find_streams, largest_by_channel
+from deploy.quantization.cross_layer_equalization import (
+    LARGEST_GAIN_CLAMPED,
+    equalize,
+    find_streams,
+    peaks,
+    reach,
+)
 from deploy.quantization.gptq import input_moments, round_weights
 from deploy.quantization.ptq import Steps, decide
 from deploy.quantization.ranges import (
@@ -70,10 +76,65 @@ def test_equalization_evens_out_the_channels_of_a_residual_stream() -> None:
 
     def spread(of: ExportedProgram) -> float:
         module = graph_module(of)
-        largest = largest_by_channel(module, ["add"], photos)["add"]
+        largest = peaks(module, ["add"], photos)["add"].amax(0)
         return float(largest.max() / largest.median())
 
     assert spread(equalize(program, photos)) < spread(program) / 4
+
+
+class Detectors(nn.Module):
+    """Four channels behind a ReLU6; the first sees red alone, faintly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detect, self.head = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 12, 1)
+        with torch.no_grad():
+            self.detect.weight[0] = torch.tensor([1.0, -2.0, -2.0]).view(3, 1, 1)
+            self.detect.bias[0] = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(nn.functional.relu6(self.detect(x))).mean((2, 3))
+
+
+def test_what_few_photos_show_is_not_taken_for_all_that_a_clamp_will_see() -> None:
+    """A channel that is there for one class is silent on photos of all others."""
+    torch.manual_seed(0)
+    program = simplify(capture(Detectors(), (1, 3, SIDE, SIDE)))
+    grey = torch.rand(24, 1, SIDE, SIDE).expand(-1, 3, -1, -1)
+    hint, red = grey.clone(), torch.zeros(1, 3, SIDE, SIDE)
+    hint[0] = torch.tensor([1.0, 0.2, 0.2]).view(3, 1, 1)
+    red[:, 0] = 5.5
+    for photos in (grey, hint):
+        assert decibels(run(program, red), run(equalize(program, photos), red)) > 100
+
+
+def test_a_channel_reaches_as_far_as_its_photos_differ() -> None:
+    torch.manual_seed(0)
+    steady = 1 + 0.1 * torch.rand(96)
+    now_and_then = torch.rand(96) ** 8
+    silent = torch.zeros(96)
+    once = silent.clone()
+    once[5] = 1.0
+    seen = torch.stack([steady, now_and_then, silent, once], dim=1)
+    reached = reach(seen)
+    assert reached[0] == 2 * steady.max()
+    assert 2.2 * now_and_then.max() < reached[1] < 5 * now_and_then.max()
+    assert reached[2:].isinf().all()
+    for few in (1, 2, 3):
+        assert bool((reach(seen[:few])[:2] >= 2 * seen[:few].amax(0)[:2]).all())
+
+
+def test_no_gain_behind_a_clamp_is_more_than_its_channels_leave_room_for() -> None:
+    program, photos = small_program(), inputs(24)
+    before, after = (graph_module(p) for p in (program, equalize(program, photos)))
+    clamped = {node.name for stream in find_streams(before) for node in stream.bounds}
+    was, now = (peaks(module, clamped, photos) for module in (before, after))
+    assert clamped
+    for name in clamped:
+        gains = now[name].amax(0) / was[name].amax(0)
+        grown = gains > 1.001  # A silent channel has 0 / 0.
+        assert float(gains[grown].max()) <= LARGEST_GAIN_CLAMPED + 1e-4
+        assert bool((gains * reach(was[name]))[grown].le(6.001).all())
 
 
 def test_learned_rounding_leaves_less_error_in_a_layer_than_the_nearest_codes() -> None:
