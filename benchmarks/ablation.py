@@ -33,7 +33,7 @@ from deploy.pipeline.recipe import make_targets
 from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.cross_layer_equalization import equalize
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS
-from deploy.quantization.learned_equalization import equalize_as_learned, learn_equalization
+from deploy.quantization.learn import hold_out, learn
 from deploy.quantization.mixed_precision import leave_in_float
 from deploy.quantization.ptq import Decisions, Steps, decide
 from deploy.quantization.simulate import simulate
@@ -121,9 +121,14 @@ def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]
     )
     yield "+ parts in float: auto", equalized, mix.decisions
     effort = EFFORTS["high"]
-    learned = learn_equalization(equalized, pure, inputs, steps=effort.equalization)
-    program, ranges = equalize_as_learned(equalized, learned)
-    high = decide(program, inputs, effort=effort, ranges=ranges)
+    program, high = learn(
+        equalized,
+        decide(equalized, inputs, effort=effort),
+        inputs,
+        apart=hold_out([sample.photo_sha256 for sample in prepared.photos.calibration]),
+        effort=effort,
+        reporter=Silent(),
+    )
     yield "pure, --int8-effort high", program, high
 
 

@@ -161,7 +161,7 @@ def build(
             proved = tuple(check for proof in emulated for check in proof.checks)
             require(proved)
             checks += proved
-        recorder.warn_all(short_of(recipe.target_agreement, judged))
+        recorder.warn_all(short_of(recipe.target_agreement, judged, effort=recipe.int8_effort))
         manifest = write_contents(
             folder,
             spec=recipe.network,

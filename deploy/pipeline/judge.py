@@ -49,8 +49,9 @@ def judge_artifacts(
     ]
 
 
-def short_of(target: float, judged: Sequence[Judged]) -> list[str]:
-    """A warning if an int8 artifact agrees with the float network less often than `target`."""
+def short_of(target: float, judged: Sequence[Judged], *, effort: str) -> list[str]:
+    """A warning if an int8 artifact, made with `effort`, agrees with the float network less often
+    than `target`."""
     shares = {
         one.made.target.name: one.statistics.agreeing
         for one in judged
@@ -61,10 +62,11 @@ def short_of(target: float, judged: Sequence[Judged]) -> list[str]:
     name, reached = min(shares.items(), key=lambda share: share[1].value)
     if reached.value >= target:
         return []
+    harder = "" if effort == "high" else "try --int8-effort high, "
     return [
         f"held-back photos that keep their top class in {name}: {reached}, short of "
         f"{100 * target:g} %: calibrate on more photos of what your users photograph (--photos), "
-        "try --int8-effort high, or ship fp32 or fp16"
+        f"{harder}or ship fp32 or fp16"
     ]
 
 

@@ -31,7 +31,7 @@ from deploy.capture.proofs import constants_of, prove_rewrites
 from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.kernels import CLAMPS, clamp_bounds
 
-# A channel that hardly ever speaks gets no more than this: its noise is nothing anyway.
+# Where nothing clips. A channel that hardly ever speaks needs no more: its noise is nothing anyway.
 LARGEST_GAIN = 16.0
 # Before an upper clamp, where a gain costs the next layer's weights levels.
 LARGEST_GAIN_CLAMPED = 2.0
@@ -41,6 +41,8 @@ LARGEST_GAIN_CLAMPED = 2.0
 HEADROOM = 2.0
 TAIL = 1 / 8
 RARE = 1e-4
+# Of the loudest channel's. One with less on the middle photo is silent.
+SPEAKS = 1 / 8
 
 
 @dataclass
@@ -58,7 +60,7 @@ def equalize(program: ExportedProgram, photos: Tensor) -> ExportedProgram:
     """`program` with channels of like ranges wherever that changes no result.
 
     `photos` (N, C, H, W) float32 show the ranges. Behind a ReLU6, channels grow at most to where
-    it clips: results change for a photo that drives such a channel higher than `reach` foretells.
+    it clips: results change for a photo that drives one higher than `reach` foretells from those.
     """
     module = graph_module(program)
     equalize_graph(module, photos)
@@ -73,8 +75,8 @@ def prove_equalized(
 ) -> None:
     """Raise GateError where equalization changed a result, as far as it claims to change none.
 
-    Where activations clip from above that is for photos no brighter inside than those that it saw,
-    `calibration` (N, C, H, W). Elsewhere for all, `inputs` among them.
+    Where activations clip from above that is for the photos that it saw, `calibration`
+    (N, C, H, W). Elsewhere for all, `inputs` among them.
     """
 
     def equalization(module: GraphModule) -> None:
@@ -93,10 +95,9 @@ def is_exact(program: ExportedProgram) -> bool:
 def equalize_graph(module: GraphModule, photos: Tensor) -> None:
     """The work of `equalize`, on the graph itself."""
     streams = find_streams(module)
-    tensors = {node.name for stream in streams for node in stream.tensors}
-    reached = {name: reach(seen) for name, seen in peaks(module, tensors, photos).items()}
+    seen = peaks(module, streams, photos)
     for stream in streams:
-        apply_gains(module, stream, _gains(stream, reached))
+        apply_gains(module, stream, _gains(stream, seen))
     tidy(module)
 
 
@@ -129,9 +130,9 @@ def find_streams(module: GraphModule) -> list[Stream]:
     return [stream for stream in streams.values() if stream.producers and stream.consumers]
 
 
-def peaks(module: GraphModule, names: Iterable[str], photos: Tensor) -> dict[str, Tensor]:
-    """The largest magnitude of each channel on each photo, (N, C), of the tensors `names`."""
-    wanted = set(names)
+def peaks(module: GraphModule, streams: Iterable[Stream], photos: Tensor) -> dict[str, Tensor]:
+    """The largest magnitude of each channel on each photo, (N, C), by the names of tensors."""
+    wanted = {node.name for stream in streams for node in (*stream.tensors, *stream.bounds)}
     seen: dict[str, list[Tensor]] = {}
 
     def observe(name: str, value: Tensor) -> None:
@@ -145,40 +146,40 @@ def peaks(module: GraphModule, names: Iterable[str], photos: Tensor) -> dict[str
 def reach(seen: Tensor) -> Tensor:
     """How high photos not seen may drive each channel, (C,), of its peaks (N, C) on those `seen`.
 
-    Infinite for a channel that most photos leave silent, for it may be there for what none of them
-    shows: the classes of a network are many more than its calibration photos. Otherwise by an
-    exponential tail above a high threshold (Coles 2001, An Introduction to Statistical Modeling of
-    Extreme Values, section 4.2; shape 0).
+    Infinite for a channel that is silent on half of the photos, for it may be there for what none
+    of them shows: the classes of a network are many more than its calibration photos. Otherwise by
+    an exponential tail above a high threshold (Coles 2001, An Introduction to Statistical Modeling
+    of Extreme Values, section 4.2; shape 0).
     """
     falling = seen.sort(0, descending=True).values
     above = max(round(TAIL * len(seen)), 1)
     threshold = falling[min(above, len(seen) - 1)]
     scale = (falling[:above] - threshold).mean(0)
-    rare = threshold + scale * math.log(TAIL / RARE)
-    speaks = falling[len(seen) // 2] > 0
+    rare = threshold + scale * math.log(above / len(seen) / RARE)
+    middle = falling[len(seen) // 2]
+    speaks = middle > SPEAKS * middle.max()
     return torch.where(speaks, torch.maximum(rare, HEADROOM * falling[0]), torch.inf)
 
 
-def room(stream: Stream, reached: Mapping[str, Tensor]) -> Tensor:
-    """The largest gain of each channel (C,) with which what is `reached` (C,) stays below the
+def room(stream: Stream, seen: Mapping[str, Tensor]) -> Tensor:
+    """The largest gain of each channel (C,), from peaks (N, C): one with which nothing reaches the
     upper clamps of `stream`; never less than 1."""
-    free = torch.full((stream.channels,), torch.inf)
+    if not stream.bounds:
+        return torch.full((stream.channels,), LARGEST_GAIN)
+    free = torch.full((stream.channels,), LARGEST_GAIN_CLAMPED)
     for node, upper in stream.bounds.items():
-        free = torch.minimum(free, upper / reached[node.name].clamp_min(1e-12))
-    return free.clamp(1.0, LARGEST_GAIN_CLAMPED if stream.bounds else LARGEST_GAIN)
+        free = torch.minimum(free, upper / reach(seen[node.name]).clamp_min(1e-12))
+    return free.clamp_min(1.0)
 
 
-def _gains(stream: Stream, reached: Mapping[str, Tensor]) -> Tensor:
+def _gains(stream: Stream, seen: Mapping[str, Tensor]) -> Tensor:
     """(C,) gains >= 1: what brings each channel to its tensor's full range, over all tensors of
-    the stream by geometric mean, as far as no clamp is reached."""
+    the stream by geometric mean, as far as there is room."""
     wished = torch.zeros(stream.channels)
     for node in stream.tensors:
-        channel = reached[node.name]
-        finite = channel[channel.isfinite()]
-        full = finite.max() if len(finite) else torch.tensor(1.0)
-        wished += (full / channel.clamp_min(1e-12)).log()
-    gains = (wished / len(stream.tensors)).exp().clamp_min(1.0)
-    return torch.minimum(gains, room(stream, reached))
+        channel = seen[node.name].amax(0)
+        wished += (channel.max() / channel.clamp_min(1e-12)).log()
+    return (wished / len(stream.tensors)).exp().minimum(room(stream, seen)).clamp_min(1.0)
 
 
 def apply_gains(module: GraphModule, stream: Stream, gains: Tensor) -> None:
@@ -186,16 +187,17 @@ def apply_gains(module: GraphModule, stream: Stream, gains: Tensor) -> None:
     for node in stream.producers:
         weight, bias = constant(module, node.args[1]), bias_of(module, node)
         assert weight is not None
-        set_constant(module, node, 1, weight * gains.view(-1, *[1] * (weight.dim() - 1)))
+        of_outputs = gains.to(weight.dtype).view(-1, *[1] * (weight.dim() - 1))
+        set_constant(module, node, 1, weight * of_outputs)
         if bias is not None:
-            set_constant(module, node, 2, bias * gains)
+            set_constant(module, node, 2, bias * gains.to(bias.dtype))
     for node in stream.consumers:
         weight = constant(module, node.args[1])
         assert weight is not None
         axis = 0 if _is_depthwise(node) else 1
         shape = [1] * weight.dim()
         shape[axis] = -1
-        set_constant(module, node, 1, weight / gains.view(shape))
+        set_constant(module, node, 1, weight / gains.to(weight.dtype).view(shape))
 
 
 def set_constant(module: GraphModule, node: Node, index: int, value: Tensor) -> None:

@@ -21,7 +21,7 @@ from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
 from deploy.quantization.effort import EFFORTS
 from deploy.quantization.kernels import find_kernels
-from deploy.quantization.learn import learn
+from deploy.quantization.learn import hold_out, learn
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
@@ -77,9 +77,16 @@ def quantize(
     photos = torch.from_numpy(calibration)
     program = equalize(prepared.program, photos)
     prove_equalized(prepared.program, program, calibration, prepared.inputs)
-    pure = decide(program, photos, progress=reporter.progress)
+    pure = decide(program, photos, effort=EFFORTS[effort], progress=reporter.progress)
     if EFFORTS[effort].equalization:
-        program, pure = learn(program, pure, photos, EFFORTS[effort], reporter)
+        program, pure = learn(
+            program,
+            pure,
+            photos,
+            apart=hold_out([sample.photo_sha256 for sample in prepared.photos.calibration]),
+            effort=EFFORTS[effort],
+            reporter=reporter,
+        )
     tensor = InForm(program=program, module=graph_module(program), pure=pure)
     # Everything but the first layer is decided on normalized photos.
     made = {

@@ -33,7 +33,6 @@ from deploy.quantization.cross_layer_equalization import (
     apply_gains,
     find_streams,
     peaks,
-    reach,
     room,
 )
 from deploy.quantization.ptq import Decisions
@@ -47,8 +46,7 @@ BETAS = (0.9, 0.99)
 WARM_STEPS = 5
 # The last feature map says more of each photo than its logits do, and is what they are made of.
 FEATURE_SHARE = 0.5
-# Every fourth photo only tells which of so many moments was the best.
-HELD_OUT = 4
+# As often the photos held out tell whether it is the best moment so far.
 MOMENTS = 8
 
 
@@ -65,19 +63,18 @@ def learn_equalization(
     decisions: Decisions,
     photos: Tensor,
     *,
+    apart: Tensor,
     steps: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Learned:
     """Gains and ranges with which the int8 `program` answers as in float on `photos` (N, C, H, W).
 
-    `decisions` are those for `program` as it is, where learning starts. Of the photos every fourth
-    only tells when it was best; where nothing is gained on those, all stays as it is. The same
-    photos give the same.
+    `decisions` are those for `program` as it is, where learning starts. The photos `apart` (N,),
+    bool, teach nothing and tell when it was best; where nothing is gained on those, all stays as it
+    is. The same photos give the same.
     """
     student = _Student(graph_module(program), decisions, photos)
-    learning, held_out = split(photos)
-    if not len(held_out):
-        return student.learned()
+    learning, held_out = photos[~apart], photos[apart]
     optimizer = torch.optim.Adam(student.groups(), betas=BETAS)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps))
     draw = torch.Generator().manual_seed(0)
@@ -107,12 +104,6 @@ def learn_equalization(
     return kept
 
 
-def split(photos: Tensor) -> tuple[Tensor, Tensor]:
-    """Of `photos` (N, C, H, W) those that teach, and those held out to tell what it gained."""
-    apart = torch.arange(len(photos)) % HELD_OUT == HELD_OUT - 1
-    return photos[~apart], photos[apart]
-
-
 def equalize_as_learned(
     program: ExportedProgram, learned: Learned
 ) -> tuple[ExportedProgram, dict[str, QParams]]:
@@ -130,7 +121,7 @@ def prove_learned(
     learned: Learned,
     calibration: npt.NDArray[np.float32],
 ) -> None:
-    """Raise GateError where the gains of `learned` changed a result on the first of `calibration`.
+    """Raise GateError where the gains of `learned` changed a result on `calibration`.
 
     As with equalization, other photos may drive a channel into a clamp that those did not.
     """
@@ -159,9 +150,8 @@ class _Student:
     def __init__(self, module: GraphModule, decisions: Decisions, photos: Tensor) -> None:
         self._decisions = decisions
         streams = find_streams(module)
-        names = {node.name for stream in streams for node in stream.tensors}
-        reached = {name: reach(seen) for name, seen in peaks(module, names, photos).items()}
-        self._bounds = [_bounds(stream, reached) for stream in streams]
+        seen = peaks(module, streams, photos)
+        self._bounds = [_bounds(stream, seen) for stream in streams]
         self._gains = [torch.zeros(len(low), requires_grad=True) for low, _ in self._bounds]
         self._stream_of = {
             node.name: index for index, stream in enumerate(streams) for node in stream.tensors
@@ -303,9 +293,9 @@ class _Runner(Interpreter):
         return map_arg(n.args, read), map_arg(n.kwargs, read)
 
 
-def _bounds(stream: Stream, reached: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+def _bounds(stream: Stream, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The least and largest logarithm of each channel's gain, (C,): no clamp may be reached."""
-    high = room(stream, reached).log()
+    high = room(stream, seen).log()
     return (torch.zeros_like(high) if stream.bounds else -high), high
 
 

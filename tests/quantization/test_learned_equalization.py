@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from deploy.capture.program import graph_module
 from deploy.quantization.cross_layer_equalization import find_streams
 from deploy.quantization.effort import EFFORTS
-from deploy.quantization.learn import GAINED_NOTHING, learn
+from deploy.quantization.learn import GAINED_NOTHING, TOO_FEW, hold_out, learn
 from deploy.quantization.learned_equalization import (
     Learned,
     equalize_as_learned,
@@ -29,7 +29,13 @@ from deploy.support.reporter import Recorder, Silent
 
 
 def learn_gains(program: ExportedProgram, photos: Tensor, *, steps: int) -> Learned:
-    return learn_equalization(program, decide(program, photos), photos, steps=steps)
+    return learn_equalization(
+        program, decide(program, photos), photos, apart=every_fourth(photos), steps=steps
+    )
+
+
+def every_fourth(photos: Tensor) -> Tensor:
+    return hold_out([str(i) for i in range(len(photos))])
 
 
 def test_what_is_learned_beats_where_it_started_on_photos_not_seen() -> None:
@@ -38,7 +44,7 @@ def test_what_is_learned_beats_where_it_started_on_photos_not_seen() -> None:
     program = uneven_program()
     start = decide(program, photos)
     better, ranges = equalize_as_learned(
-        program, learn_equalization(program, start, photos, steps=48)
+        program, learn_equalization(program, start, photos, apart=every_fourth(photos), steps=48)
     )
     float_logits = run(program, unseen)
 
@@ -70,7 +76,8 @@ def test_a_clamp_that_cost_nothing_still_does() -> None:
     largest = {name: 6 / STEPS if high == 6 else 1.0 for name, (_, high) in clamped.items()}
     at_most = {name: QParams(largest[name], INT8_MIN) for name in clamped}
     wide = replace(start, activations={**start.activations, **at_most})
-    ranges = learn_equalization(program, wide, photos, steps=8).ranges
+    apart = every_fourth(photos)
+    ranges = learn_equalization(program, wide, photos, apart=apart, steps=8).ranges
     assert clamped
     assert all(ranges[name].saturates(bounds) for name, bounds in clamped.items())
 
@@ -88,9 +95,13 @@ def test_what_is_learned_is_taken_where_it_is_better_and_only_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program, photos = uneven_program(), inputs(32)
-    start, warnings = decide(program, photos), Recorder(Silent())
-    effort = replace(EFFORTS["high"], equalization=48)
-    better, decisions = learn(program, start, photos, effort, warnings)
+    warnings, effort = Recorder(Silent()), replace(EFFORTS["high"], equalization=48)
+    start = decide(program, photos, effort=effort)
+
+    def learned(apart: Tensor) -> tuple[ExportedProgram, Decisions]:
+        return learn(program, start, photos, apart=apart, effort=effort, reporter=warnings)
+
+    better, decisions = learned(every_fourth(photos))
     assert better is not program
     assert decisions.activations != start.activations
     assert not warnings.warnings
@@ -101,14 +112,23 @@ def test_what_is_learned_is_taken_where_it_is_better_and_only_there(
         return Learned(gains=gains, ranges=coarse)
 
     monkeypatch.setattr("deploy.quantization.learn.learn_equalization", learn_nonsense)
-    assert learn(program, start, photos, effort, warnings) == (program, start)
+    assert learned(every_fourth(photos)) == (program, start)
     assert warnings.warnings == [GAINED_NOTHING]
+    assert learned(hold_out(["one photo"] * len(photos))) == (program, start)
+    assert warnings.warnings == [GAINED_NOTHING, TOO_FEW]
+
+
+def test_no_crop_of_a_photo_that_teaches_is_held_out() -> None:
+    photos = [f"photo {i % 6}" for i in range(20)]
+    held = {photo for photo, apart in zip(photos, hold_out(photos), strict=True) if apart}
+    assert held == {"photo 3"}
 
 
 def test_ranges_that_a_rule_sets_are_not_learned() -> None:
     program, photos = small_program(SmallV3), inputs(8)
     decisions = decide(program, photos)
-    ranges = learn_equalization(program, decisions, photos, steps=4).ranges
+    apart = every_fourth(photos)
+    ranges = learn_equalization(program, decisions, photos, apart=apart, steps=4).ranges
     ruled = decisions.activations.keys() - ranges.keys() - decisions.sensitivity.moved.keys()
     assert "linear_1" in ruled  # The logits.
     assert any("hardsigmoid" in name or "hardtanh" in name or "clamp" in name for name in ruled)
