@@ -13,6 +13,7 @@ import importlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -33,10 +34,11 @@ from deploy.pipeline.recipe import make_targets
 from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.cross_layer_equalization import equalize
 from deploy.quantization.effort import DEFAULT_AGREEMENT, EFFORTS
-from deploy.quantization.learn import hold_out, learn
+from deploy.quantization.learn import with_learned_biases, with_learned_gains
 from deploy.quantization.mixed_precision import leave_in_float
 from deploy.quantization.ptq import Decisions, Steps, decide
 from deploy.quantization.simulate import simulate
+from deploy.quantization.train import hold_out
 from deploy.quantization.write import write_program
 from deploy.runtimes import load
 from deploy.statistics.error_statistics import compare_logits
@@ -121,15 +123,15 @@ def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]
     )
     yield "+ parts in float: auto", equalized, mix.decisions
     effort = EFFORTS["high"]
-    program, high = learn(
-        equalized,
-        decide(equalized, inputs, effort=effort),
-        inputs,
-        apart=hold_out([sample.photo_sha256 for sample in prepared.photos.calibration]),
-        effort=effort,
-        reporter=Silent(),
+    apart = hold_out([sample.photo_sha256 for sample in prepared.photos.calibration])
+    learn = partial(with_learned_gains, apart=apart, effort=effort, reporter=Silent())
+    program, gains = learn(equalized, decide(equalized, inputs, effort=effort), inputs)
+    yield "pure, + learned gains and ranges", program, gains
+    module = graph_module(program)
+    tuned = with_learned_biases(
+        module, gains, inputs, apart=apart, effort=effort, reporter=Silent()
     )
-    yield "pure, --int8-effort high", program, high
+    yield "+ learned biases: pure, high", program, tuned
 
 
 def with_corrected_biases(module: GraphModule, decisions: Decisions, photos: Tensor) -> Decisions:

@@ -42,7 +42,7 @@ HEADROOM = 2.0
 TAIL = 1 / 8
 RARE = 1e-4
 # Of the loudest channel's. One with less on the middle photo is silent.
-SPEAKS = 1 / 8
+SPEAKS = 1 / 32
 
 
 @dataclass

@@ -16,16 +16,22 @@ class Effort:
 
     `rounding`: learned rounding, which fits a few numbers to thousands of positions each.
     `pricing`: following errors to the logits, each photo of which costs as much as ten runs.
-    `equalization`: steps of learning gains and ranges by gradient, each of which costs as much as
-    twenty runs; 0 leaves it out.
+    `equalization` and `biases`: steps of learning gains with ranges, and biases, by gradient, each
+    of which costs as much as twenty runs; 0 leaves both out.
     """
 
     rounding: int
     pricing: int
     equalization: int = 0
+    biases: int = 0
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything is learned by gradient."""
+        return self.equalization > 0 or self.biases > 0
 
 
 EFFORTS = {
     "normal": Effort(rounding=32, pricing=24),
-    "high": Effort(rounding=128, pricing=128, equalization=96),
+    "high": Effort(rounding=128, pricing=128, equalization=96, biases=64),
 }

@@ -19,14 +19,21 @@ from deploy.capture.program import graph_module
 from deploy.photos.images import shares
 from deploy.quantization.calibration_check import check_calibration
 from deploy.quantization.cross_layer_equalization import equalize, prove_equalized
-from deploy.quantization.effort import EFFORTS
+from deploy.quantization.effort import EFFORTS, Effort
 from deploy.quantization.kernels import find_kernels
-from deploy.quantization.learn import hold_out, learn
+from deploy.quantization.learn import with_learned_biases, with_learned_gains
 from deploy.quantization.mixed_precision import Mix, leave_in_float
 from deploy.quantization.pixels import take_pixels_in_int8
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.share import short_of_int8
+from deploy.quantization.train import HELD_OUT, hold_out
 from deploy.support.reporter import Reporter
+
+TOO_FEW = f"effort high learns nothing from fewer than {HELD_OUT} different calibration photos"
+GAINED_NOTHING = (
+    "what effort high learned was no better on the calibration photos held out to tell, and was "
+    "dropped"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +42,27 @@ class InForm:
 
     `program` is the float program with its channels equalized, which all decisions are about, and
     `module` the same to be called. `pure` puts all of it into int8 that has a kernel, `mix` leaves
-    a few parts in float; None where that was not asked for.
+    a few parts in float; None where that was not asked for. `tuned` is the one of the two that was
+    asked for with learned biases; None where those were not.
     """
 
     program: ExportedProgram
     module: GraphModule
     pure: Decisions
     mix: Mix | None = None
+    tuned: Decisions | None = None
+
+    @property
+    def untuned(self) -> Decisions:
+        """What was asked for, without learned biases."""
+        return self.mix.decisions if self.mix else self.pure
 
     @cached_property
     def decisions(self) -> dict[Precision, Decisions]:
         """What each quantized precision is."""
         return {
-            "int8": self.mix.decisions if self.mix else self.pure,
+            "int8": self.tuned or self.untuned,
+            # Learned biases take back what rounding activations does.
             "w8": self.pure.weights_only(self.module),
         }
 
@@ -72,50 +87,49 @@ def quantize(
     The held-back photos take no part in any choice: they judge what comes out.
     Raises UserError where nothing has an int8 kernel, GateError where equalization is not exact.
     """
-    calibration = prepared.calibration
-    reporter.stage("calibrating")
+    calibration, how = prepared.calibration, EFFORTS[effort]
     photos = torch.from_numpy(calibration)
-    program = equalize(prepared.program, photos)
-    prove_equalized(prepared.program, program, calibration, prepared.inputs)
-    pure = decide(program, photos, effort=EFFORTS[effort], progress=reporter.progress)
-    if EFFORTS[effort].equalization:
-        program, pure = learn(
-            program,
-            pure,
-            photos,
-            apart=hold_out([sample.photo_sha256 for sample in prepared.photos.calibration]),
-            effort=EFFORTS[effort],
-            reporter=reporter,
+    apart = hold_out([sample.photo_sha256 for sample in prepared.photos.calibration])
+    learns = how.learns and bool(apart.any())
+    reporter.stage("calibrating")
+    equalized = program = equalize(prepared.program, photos)
+    prove_equalized(prepared.program, equalized, calibration, prepared.inputs)
+    pure = decide(program, photos, effort=how, progress=reporter.progress)
+    if learns:
+        program, pure = with_learned_gains(
+            equalized, pure, photos, apart=apart, effort=how, reporter=reporter
         )
     tensor = InForm(program=program, module=graph_module(program), pure=pure)
     # Everything but the first layer is decided on normalized photos.
     made = {
-        form: tensor if form == "tensor" else _of_pixels(prepared, tensor, effort) for form in forms
+        form: tensor if form == "tensor" else _of_pixels(prepared, tensor, how) for form in forms
     }
-    if target_agreement is None:
-        return made
-    reporter.stage("mixing int8 and float")
-    return {
-        form: replace(
-            one,
-            mix=leave_in_float(
-                one.module,
-                one.pure,
-                torch.from_numpy(_calibration(prepared, form)),
-                target=target_agreement,
-            ),
-        )
-        for form, one in made.items()
-    }
+    inputs = {form: torch.from_numpy(_calibration(prepared, form)) for form in forms}
+    if target_agreement is not None:
+        reporter.stage("mixing int8 and float")
+        for form, one in made.items():
+            mix = leave_in_float(one.module, one.pure, inputs[form], target=target_agreement)
+            made[form] = replace(one, mix=mix)
+    if learns:
+        for form, one in made.items():
+            tuned = with_learned_biases(
+                one.module, one.untuned, inputs[form], apart=apart, effort=how, reporter=reporter
+            )
+            made[form] = replace(one, tuned=tuned)
+        if program is equalized and all(one.tuned is one.untuned for one in made.values()):
+            reporter.warn(GAINED_NOTHING)
+    elif how.learns:
+        reporter.warn(TOO_FEW)
+    return made
 
 
-def _of_pixels(prepared: Prepared, tensor: InForm, effort: str) -> InForm:
+def _of_pixels(prepared: Prepared, tensor: InForm, effort: Effort) -> InForm:
     program = take_pixels(tensor.program, prepared.plan.preprocessing, prepared.fed("pixels"))
     pure = take_pixels_in_int8(
         program,
         tensor.pure,
         torch.from_numpy(_calibration(prepared, "pixels")),
-        effort=EFFORTS[effort],
+        effort=effort,
     )
     return InForm(program=program, module=graph_module(program), pure=pure)
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,17 +36,12 @@ from deploy.quantization.cross_layer_equalization import (
 )
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.ranges import INT8_MAX, INT8_MIN, QParams
+from deploy.quantization.train import train
 
-# Photos a step.
-BATCH = 4
-# Of Adam: of logarithms for gains and scales, of codes for zero points.
+# Of logarithms for gains and scales, of codes for zero points.
 GAIN_RATE, SCALE_RATE, ZERO_POINT_RATE = 0.03, 0.01, 0.5
-BETAS = (0.9, 0.99)
-WARM_STEPS = 5
 # The last feature map says more of each photo than its logits do, and is what they are made of.
 FEATURE_SHARE = 0.5
-# As often the photos held out tell whether it is the best moment so far.
-MOMENTS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,34 +68,7 @@ def learn_equalization(
     is. The same photos give the same.
     """
     student = _Student(graph_module(program), decisions, photos)
-    learning, held_out = photos[~apart], photos[apart]
-    optimizer = torch.optim.Adam(student.groups(), betas=BETAS)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps))
-    draw = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        targets = torch.cat([student.run_float(photo[None])[0] for photo in held_out])
-
-    def loss_held_out() -> float:
-        with torch.no_grad():
-            logits = torch.cat([student.run_int8(photo[None])[0] for photo in held_out])
-        return float((logits - targets).square().sum())
-
-    best, kept = loss_held_out(), student.learned()
-    waiting: list[int] = []
-    for step in range(1, steps + 1):
-        while len(waiting) < BATCH:
-            waiting += torch.randperm(len(learning), generator=draw).tolist()
-        batch, waiting = _mirrored(learning[waiting[:BATCH]], draw), waiting[BATCH:]
-        optimizer.zero_grad()
-        student.add_gradients(batch)
-        optimizer.step()
-        schedule.step()
-        student.keep_exact()
-        if step % max(steps // MOMENTS, 1) == 0 and (now := loss_held_out()) < best:
-            best, kept = now, student.learned()
-        if progress:
-            progress(step, steps)
-    return kept
+    return train(student, photos, apart=apart, steps=steps, progress=progress)
 
 
 def equalize_as_learned(
@@ -219,6 +186,13 @@ class _Student:
                 loss = loss + FEATURE_SHARE * of_features
             torch.autograd.backward(loss)
 
+    def error(self, photo: Tensor) -> float:
+        """The squared difference of the logits from float on one `photo` (1, C, H, W)."""
+        with torch.no_grad():
+            wanted, _ = self.run_float(photo)
+            logits, _ = self.run_int8(photo)
+        return float((logits - wanted).square().sum())
+
     def run_float(self, photos: Tensor) -> tuple[Tensor, Tensor | None]:
         """Logits (N, classes) and the last feature map (N, C, H, W), where there is one."""
         self._runner.rounds = False
@@ -316,14 +290,3 @@ def _tensors(module: GraphModule) -> list[str]:
 def _energy(tensors: Iterable[Tensor | None]) -> float:
     total = sum(float(tensor.square().sum()) for tensor in tensors if tensor is not None)
     return max(total, 1e-12)
-
-
-def _rate(steps: int, step: int) -> float:
-    """Warm up, then a cosine down to nothing."""
-    return min(1.0, (step + 1) / WARM_STEPS) * (1 + math.cos(math.pi * step / steps)) / 2
-
-
-def _mirrored(photos: Tensor, draw: torch.Generator) -> Tensor:
-    """Half of `photos` (N, C, H, W), as `draw` has it, the other way round."""
-    flipped = torch.rand(len(photos), 1, 1, 1, generator=draw) < 0.5
-    return torch.where(flipped, photos.flip(-1), photos)

@@ -16,10 +16,12 @@ from deploy.quantization.ranges import dequantize_weight, fake_quantize
 
 def simulate(module: GraphModule, decisions: Decisions, photos: Tensor) -> Tensor:
     """Logits (N, classes) of `module` in int8 by `decisions` for `photos` (N, C, H, W) float32."""
-    return torch.cat(run_photos(_Simulator(module, decisions), photos))
+    return torch.cat(run_photos(Simulator(module, decisions), photos))
 
 
-class _Simulator(Interpreter):
+class Simulator(Interpreter):
+    """Runs `module` as its int8 program computes, with gradients straight through the roundings."""
+
     def __init__(self, module: GraphModule, decisions: Decisions) -> None:
         super().__init__(module)
         self._activations = decisions.activations
@@ -30,16 +32,20 @@ class _Simulator(Interpreter):
             for name in kernel.inputs
             if name in decisions.activations
         }
-        self._weights = {
-            name: (_weight(weights), torch.from_numpy(weights.bias))
-            for name, weights in decisions.weights.items()
+        self._weights = {name: _weight(weights) for name, weights in decisions.weights.items()}
+        self._biases = {
+            name: torch.from_numpy(weights.bias) for name, weights in decisions.weights.items()
         }
 
+    def bias(self, name: str) -> Tensor:
+        """The bias (out,) of the convolution or linear `name`."""
+        return self._biases[name]
+
     def run_node(self, n: Node) -> object:
-        if (weights := self._weights.get(n.name)) is not None:
-            (x, _weight, *options), kwargs = self.fetch_args_kwargs_from_env(n)
+        if (weight := self._weights.get(n.name)) is not None:
+            (x, _, *options), kwargs = self.fetch_args_kwargs_from_env(n)
             assert callable(n.target)
-            value = n.target(x, *weights, *options[1:], **kwargs)
+            value = n.target(x, weight, self.bias(n.name), *options[1:], **kwargs)
         else:
             value = super().run_node(n)
         if n.name in self._made:

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from deploy.capture.program import graph_module
 from deploy.quantization.cross_layer_equalization import find_streams
 from deploy.quantization.effort import EFFORTS
-from deploy.quantization.learn import GAINED_NOTHING, TOO_FEW, hold_out, learn
+from deploy.quantization.learn import with_learned_gains
 from deploy.quantization.learned_equalization import (
     Learned,
     equalize_as_learned,
@@ -24,8 +24,9 @@ from deploy.quantization.learned_equalization import (
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.ranges import INT8_MIN, STEPS, QParams
 from deploy.quantization.simulate import simulate
+from deploy.quantization.train import hold_out
 from deploy.support.errors import GateError
-from deploy.support.reporter import Recorder, Silent
+from deploy.support.reporter import Silent
 
 
 def learn_gains(program: ExportedProgram, photos: Tensor, *, steps: int) -> Learned:
@@ -91,20 +92,22 @@ def test_a_gain_that_reaches_a_clamp_is_refused() -> None:
         prove_learned(program, after, reckless, photos.numpy())
 
 
-def test_what_is_learned_is_taken_where_it_is_better_and_only_there(
+def test_gains_are_taken_where_they_are_better_and_only_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program, photos = uneven_program(), inputs(32)
-    warnings, effort = Recorder(Silent()), replace(EFFORTS["high"], equalization=48)
+    effort = replace(EFFORTS["high"], equalization=48)
     start = decide(program, photos, effort=effort)
 
-    def learned(apart: Tensor) -> tuple[ExportedProgram, Decisions]:
-        return learn(program, start, photos, apart=apart, effort=effort, reporter=warnings)
+    def learned() -> tuple[ExportedProgram, Decisions]:
+        apart = every_fourth(photos)
+        return with_learned_gains(
+            program, start, photos, apart=apart, effort=effort, reporter=Silent()
+        )
 
-    better, decisions = learned(every_fourth(photos))
+    better, decisions = learned()
     assert better is not program
     assert decisions.activations != start.activations
-    assert not warnings.warnings
 
     def learn_nonsense(program: ExportedProgram, *_: object, **__: object) -> Learned:
         gains = tuple(torch.ones(s.channels) for s in find_streams(graph_module(program)))
@@ -112,16 +115,7 @@ def test_what_is_learned_is_taken_where_it_is_better_and_only_there(
         return Learned(gains=gains, ranges=coarse)
 
     monkeypatch.setattr("deploy.quantization.learn.learn_equalization", learn_nonsense)
-    assert learned(every_fourth(photos)) == (program, start)
-    assert warnings.warnings == [GAINED_NOTHING]
-    assert learned(hold_out(["one photo"] * len(photos))) == (program, start)
-    assert warnings.warnings == [GAINED_NOTHING, TOO_FEW]
-
-
-def test_no_crop_of_a_photo_that_teaches_is_held_out() -> None:
-    photos = [f"photo {i % 6}" for i in range(20)]
-    held = {photo for photo, apart in zip(photos, hold_out(photos), strict=True) if apart}
-    assert held == {"photo 3"}
+    assert learned() == (program, start)
 
 
 def test_ranges_that_a_rule_sets_are_not_learned() -> None:
