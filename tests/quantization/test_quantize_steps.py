@@ -96,7 +96,7 @@ class Detectors(nn.Module):
         return self.head(nn.functional.relu6(self.detect(x))).mean((2, 3))
 
 
-@pytest.mark.parametrize("residue", [0.0, 0.02])
+@pytest.mark.parametrize("residue", [0.0, 0.004])
 def test_what_few_photos_show_is_not_taken_for_all_that_a_clamp_will_see(residue: float) -> None:
     """A channel that is there for one class is (nearly) silent on photos of all others."""
     torch.manual_seed(0)
