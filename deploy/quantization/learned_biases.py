@@ -72,15 +72,17 @@ class _Student(Simulator):
 
     def add_gradients(self, photos: Tensor) -> None:
         with torch.no_grad():
-            wanted = torch.cat([_logits(self._float, photo[None]) for photo in photos])
+            wanted = torch.cat([self.float_logits(photo[None]) for photo in photos])
         energy = wanted.square().sum().clamp_min(1e-12)
         for photo, logits in zip(photos, wanted, strict=True):
-            error = (_logits(self, photo[None]) - logits).square().sum()
+            error = (self.int8_logits(photo[None]) - logits).square().sum()
             torch.autograd.backward(error / energy)
 
-    def error(self, photo: Tensor) -> float:
-        with torch.no_grad():
-            return float((_logits(self, photo) - _logits(self._float, photo)).square().sum())
+    def float_logits(self, photo: Tensor) -> Tensor:
+        return _logits(self._float, photo)
+
+    def int8_logits(self, photo: Tensor) -> Tensor:
+        return _logits(self, photo)
 
     def keep_exact(self) -> None:
         pass

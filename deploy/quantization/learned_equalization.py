@@ -186,12 +186,13 @@ class _Student:
                 loss = loss + FEATURE_SHARE * of_features
             torch.autograd.backward(loss)
 
-    def error(self, photo: Tensor) -> float:
-        """The squared difference of the logits from float on one `photo` (1, C, H, W)."""
-        with torch.no_grad():
-            wanted, _ = self.run_float(photo)
-            logits, _ = self.run_int8(photo)
-        return float((logits - wanted).square().sum())
+    def float_logits(self, photo: Tensor) -> Tensor:
+        """Logits (1, classes) of the float program for one `photo` (1, C, H, W)."""
+        return self.run_float(photo)[0]
+
+    def int8_logits(self, photo: Tensor) -> Tensor:
+        """The same of the program with activations in int8."""
+        return self.run_int8(photo)[0]
 
     def run_float(self, photos: Tensor) -> tuple[Tensor, Tensor | None]:
         """Logits (N, classes) and the last feature map (N, C, H, W), where there is one."""

@@ -33,8 +33,11 @@ class Student(Protocol[T_co]):
     def add_gradients(self, photos: Tensor) -> None:
         """Add those of the difference from float on `photos` (N, C, H, W) to the parameters."""
 
-    def error(self, photo: Tensor) -> float:
-        """The squared difference of the logits from float on one `photo` (1, C, H, W)."""
+    def float_logits(self, photo: Tensor) -> Tensor:
+        """Logits (1, classes) of the float program for one `photo` (1, C, H, W)."""
+
+    def int8_logits(self, photo: Tensor) -> Tensor:
+        """The same of the int8 program as it is."""
 
     def keep_exact(self) -> None:
         """Bring the parameters back to where they may be."""
@@ -70,8 +73,13 @@ def train(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps))
     draw = torch.Generator().manual_seed(0)
 
+    with torch.no_grad():
+        wanted = torch.cat([student.float_logits(photo[None]) for photo in held_out])
+
     def error() -> float:
-        return sum(student.error(photo[None]) for photo in held_out)
+        with torch.no_grad():
+            logits = torch.cat([student.int8_logits(photo[None]) for photo in held_out])
+        return float((logits - wanted).square().sum())
 
     best, kept = error(), student.learned()
     waiting: list[int] = []
