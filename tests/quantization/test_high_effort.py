@@ -1,4 +1,4 @@
-"""Effort high from photos to decisions: what is learned is for int8, and nothing learned is told."""
+"""Effort high from photos to decisions: int8 alone has what was learned."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from small_build import recipe
 from small_photos import write_photos
 
+from deploy.backends import InputForm
 from deploy.capture.prepare import Prepared, prepare
 from deploy.quantization.effort import EFFORTS, Effort
 from deploy.quantization.int8 import GAINED_NOTHING, TOO_FEW, Quantized, quantize
@@ -24,14 +25,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return prepare(recipe(Path("unused"), photos).network, photos, Silent())
 
 
-def quantized(prepared: Prepared, warnings: Recorder, patch: pytest.MonkeyPatch) -> Quantized:
+def quantized(
+    prepared: Prepared,
+    warnings: Recorder,
+    patch: pytest.MonkeyPatch,
+    *forms: InputForm,
+) -> Quantized:
     patch.setitem(EFFORTS, "high", Effort(rounding=4, pricing=2, equalization=1, biases=1))
     return quantize(
         prepared,
         effort="high",
         target_agreement=None,
         reporter=warnings,
-        forms=("tensor", "pixels"),
+        forms=forms,
     )
 
 
@@ -51,7 +57,7 @@ def test_learned_biases_are_those_of_int8_and_not_of_what_computes_in_float(
 
     monkeypatch.setattr("deploy.quantization.int8.with_learned_biases", shift)
     warnings = Recorder(Silent())
-    forms = quantized(prepared, warnings, monkeypatch)
+    forms = quantized(prepared, warnings, monkeypatch, "tensor", "pixels")
     assert [one.decisions["int8"] for one in forms.values()] == shifted
     for one in forms.values():
         assert same_biases(one.decisions["w8"].weights, one.pure.weights)
@@ -62,7 +68,7 @@ def test_learned_biases_are_those_of_int8_and_not_of_what_computes_in_float(
 def test_what_learns_nothing_is_told(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     warnings = Recorder(Silent())
     monkeypatch.setattr("deploy.quantization.learn._is_better", lambda *_: False)
-    forms = quantized(prepared, warnings, monkeypatch)
+    forms = quantized(prepared, warnings, monkeypatch, "tensor")
     assert all(one.decisions["int8"] is one.pure for one in forms.values())
     assert warnings.warnings == [GAINED_NOTHING]
 
@@ -72,6 +78,6 @@ def test_photos_that_are_too_few_to_hold_one_out_are_told(
 ) -> None:
     photos = write_photos(tmp_path / "photos", 3)
     few, warnings = prepare(recipe(tmp_path, photos).network, photos, Silent()), Recorder(Silent())
-    forms = quantized(few, warnings, monkeypatch)
+    forms = quantized(few, warnings, monkeypatch, "tensor")
     assert all(one.decisions["int8"] is one.pure for one in forms.values())
     assert warnings.warnings == [TOO_FEW]
