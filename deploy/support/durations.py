@@ -22,8 +22,8 @@ _MACS, _GROWTH = 300e6, 0.75
 _BEFORE_S = 7.0
 # Calibrating and choosing int8, of that network; and the trials that `sensitivity` adds.
 _INT8_S, _PRICING_S = 33.0, 12.0
-# What more photos and learned gains add to that, with `--int8-effort high`.
-_HIGH_S = 170.0
+# What more photos, learned gains and learned biases add to that, with `--int8-effort high`.
+_HIGH_S = 280.0
 # An artifact of `Backend.effort` 1, of that network, and how much more an int8 one takes; this
 # share of it does not shrink with the network.
 _EFFORT_S, _QUANTIZED_TAKES, _FIXED_SHARE = 3.5, 1.4, 0.4
@@ -64,7 +64,7 @@ def build_seconds(
 
     >>> made = Artifacts(in_float=4.0, quantized=4.0)
     >>> round(build_seconds(made)), round(build_seconds(made, high=True))
-    (50, 220)
+    (50, 330)
     """
     int8 = quantize_seconds(macs, high=high) if made.quantized else 0.0
     share = _FIXED_SHARE + (1 - _FIXED_SHARE) * _size(macs)
