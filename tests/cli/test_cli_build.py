@@ -39,11 +39,14 @@ def test_build_prints_one_json_object_and_only_our_warnings(command_build: Comma
     assert first["agreement_interval"] == facts["artifacts"][0]["agreement_interval"]
     # What the toolkits print while they load and export would stand here too.
     assert command_build.stderr.splitlines() == [f"warning: {text}" for text in facts["warnings"]]
-    without_names, few_photos, narrow_ranges, short_of_target = facts["warnings"]
+    without_names, few_photos, *others = facts["warnings"]
     assert "labels" in without_names
     assert "12" in few_photos
-    assert "too narrow" in narrow_ranges
-    assert "short of 97 %" in short_of_target
+    # Of the int8 of an untrained network, by its figures on the processor at hand.
+    least = min(one["agreement"] for one in facts["artifacts"] if one["name"].endswith("int8"))
+    short = [text for text in others if "short of 97 %" in text]
+    assert len(short) == (least < 0.97)
+    assert all("too narrow" in text for text in others if text not in short)
 
 
 def test_verify_proves_it_without_a_word_from_the_runtimes(command_build: CommandBuild) -> None:
