@@ -154,11 +154,14 @@ class _Writer:
         """y = hardswish(x)        becomes        gate = dq(q(x * 1/6)), y = x * gate
 
         The gate hardsigmoid(x) = clamp(x / 6 + 1/2, 0, 1) costs no operator: the quantize has
-        zero point 128 and so saturates at -1/2 and 1/2, and the dequantize reads the same codes
-        with zero point 0, which adds the half.
+        zero point 128, and the dequantize reads the same codes with another zero point, which adds
+        the half. With 254 steps and zero point 1 that is exactly a half, and x > 3 saturates at 1;
+        below -3 the gate would be -1/254, but what only a hard-swish reads starts there. Where x
+        goes on below, 255 steps and zero point 0 saturate at both ends, half a step too high.
         """
         node, graph = self.nodes[kernel.node], self.module.graph
         x = node.args[0]
+        steps, zero_point = (254, 1) if kernel.inputs[0] in self.before_hardswish else (255, 0)
         with graph.inserting_before(node):
             one = add_constant(self.module, f"{node.name}_one", torch.tensor(1, dtype=torch.uint8))
             sixth = graph.call_function(
@@ -166,10 +169,11 @@ class _Writer:
             )
             scaled = graph.call_function(aten.mul.Tensor, (x, sixth))
             codes = graph.call_function(
-                qd.quantize_per_tensor.default, (scaled, 1 / 255, 128, 0, 255, torch.uint8)
+                qd.quantize_per_tensor.default, (scaled, 1 / steps, 128, 0, 255, torch.uint8)
             )
             gate = graph.call_function(
-                qd.dequantize_per_tensor.default, (codes, 1 / 255, 0, 0, 255, torch.uint8)
+                qd.dequantize_per_tensor.default,
+                (codes, 1 / steps, zero_point, 0, 255, torch.uint8),
             )
             product = graph.call_function(aten.mul.Tensor, (x, gate))
         node.replace_all_uses_with(product)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from deploy.capture.program import aten, calls, capture, constant, graph_module
+from deploy.capture.simplify import simplify
 from deploy.photos import load_photos
 from deploy.photos.images import normalize
 from deploy.quantization.kernels import find_kernels
@@ -229,6 +230,32 @@ def test_hard_swish_as_products_is_hard_swish_within_a_code() -> None:
     kernel = write_program(program, decisions, Dialect(unsigned=True))
     assert aten.hardswish.default not in operators(products)
     assert decibels(run(kernel, photos), run(products, photos)) > 25
+
+
+class OneHardswish(nn.Module):
+    """Where its gate is open half and more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 12, 1)
+        with torch.no_grad():
+            self.conv.weight *= 0.3
+            self.conv.bias.fill_(1.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.hardswish(self.conv(x)).mean((2, 3))
+
+
+def test_hard_swish_as_products_is_on_average_neither_too_high_nor_too_low() -> None:
+    """What is little in one adds up over the twenty of a MobileNetV3."""
+    torch.manual_seed(0)
+    program, photos = simplify(capture(OneHardswish(), (1, 3, SIDE, SIDE))), inputs(24)
+    decisions = decide(program, photos)
+    (swish,) = [kernel for kernel in decisions.kernels if kernel.kind == "hardswish"]
+    products = write_program(program, decisions, Dialect(unsigned=True, hardswish="products"))
+    kernel = write_program(program, decisions, Dialect(unsigned=True))
+    shift = (run(products, photos) - run(kernel, photos)).mean()
+    assert abs(float(shift)) < 0.03 * decisions.activations[swish.output].scale
 
 
 def test_biases_make_up_for_the_mean_error_of_rounded_weights() -> None:
