@@ -13,7 +13,6 @@ import importlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
@@ -124,12 +123,13 @@ def steps(prepared: Prepared) -> Iterator[tuple[str, ExportedProgram, Decisions]
     yield "+ parts in float: auto", equalized, mix.decisions
     effort = EFFORTS["high"]
     apart = hold_out([sample.photo_sha256 for sample in prepared.photos.calibration])
-    learn = partial(with_learned_gains, apart=apart, effort=effort, reporter=Silent())
-    program, gains = learn(equalized, decide(equalized, inputs, effort=effort), inputs)
+    start = decide(equalized, inputs, effort=effort)
+    program, gains = with_learned_gains(
+        equalized, start, inputs, apart=apart, effort=effort, reporter=Silent()
+    )
     yield "pure, + learned gains and ranges", program, gains
-    module = graph_module(program)
     tuned = with_learned_biases(
-        module, gains, inputs, apart=apart, effort=effort, reporter=Silent()
+        graph_module(program), gains, inputs, apart=apart, effort=effort, reporter=Silent()
     )
     yield "+ learned biases: pure, high", program, tuned
 

@@ -35,9 +35,9 @@ from deploy.quantization.kernels import CLAMPS, clamp_bounds
 LARGEST_GAIN = 16.0
 # Before an upper clamp, where a gain costs the next layer's weights levels.
 LARGEST_GAIN_CLAMPED = 2.0
-# How high a channel may be driven by a photo not seen: by HEADROOM more than by any that was seen,
-# and by what comes once in 1 / RARE photos where the photos above the highest TAIL of all say how
-# fast large values grow rare.
+# How high a photo not seen may drive a channel: HEADROOM times as high as any that was seen, or as
+# comes once in 1 / RARE photos, where the highest TAIL of those seen say how fast large values grow
+# rare.
 HEADROOM = 2.0
 TAIL = 1 / 8
 RARE = 1e-4

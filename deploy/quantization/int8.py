@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
@@ -100,11 +101,12 @@ def quantize(
             equalized, pure, photos, apart=apart, effort=how, reporter=reporter
         )
     tensor = InForm(program=program, module=graph_module(program), pure=pure)
+    inputs = {form: torch.from_numpy(_calibration(prepared, form)) for form in forms}
     # Everything but the first layer is decided on normalized photos.
     made = {
-        form: tensor if form == "tensor" else _of_pixels(prepared, tensor, how) for form in forms
+        form: tensor if form == "tensor" else _of_pixels(prepared, tensor, inputs[form], how)
+        for form in forms
     }
-    inputs = {form: torch.from_numpy(_calibration(prepared, form)) for form in forms}
     if target_agreement is not None:
         reporter.stage("mixing int8 and float")
         for form, one in made.items():
@@ -123,14 +125,9 @@ def quantize(
     return made
 
 
-def _of_pixels(prepared: Prepared, tensor: InForm, effort: Effort) -> InForm:
+def _of_pixels(prepared: Prepared, tensor: InForm, calibration: Tensor, effort: Effort) -> InForm:
     program = take_pixels(tensor.program, prepared.plan.preprocessing, prepared.fed("pixels"))
-    pure = take_pixels_in_int8(
-        program,
-        tensor.pure,
-        torch.from_numpy(_calibration(prepared, "pixels")),
-        effort=effort,
-    )
+    pure = take_pixels_in_int8(program, tensor.pure, calibration, effort=effort)
     return InForm(program=program, module=graph_module(program), pure=pure)
 
 

@@ -51,9 +51,11 @@ def with_learned_gains(
     prove_learned(program, equalized, learned, inputs.numpy())
     reporter.stage("calibrating")
     decisions = decide(equalized, inputs, effort=effort, ranges=ranges, progress=reporter.progress)
-    before = _errors(graph_module(program), start, inputs[apart])
-    after = _errors(graph_module(equalized), decisions, inputs[apart])
-    return (equalized, decisions) if _is_better(after, before) else (program, start)
+    module, held_out = graph_module(program), inputs[apart]
+    before = simulate(module, start, held_out)
+    after = simulate(graph_module(equalized), decisions, held_out)
+    is_better = _is_better(after, before, _in_float(module, held_out))
+    return (equalized, decisions) if is_better else (program, start)
 
 
 def with_learned_biases(
@@ -76,17 +78,18 @@ def with_learned_biases(
         steps=effort.biases,
         progress=partial(reporter.progress, "biases"),
     )
-    before, after = (_errors(module, one, inputs[apart]) for one in (start, learned))
-    return learned if _is_better(after, before) else start
+    held_out = inputs[apart]
+    before, after = (simulate(module, one, held_out) for one in (start, learned))
+    return learned if _is_better(after, before, _in_float(module, held_out)) else start
 
 
-def _errors(module: GraphModule, decisions: Decisions, inputs: Tensor) -> Tensor:
-    """The energy (N,) of what int8 adds to the logits of each of `inputs`, simulated."""
-    wanted = torch.cat(run_photos(Interpreter(module), inputs))
-    return (simulate(module, decisions, inputs) - wanted).square().sum(1).clamp_min(1e-30)
+def _in_float(module: GraphModule, inputs: Tensor) -> Tensor:
+    return torch.cat(run_photos(Interpreter(module), inputs))
 
 
-def _is_better(after: Tensor, before: Tensor) -> bool:
-    """Whether errors (N,) shrink by more, on average in dB, than that average is uncertain by."""
-    gains = (before / after).log()
+def _is_better(after: Tensor, before: Tensor, wanted: Tensor) -> bool:
+    """Whether logits (N, classes) come closer to those `wanted`, on average in dB, by more than
+    that average is uncertain by."""
+    errors = [(one - wanted).square().sum(1).clamp_min(1e-30) for one in (before, after)]
+    gains = (errors[0] / errors[1]).log()
     return bool(gains.mean() > gains.std() / len(gains) ** 0.5)

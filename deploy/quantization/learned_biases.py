@@ -79,10 +79,12 @@ class _Student(Simulator):
             torch.autograd.backward(error / energy)
 
     def float_logits(self, photo: Tensor) -> Tensor:
-        return _logits(self._float, photo)
+        logits: Tensor = self._float.run(photo)
+        return logits
 
     def int8_logits(self, photo: Tensor) -> Tensor:
-        return _logits(self, photo)
+        logits: Tensor = self.run(photo)
+        return logits
 
     def keep_exact(self) -> None:
         pass
@@ -91,8 +93,3 @@ class _Student(Simulator):
         return {
             name: self._steps[name] * shift.detach().clone() for name, shift in self._shifts.items()
         }
-
-
-def _logits(interpreter: Interpreter, photo: Tensor) -> Tensor:
-    logits: Tensor | tuple[Tensor, ...] = interpreter.run(photo)
-    return logits[0] if isinstance(logits, (tuple, list)) else logits

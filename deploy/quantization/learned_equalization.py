@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
-from torch.fx import GraphModule, Interpreter, Node
-from torch.fx.node import map_arg
+from torch.fx import GraphModule, Node
 
 from deploy.capture.program import aten, graph_module, input_shape, is_constant, tidy
 from deploy.capture.proofs import prove_rewrites
@@ -36,6 +35,7 @@ from deploy.quantization.cross_layer_equalization import (
 )
 from deploy.quantization.ptq import Decisions
 from deploy.quantization.ranges import INT8_MAX, INT8_MIN, QParams
+from deploy.quantization.simulate import Simulator
 from deploy.quantization.train import train
 
 # Of logarithms for gains and scales, of codes for zero points.
@@ -221,8 +221,8 @@ class _Student:
         )
 
 
-class _Runner(Interpreter):
-    """Runs the graph, rounding by `rounding(name, value)` what int8 kernels make and read."""
+class _Runner(Simulator):
+    """Runs the graph with its own weights, rounding by `rounding(name, value)` or not at all."""
 
     def __init__(
         self,
@@ -230,42 +230,26 @@ class _Runner(Interpreter):
         decisions: Decisions,
         rounding: Callable[[str, Tensor], Tensor],
     ) -> None:
-        super().__init__(module)
+        super().__init__(module, replace(decisions, weights={}))
         self._rounding = rounding
         self.rounds = True
         self._features: Tensor | None = None
-        quantized = decisions.activations.keys()
-        self._made = {kernel.output for kernel in decisions.kernels} & quantized
-        self._reads = {
-            (kernel.reader, name)
-            for kernel in decisions.kernels
-            for name in kernel.inputs
-            if name in quantized
-        }
         pools = [node for node in module.graph.nodes if node.target is aten.mean.dim]
         self._last = pools[-1].args[0] if pools else None
 
     def answer(self, photos: Tensor) -> tuple[Tensor, Tensor | None]:
-        logits = self.run(photos)
-        return logits[0] if isinstance(logits, (tuple, list)) else logits, self._features
+        """Logits (N, classes) and the last feature map (N, C, H, W), where there is one."""
+        return self.run(photos), self._features
+
+    def rounded(self, name: str, value: Tensor) -> Tensor:
+        return self._rounding(name, value) if self.rounds else value
 
     def run_node(self, n: Node) -> object:
         value = super().run_node(n)
-        if self.rounds and n.name in self._made:
-            assert isinstance(value, Tensor)
-            value = self._rounding(n.name, value)
         if n is self._last:
             assert isinstance(value, Tensor)
             self._features = value
         return value
-
-    def fetch_args_kwargs_from_env(self, n: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        def read(node: Node) -> Any:
-            value = self.env[node]
-            made_in_float = node.name not in self._made and (n.name, node.name) in self._reads
-            return self._rounding(node.name, value) if self.rounds and made_in_float else value
-
-        return map_arg(n.args, read), map_arg(n.kwargs, read)
 
 
 def _bounds(stream: Stream, seen: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

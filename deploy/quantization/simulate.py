@@ -41,6 +41,10 @@ class Simulator(Interpreter):
         """The bias (out,) of the convolution or linear `name`."""
         return self._biases[name]
 
+    def rounded(self, name: str, value: Tensor) -> Tensor:
+        """The tensor `name` through int8 and back."""
+        return fake_quantize(value, self._activations[name])
+
     def run_node(self, n: Node) -> object:
         if (weight := self._weights.get(n.name)) is not None:
             (x, _, *options), kwargs = self.fetch_args_kwargs_from_env(n)
@@ -50,7 +54,7 @@ class Simulator(Interpreter):
             value = super().run_node(n)
         if n.name in self._made:
             assert isinstance(value, Tensor)
-            value = fake_quantize(value, self._activations[n.name])
+            value = self.rounded(n.name, value)
         return value
 
     def fetch_args_kwargs_from_env(self, n: Node) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -58,7 +62,7 @@ class Simulator(Interpreter):
             value = self.env[node]
             # What a float operator made: only int8 kernels read its integers.
             if node.name not in self._made and (n.name, node.name) in self._reads:
-                value = fake_quantize(value, self._activations[node.name])
+                value = self.rounded(node.name, value)
             return value
 
         return map_arg(n.args, read), map_arg(n.kwargs, read)

@@ -11,6 +11,7 @@ from torch.export import ExportedProgram
 from deploy.capture.program import capture, graph_module
 from deploy.capture.simplify import simplify
 from deploy.photos.images import normalize
+from deploy.quantization.train import hold_out
 from deploy.statistics.error_statistics import sqnr_db
 from models.layers import ConvBNAct, global_average_pool
 from models.preprocessing import Preprocessing
@@ -75,6 +76,11 @@ def crops(count: int, *, seed: int = 0) -> npt.NDArray[np.uint8]:
 def inputs(count: int, *, seed: int = 0) -> Tensor:
     """The same, normalized: float32 (count, 3, SIDE, SIDE)."""
     return torch.from_numpy(normalize(crops(count, seed=seed), PREPROCESSING))
+
+
+def every_fourth(photos: Tensor) -> Tensor:
+    """Which of `photos` are held out from learning, (N,) bool, where each is a photo of its own."""
+    return hold_out([str(i) for i in range(len(photos))])
 
 
 def run(program: ExportedProgram, photos: Tensor) -> Tensor:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_network import decibels, inputs, run, small_program
+from small_network import decibels, every_fourth, inputs, run, small_program
 from test_quantize_steps import uneven_program
-from torch import Tensor
 
 from deploy.capture.program import graph_module
 from deploy.quantization.effort import EFFORTS
@@ -18,10 +17,6 @@ from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.simulate import simulate
 from deploy.quantization.train import hold_out
 from deploy.support.reporter import Silent
-
-
-def every_fourth(photos: Tensor) -> Tensor:
-    return hold_out([str(i) for i in range(len(photos))])
 
 
 def with_shifted_biases(decisions: Decisions, steps: float) -> Decisions:

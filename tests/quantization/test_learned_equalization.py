@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_network import SmallV3, decibels, inputs, run, small_program
+from small_network import SmallV3, decibels, every_fourth, inputs, run, small_program
 from test_quantize_steps import uneven_program
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -24,7 +24,6 @@ from deploy.quantization.learned_equalization import (
 from deploy.quantization.ptq import Decisions, decide
 from deploy.quantization.ranges import INT8_MIN, STEPS, QParams
 from deploy.quantization.simulate import simulate
-from deploy.quantization.train import hold_out
 from deploy.support.errors import GateError
 from deploy.support.reporter import Silent
 
@@ -33,10 +32,6 @@ def learn_gains(program: ExportedProgram, photos: Tensor, *, steps: int) -> Lear
     return learn_equalization(
         program, decide(program, photos), photos, apart=every_fourth(photos), steps=steps
     )
-
-
-def every_fourth(photos: Tensor) -> Tensor:
-    return hold_out([str(i) for i in range(len(photos))])
 
 
 def test_what_is_learned_beats_where_it_started_on_photos_not_seen() -> None:
