@@ -198,7 +198,7 @@ def test_one_phone_by_two_transports_is_one_phone(phone: MakePhone, adb_server: 
         ):
             pass
     finally:
-        adb_server.run("disconnect", again)
+        adb_server.disconnect(again)
 
 
 def test_two_phones_with_one_serial_number_are_two(phone: MakePhone, adb_server: AdbServer) -> None:

@@ -65,6 +65,15 @@ class AdbServer:
     def kill(self) -> None:
         self.run("kill-server")
 
+    def disconnect(self, serial: str) -> None:
+        """Until it is gone: adb may answer first, and may just be connecting it anew."""
+
+        def gone() -> bool:
+            self.run("disconnect", serial)
+            return serial.encode() not in self.run("devices").stdout
+
+        assert until(gone)
+
     def restart(self) -> None:
         """It then knows no phone any more."""
         self.kill()
@@ -140,7 +149,7 @@ def phone(adb_server: AdbServer) -> Iterator[MakePhone]:
                 VirtualPhone(profile=profile, faults=faults, seed=seed, speed=speed)
             )
             adb_server.run("connect", made.serial, timeout=15)
-            stack.callback(adb_server.run, "disconnect", made.serial)
+            stack.callback(adb_server.disconnect, made.serial)
             return ConnectedPhone(serial=made.serial, phone=made, server=adb_server)
 
         yield make
