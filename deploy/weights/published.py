@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from deploy.assets import fetch
@@ -21,9 +23,14 @@ from models.weights.source import (
 
 
 def names_a_file(weights: str) -> bool:
-    """Whether `--weights` is a path, there or not, rather than the name of published ones."""
+    """Whether `--weights` is a path, there or not, rather than the name of published ones.
+
+    A published name is never one: many a working folder has an `imagenet` in it.
+    """
+    if weights in _names(SOURCES):
+        return False
     path = Path(weights)
-    return path.exists() or bool(path.suffix) or len(path.parts) > 1
+    return path.exists() or bool(path.suffix) or os.sep in weights
 
 
 def find_source(network: str, name: str, width: float) -> WeightSource:
@@ -36,7 +43,7 @@ def find_source(network: str, name: str, width: float) -> WeightSource:
         raise UserError(
             f"no published weights are known for {network}: give --weights FILE or --weights none"
         )
-    names = sorted({DEFAULT_WEIGHTS, *(source.name for source in of_network)})
+    names = sorted(_names(of_network))
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3) or names
         raise UserError(
@@ -52,6 +59,10 @@ def find_source(network: str, name: str, width: float) -> WeightSource:
         f"{network} has {name!r} weights at width {widths}, not {width:g}: "
         "choose that width, or give --weights FILE or --weights none"
     )
+
+
+def _names(sources: Iterable[WeightSource]) -> set[str]:
+    return {DEFAULT_WEIGHTS, *(source.name for source in sources)}
 
 
 def find_known_file(sha256: str) -> WeightSource | None:

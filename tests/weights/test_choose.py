@@ -11,6 +11,7 @@ import deploy.weights.choose
 from deploy.support.errors import UserError
 from deploy.support.reporter import Silent
 from deploy.weights import ChosenWeights, choose_weights, find_known_file, find_source
+from deploy.weights.published import names_a_file
 from models.mobilenet_v2 import mobilenet_v2
 from models.pinned import Url, WheelMember
 from models.registry import NETWORKS, create
@@ -183,6 +184,17 @@ def test_a_name_leads_to_its_source() -> None:
     assert source.file.name == "mobilenet_v2-b0353104.pth"
     assert [type(address) for address in source.file.addresses] == [Url, WheelMember]
     assert source.preprocessing.resize == (256, 256)
+
+
+def test_a_published_name_means_those_weights_whatever_lies_in_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("imagenet").mkdir()
+    Path("imagenet-v2").touch()
+    Path("my_weights").touch()
+    names = ("imagenet", "imagenet-v2", "./imagenet-v2", "my_weights", "gone", "gone.pth")
+    assert [names_a_file(name) for name in names] == [False, False, True, True, False, True]
 
 
 @pytest.mark.parametrize(
