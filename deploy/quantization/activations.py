@@ -18,8 +18,12 @@ from deploy.quantization.sensitivity.energies import Sensitivity, TensorError
 GATE = (0.0, 1.0)
 # hardswish is 0 from here down, so codes for smaller inputs would say nothing.
 HARDSWISH_ZERO = -3.0
-# The best class must not saturate together with the second best on a photo not seen before.
-LOGITS_HEADROOM = 1.1
+# Of the least and the largest logit seen. The best class must not saturate together with the second
+# best on a photo not seen before: of a class that no photo showed, its logits are larger still.
+LOGITS_HEADROOM = (1.1, 1.4)
+# What clipping costs counts as often as it adds up: a photo that is loud in one tensor is in many,
+# and is made quieter in each, while roundings are noise, of which each costs what it costs alone.
+CLIPPING = 3.0
 # Values at a time: with a few dozen candidates a megabyte or two.
 CHUNK = 16384
 
@@ -40,9 +44,10 @@ def choose_activations(
     """Parameters of every tensor of a kernel, in graph order, and what each tensor costs.
 
     "measured" tries a few dozen ranges a tensor and takes the one whose error, followed to the
-    logits of `photos`, is least; "mse" the least error in the tensor itself; "min-max" none.
-    Tensors that are in `learned` have what it says. `weight_errors` holds for each kernel what
-    quantization adds to its weight and bias, by the names of the nodes that read them.
+    logits of `photos`, is least, where clipping counts CLIPPING times; "mse" the least error in the
+    tensor itself; "min-max" none. Tensors that are in `learned` have what it says. `weight_errors`
+    holds for each kernel what quantization adds to its weight and bias, by the names of the nodes
+    that read them.
     """
     moved: dict[str, tuple[str, str]] = {}
     for kernel in kernels:
@@ -51,6 +56,7 @@ def choose_activations(
             moved[kernel.output] = moved.get(name, (name, kernel.reader))
     candidates = _candidates(module, kernels, statistics, moved, setting, learned)
     grams: dict[str, Tensor] = {}
+    clipping: dict[str, Tensor] = {}
     readers: dict[str, tuple[str, ...]] = {}
     of_weights = dict.fromkeys(weight_errors, 0.0)
 
@@ -60,9 +66,11 @@ def choose_activations(
                 continue
             readers[name] = tuple(gradients[name])
             by_reader = torch.stack(list(gradients[name].values()))
-            seen = _project_each(value, candidates[name], by_reader)
+            seen, clipped = _project_each(value, candidates[name], by_reader)
             gram = (seen @ seen.mT) / PROBES
             grams[name] = grams[name] + gram if name in grams else gram
+            alone = clipped.sum(1).square().mean(1)
+            clipping[name] = clipping[name] + alone if name in clipping else alone
         for kernel, errors in weight_errors.items():
             parts = [
                 project(error, gradients[name][kernel])
@@ -73,7 +81,10 @@ def choose_activations(
 
     names = {*candidates, *(name for errors in weight_errors.values() for name in errors)}
     logits = visit_gradients(module, names, photos, visit, progress=progress)
-    best = {name: int(gram.sum((1, 2)).argmin()) for name, gram in grams.items()}
+    best = {
+        name: int((gram.sum((1, 2)) + (CLIPPING - 1) * clipping[name]).argmin())
+        for name, gram in grams.items()
+    }
     chosen: dict[str, QParams] = {}
     for kernel in kernels:
         for name in kernel.tensors:
@@ -93,23 +104,30 @@ def choose_activations(
     )
 
 
-def _project_each(value: Tensor, candidates: Sequence[QParams], gradients: Tensor) -> Tensor:
-    """`project` of the error of each of `candidates`: (candidates, readers, PROBES).
+def _project_each(
+    value: Tensor, candidates: Sequence[QParams], gradients: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`project` of the error of each of `candidates`, (candidates, readers, PROBES), and of what
+    clipping alone makes of it.
 
     In chunks that stay in the cache, which is ten times as quick as tensor by tensor.
     """
     scales = torch.tensor([q.scale for q in candidates])[:, None]
     zero_points = torch.tensor([float(q.zero_point) for q in candidates])[:, None]
     low, high = INT8_MIN - zero_points, INT8_MAX - zero_points
+    least, largest = low * scales, high * scales
     flat, rows = value.flatten(), gradients.flatten(0, 1).flatten(1)
     seen = torch.zeros(len(candidates), len(rows))
+    clipped = torch.zeros_like(seen)
     for values, columns in zip(
         torch.split(flat, CHUNK), torch.split(rows, CHUNK, dim=1), strict=True
     ):
         codes = (values * (1 / scales)).round_()
         errors = codes.clamp_(low, high).mul_(scales).sub_(values)
         seen.addmm_(errors, columns.T)
-    return seen.view(len(candidates), *gradients.shape[:2])
+        clipped.addmm_(values.clamp(least, largest).sub_(values), columns.T)
+    shape = (len(candidates), *gradients.shape[:2])
+    return seen.view(shape), clipped.view(shape)
 
 
 def with_measured_ranges(
@@ -154,8 +172,8 @@ def _candidates(
             elif name in gates:
                 candidates[name] = [QParams.from_range(*GATE)]
             elif name in logits:
-                low, high = seen.low * LOGITS_HEADROOM, seen.high * LOGITS_HEADROOM
-                candidates[name] = [QParams.from_range(low, high)]
+                below, above = LOGITS_HEADROOM
+                candidates[name] = [QParams.from_range(seen.low * below, seen.high * above)]
             elif setting == "measured":
                 candidates[name] = seen.candidates()
             else:

@@ -260,7 +260,8 @@ def test_hard_swish_as_products_is_on_average_neither_too_high_nor_too_low() -> 
 
 def test_biases_make_up_for_the_mean_error_of_rounded_weights() -> None:
     program, photos = small_program(), inputs(12)
-    corrected = decide(program, photos)
+    # Of the weights alone: rounded activations have a mean error of their own.
+    corrected = decide(program, photos).weights_only(graph_module(program))
     float_biases = {name: module_constant(program, name) for name in corrected.weights}
     plain = replace(
         corrected,
@@ -274,7 +275,7 @@ def test_biases_make_up_for_the_mean_error_of_rounded_weights() -> None:
         written = write_program(program, decisions, XNNPACK)
         return float((run(written, photos) - run(program, photos)).mean(0).abs().mean())
 
-    assert mean_error(corrected) < mean_error(plain)
+    assert mean_error(corrected) < 0.5 * mean_error(plain)
 
 
 def module_constant(program: ExportedProgram, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from deploy.capture.program import capture, constant, graph_module
 from deploy.capture.simplify import simplify
 from deploy.quantization import activations
 from deploy.quantization.adjoint import Gradients, project, visit_gradients
-from deploy.quantization.calibrate import Observer
+from deploy.quantization.calibrate import Observer, run_photos
 from deploy.quantization.cross_layer_equalization import (
     LARGEST_GAIN_CLAMPED,
     equalize,
@@ -298,8 +298,43 @@ def test_errors_of_many_candidates_are_those_of_fake_quantization(
     gradients = torch.randn(2, 4, *value.shape, generator=generator)
     candidates = [QParams.from_range(-3, 4), QParams.from_range(-0.3, 2), QParams.from_range(0, 9)]
     expected = [project(fake_quantize(value, q) - value, gradients) for q in candidates]
-    seen = activations._project_each(value, candidates, gradients)
+    seen, clipped = activations._project_each(value, candidates, gradients)
     torch.testing.assert_close(seen, torch.stack(expected), rtol=1e-4, atol=1e-4)
+    expected = [project(clip(value, q) - value, gradients) for q in candidates]
+    torch.testing.assert_close(clipped, torch.stack(expected), rtol=1e-4, atol=1e-4)
+
+
+def clip(value: Tensor, q: QParams) -> Tensor:
+    return value.clamp((-128 - q.zero_point) * q.scale, (127 - q.zero_point) * q.scale)
+
+
+def test_clipping_counts_more_than_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, photos = uneven_program(), inputs(16)
+
+    def clipped() -> float:
+        found = decide(program, photos).activations
+        lost: list[float] = []
+
+        def observe(name: str, value: Tensor) -> None:
+            if name in found:
+                off = clip(value, found[name]) - value
+                lost.append(float(off.square().sum() / value.square().sum()))
+
+        run_photos(Observer(graph_module(program), observe), photos)
+        return sum(lost)
+
+    counted = clipped()
+    monkeypatch.setattr(activations, "CLIPPING", 1.0)
+    assert counted < 0.9 * clipped()
+
+
+def test_logits_may_be_larger_than_any_that_was_seen() -> None:
+    program, photos = uneven_program(), inputs(16)
+    (output,) = program.graph_signature.user_outputs
+    seen = run(program, photos)
+    q = decide(program, photos).activations[output]
+    largest = (127 - q.zero_point) * q.scale
+    assert 1.35 * seen.max() < largest < 1.45 * seen.max()
 
 
 def test_what_was_always_zero_gets_a_scale_that_float16_can_hold() -> None:
