@@ -151,7 +151,7 @@ def test_an_unplugged_phone_keeps_what_was_measured(
     assert [bool(block.answer) for block in device.arms[0].blocks] == [True, True]
     assert device.failure is not None
     assert device.failure.kind in ("offline", "lost")
-    adb_server.run("disconnect", lost.serial)
+    adb_server.disconnect(lost.serial)
 
 
 def test_a_killed_server_is_started_again_and_the_phone_connected(

@@ -321,7 +321,7 @@ def test_a_virtual_phone_of_the_command_line_is_measured(
         *("profile", str(phone_bundle), "--connect", serial, "--rounds", "6"),
         *("--artifact", "onnx-int8", "--threads", "1"),
     )
-    adb_server.run("disconnect", serial)
+    adb_server.disconnect(serial)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Virtual Budget (")
     assert "its heat is unknown" in done.stdout

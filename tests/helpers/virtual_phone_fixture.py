@@ -65,12 +65,13 @@ class AdbServer:
     def kill(self) -> None:
         self.run("kill-server")
 
-    def disconnect(self, serial: str) -> None:
-        """Until it is gone: adb may answer first, and may just be connecting it anew."""
+    def disconnect(self, *serial: str) -> None:
+        """Until this phone is gone, or all of them: adb may just be connecting one anew."""
 
         def gone() -> bool:
-            self.run("disconnect", serial)
-            return serial.encode() not in self.run("devices").stdout
+            self.run("disconnect", *serial)
+            listed = self.run("devices").stdout.decode().splitlines()[1:]
+            return not any(line.startswith(serial or "") for line in listed if line)
 
         assert until(gone)
 

@@ -108,6 +108,8 @@ def _own_adb_server(adb_server: AdbServer) -> Iterator[None]:
         for name, value in adb_server.environment.items():
             patch.setenv(name, value)
         yield
+    # Its phone has ended by now, and adb would go on looking for it in the tests that come next.
+    adb_server.disconnect()
 
 
 @pytest.fixture(scope="module")

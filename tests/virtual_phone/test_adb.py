@@ -226,7 +226,7 @@ def test_the_command_is_a_phone_until_ctrl_c(adb_server: AdbServer) -> None:
         assert where["serial"] == f"127.0.0.1:{where['port']}"
         adb_server.run("connect", where["serial"])
         said = adb_server.run("-s", where["serial"], "shell", "getprop ro.serialno").stdout
-        adb_server.run("disconnect", where["serial"])
+        adb_server.disconnect(where["serial"])
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 130
     assert said == b"virtual-pixel-9\n"
