@@ -212,7 +212,7 @@ def test_a_runner_that_nobody_waits_for_any_more_ends(
     put_runner(on, tmp_path, tiny_pte)
     with pytest.raises(subprocess.TimeoutExpired):
         on.shell(f"cd {SHELL_FOLDER} && {RUN}", timeout=0.5)
-    on.server.run("disconnect", on.serial)
+    on.server.disconnect(on.serial)
     assert until(lambda: not on.phone.state.processes.named("runner-64"))
 
 
